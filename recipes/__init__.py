@@ -1,0 +1,1 @@
+"""Training recipes (TOML) that ship with the package."""

@@ -1,0 +1,32 @@
+"""SphereFace (A-Softmax) and its loss family, from photos to a phone-ready model.
+
+The public classes are loaded on first use, so that `import tf_sphereface` loads neither
+Keras nor TensorFlow.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "ASoftmaxLayer": "tf_sphereface.heads",
+    "FaceClassifier": "tf_sphereface.face_classifier",
+    "InverseDecayAnnealing": "tf_sphereface.heads",
+    "MarginHead": "tf_sphereface.heads",
+    "NormalizedSoftmaxLayer": "tf_sphereface.heads",
+    "PixelContract": "tf_sphereface.preprocessing",
+    "SoftmaxLayer": "tf_sphereface.heads",
+    "SphereFaceCNN": "tf_sphereface.backbones",
+}
+
+__all__ = ["__version__", *sorted(_PUBLIC)]
+
+
+def __getattr__(name):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__():
+    return __all__

@@ -1,0 +1,70 @@
+"""Arithmetic of boxes: overlap, suppression, refinement. NumPy only.
+
+Boxes are float (boxes, 4), x1,y1,x2,y2 pixels.
+"""
+
+import numpy as np
+
+# Suppression compares this many boxes at once: the memory stays small in large photos.
+_BLOCK = 512
+
+
+def overlap(boxes, others, denominator="union"):
+    """The shared area of each box with each other box, as a fraction.
+
+    Args:
+        boxes: Float (boxes, 4).
+        others: Float (others, 4).
+        denominator: "union" (Jaccard index) or "smaller", the smaller of both areas.
+
+    Returns: Float (boxes, others), 0..1.
+    """
+    corner = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    opposite = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = np.clip(opposite - corner, 0, None).prod(axis=2)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)[:, None]
+    other_areas = (others[:, 2:] - others[:, :2]).prod(axis=1)[None]
+    if denominator == "union":
+        whole = areas + other_areas - shared
+    else:
+        whole = np.minimum(areas, other_areas)
+    return shared / np.maximum(whole, 1e-12)
+
+
+def suppress(boxes, scores, threshold, denominator="union"):
+    """Non-maximum suppression: drops boxes that overlap a better one that is kept.
+
+    Args:
+        boxes: Float (boxes, 4).
+        scores: Float (boxes,).
+        threshold: Boxes with a greater overlap are dropped.
+        denominator: As in `overlap`.
+
+    Returns: Integer (kept,), indices of the kept boxes, best first.
+    """
+    order = np.argsort(-scores, kind="stable")
+    kept = np.empty(0, order.dtype)
+    for start in range(0, len(order), _BLOCK):
+        block = order[start : start + _BLOCK]
+        against = overlap(boxes[block], boxes[kept], denominator)
+        block = block[(against <= threshold).all(axis=1)]
+        clash = overlap(boxes[block], boxes[block], denominator) > threshold
+        alive = np.ones(len(block), bool)
+        for index in range(len(block)):
+            if alive[index]:
+                alive[index + 1 :] &= ~clash[index, index + 1 :]
+        kept = np.concatenate([kept, block[alive]])
+    return kept
+
+
+def refine(boxes, offsets):
+    """Moves each corner by its offset times the box size (inclusive pixels: + 1)."""
+    sizes = boxes[:, 2:] - boxes[:, :2] + 1
+    return boxes + offsets * np.concatenate([sizes, sizes], axis=1)
+
+
+def to_squares(boxes):
+    """Squares around the same centres, as large as the longer side."""
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    halves = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True, initial=0) / 2
+    return np.concatenate([centres - halves, centres + halves], axis=1)

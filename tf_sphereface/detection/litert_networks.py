@@ -1,0 +1,130 @@
+"""P-Net, R-Net and O-Net through the LiteRT interpreter: no TensorFlow, any machine."""
+
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from tf_sphereface.detection.weight_files import NETWORK_NAMES
+from tf_sphereface.errors import InputError
+
+# About 100 bytes of activations a pixel: P-Net's interpreters may hold 300 MB.
+_CACHED_PIXELS = 3_000_000
+# Crops are run in batches of these sizes only, so that few input shapes occur.
+_BATCH_SIZES = (64, 16, 4)
+
+
+class LiteRTNetworks:
+    """The three exported networks of one folder.
+
+    Interpreters are kept for the input shapes in use, since a new shape costs a third
+    of the time of a photo. An object serves one thread at a time.
+
+    Args:
+        directory: Holds pnet.tflite, rnet.tflite and onet.tflite.
+        threads: CPU threads of each interpreter.
+
+    Raises: InputError if a file is missing or is no TFLite model.
+    """
+
+    def __init__(self, directory: Path, threads: int = 1):
+        if threads < 1:
+            raise ValueError(f"`threads` must be at least 1. Received: {threads!r}")
+        self._networks = {
+            name: _Network(Path(directory) / f"{name}.tflite", threads)
+            for name in NETWORK_NAMES
+        }
+
+    def pnet(self, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scans photos for 12 x 12 faces in steps of 2 pixels.
+
+        Args:
+            photos: Float32 (batch, height, width, 3), -1..1; at least 12 x 12.
+
+        Returns: Box offsets (batch, rows, columns, 4) and face probabilities
+            (batch, rows, columns).
+        """
+        offsets, scores = self._networks["pnet"](photos)
+        return offsets, scores[..., 1]
+
+    def rnet(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Judges crops, float32 (batch, 24, 24, 3): offsets (batch, 4), scores."""
+        offsets, scores = self._networks["rnet"].in_batches(crops)
+        return offsets, scores[:, 1]
+
+    def onet(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Judges crops, float32 (batch, 48, 48, 3).
+
+        Returns: Box offsets (batch, 4), landmarks (batch, 10) as five x and five y in
+            fractions of the crop, and face probabilities (batch,).
+        """
+        offsets, landmarks, scores = self._networks["onet"].in_batches(crops)
+        return offsets, landmarks, scores[:, 1]
+
+
+class _Network:
+    """One TFLite file with an interpreter for each recent input shape."""
+
+    def __init__(self, path, threads):
+        try:
+            self._content = path.read_bytes()
+        except FileNotFoundError as error:
+            raise InputError(f"no such detector network: {path}") from error
+        self._threads = threads
+        self._interpreters = OrderedDict()
+        try:
+            interpreter = self._new_interpreter()
+        except ValueError as error:
+            raise InputError(f"not a TFLite model: {path} ({error})") from error
+        # The order in the file is the converter's own; the output names keep ours.
+        signature = interpreter.get_signature_list()["serving_default"]
+        runner = interpreter.get_signature_runner("serving_default")
+        details = runner.get_output_details()
+        self._output_indices = [
+            details[name]["index"] for name in sorted(signature["outputs"])
+        ]
+
+    def __call__(self, inputs):
+        interpreter = self._interpreter(inputs.shape)
+        index = interpreter.get_input_details()[0]["index"]
+        interpreter.set_tensor(index, inputs)
+        interpreter.invoke()
+        return [interpreter.get_tensor(index) for index in self._output_indices]
+
+    def in_batches(self, inputs):
+        """Runs any number of crops, the last batch filled up with zeros."""
+        parts, start = [], 0
+        while start < len(inputs) or not parts:
+            left = len(inputs) - start
+            size = next((size for size in _BATCH_SIZES if size <= left), None)
+            if size is None:
+                size = _BATCH_SIZES[-1]
+                filled = np.zeros((size, *inputs.shape[1:]), inputs.dtype)
+                filled[:left] = inputs[start:]
+                parts.append([output[:left] for output in self(filled)])
+            else:
+                parts.append(self(inputs[start : start + size]))
+            start += size
+        return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
+
+    def _interpreter(self, shape):
+        if shape in self._interpreters:
+            self._interpreters.move_to_end(shape)
+            return self._interpreters[shape]
+        self._make_room(shape)
+        interpreter = self._new_interpreter()
+        index = interpreter.get_input_details()[0]["index"]
+        interpreter.resize_tensor_input(index, shape)
+        interpreter.allocate_tensors()
+        self._interpreters[shape] = interpreter
+        return interpreter
+
+    def _make_room(self, shape):
+        pixels = sum(np.prod(known[:3]) for known in (*self._interpreters, shape))
+        while self._interpreters and pixels > _CACHED_PIXELS:
+            oldest, _ = self._interpreters.popitem(last=False)
+            pixels -= np.prod(oldest[:3])
+
+    def _new_interpreter(self):
+        return Interpreter(model_content=self._content, num_threads=self._threads)

@@ -1,0 +1,32 @@
+"""Files that exist either whole or not at all, even after kill -9."""
+
+import contextlib
+import os
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes a temporary file beside `path`, syncs it and renames it into place.
+
+    Raises: OSError if the folder is missing or not writable; `path` is then unchanged.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path):
+    """Gives a temporary path beside `path`; renames it into place on a clean exit.
+
+    For content that a library writes by itself, such as a shard or a model. The suffix
+    of `path` is kept, since libraries choose the format by it.
+    """
+    temporary = path.with_name(f".{os.getpid()}.tmp.{path.name}")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,141 @@
+"""The common part of all margin heads: normalised class weights, target logit, loss."""
+
+import keras
+from keras import ops
+
+# Below this L2 norm a vector counts as this long: the gradient of the norm itself is
+# NaN at the zero vector. The square still fits float32.
+NORM_FLOOR = 1e-6
+
+
+def l2_norm(values, axis):
+    """L2 norm, floored at `NORM_FLOOR`, with `axis` kept as length 1."""
+    squares = ops.sum(ops.square(values), axis=axis, keepdims=True)
+    return ops.sqrt(ops.maximum(squares, NORM_FLOOR**2))
+
+
+class MarginHead(keras.layers.Layer):
+    """A classification layer whose loss changes the logit of the target class only.
+
+    Subclasses override `target_logit`. The layer computes in the variables' precision
+    also under a mixed policy, since half precision is too coarse for angles.
+
+    Args:
+        num_classes: Number of identities, at least 2.
+        scale: None: logits are |embedding| cos(theta), as in SphereFace. A number:
+            embeddings are normalised too and logits are scale * cos(theta).
+        kernel_initializer: Of the class weights; the default is Caffe's "xavier".
+
+    Call arguments:
+        embeddings: Float (batch, embedding_dim), not L2-normalised.
+        labels: Integer (batch,) in [0, num_classes), or None for inference.
+        training: Whether a call with labels counts as a training iteration.
+        parts: Return the dict that `margin_logits` takes, in place of logits.
+
+    Returns: Float (batch, num_classes): margin-free logits without labels, logits with
+        the margin for softmax cross-entropy with labels.
+    Raises: ValueError if `num_classes` is not an integer >= 2, or `scale` not positive.
+    """
+
+    def __init__(
+        self, num_classes, scale=None, kernel_initializer="lecun_uniform", **kwargs
+    ):
+        if kwargs.get("dtype") is None:
+            kwargs["dtype"] = keras.config.dtype_policy().variable_dtype
+        super().__init__(**kwargs)
+        if isinstance(num_classes, bool) or not isinstance(num_classes, int):
+            raise ValueError(
+                "`num_classes` must be an integer >= 2. "
+                f"Received: num_classes={num_classes!r}"
+            )
+        if num_classes < 2:
+            raise ValueError(
+                f"`num_classes` must be >= 2. Received: num_classes={num_classes}"
+            )
+        if scale is not None and not scale > 0:
+            raise ValueError(
+                f"`scale` must be None or positive. Received: scale={scale}"
+            )
+        self.num_classes = num_classes
+        self.scale = scale
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(input_shape[-1], self.num_classes),
+            initializer=self.kernel_initializer,
+        )
+        # A weight, so that checkpoints carry it and a resumed run goes on with the
+        # right lambda; counted in training only.
+        self.iteration = self.add_weight(
+            name="iteration",
+            shape=(),
+            dtype="int32",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+        )
+        self.built = True
+
+    def call(self, embeddings, labels=None, training=None, parts=False):
+        outputs = self.forward(embeddings)
+        if labels is not None:
+            return self.margin_logits(outputs, labels, training=training)
+        return outputs if parts else outputs["logits"]
+
+    def forward(self, embeddings):
+        """What the loss needs of a batch; the one matrix product of a step.
+
+        Returns: Dict of `logits` (batch, num_classes), margin-free, and `norm`
+            (batch, 1), the factor between a cosine and its logit.
+        """
+        norm = l2_norm(embeddings, axis=-1)
+        cos_theta = ops.matmul(
+            embeddings / norm, self.kernel / l2_norm(self.kernel, axis=0)
+        )
+        if self.scale is not None:
+            norm = ops.full_like(norm, self.scale)
+        return {"logits": norm * cos_theta, "norm": norm}
+
+    def margin_logits(self, outputs, labels, training=None):
+        """Puts the margin on the target logits.
+
+        Args:
+            outputs: Dict that `forward` gave.
+            labels: Integer (batch,).
+            training: Whether this is a training iteration; it advances the counter.
+
+        Returns: Float (batch, num_classes).
+        """
+        if training:
+            self.iteration.assign_add(ops.ones_like(self.iteration))
+        logits, norm = outputs["logits"], outputs["norm"]
+        labels = ops.expand_dims(ops.cast(ops.reshape(labels, (-1,)), "int32"), 1)
+        cos_theta = ops.take_along_axis(logits, labels, axis=1) / norm
+        target = norm * self.target_logit(cos_theta)
+        is_target = ops.equal(labels, ops.arange(self.num_classes, dtype="int32"))
+        return ops.where(is_target, target, logits)
+
+    def target_logit(self, cos_theta):
+        """What replaces the cosine of the target class; (batch, 1) to (batch, 1)."""
+        raise NotImplementedError
+
+    def sample_losses(self, outputs, labels, training=None):
+        """Loss of each sample with the margin, float (batch,)."""
+        return ops.sparse_categorical_crossentropy(
+            ops.cast(ops.reshape(labels, (-1,)), "int32"),
+            self.margin_logits(outputs, labels, training=training),
+            from_logits=True,
+        )
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.num_classes)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "scale": self.scale,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
