@@ -62,7 +62,11 @@ class SphereFaceCNN(keras.Model):
             )
         contract = PixelContract(height, columns, channel_order)
         dtype = kwargs.get("dtype")
-        inputs = keras.Input((height, columns, 3), name="aligned_face")
+        inputs = keras.Input(
+            (height, columns, 3),
+            name="aligned_face",
+            dtype=keras.dtype_policies.get(dtype).variable_dtype,
+        )
         outputs = inputs
         for stage, channels in enumerate(STAGE_CHANNELS, start=1):
             channels = max(1, round(channels * width))

@@ -1,0 +1,1 @@
+"""Training: checked recipes, the release's optimizer, resumable runs."""

@@ -1,0 +1,129 @@
+"""Tests for tf_sphereface.backbones.sphereface_cnn."""
+
+import keras
+import numpy as np
+import pytest
+
+from tf_sphereface.backbones import SphereFaceCNN
+
+
+@pytest.mark.parametrize(
+    ("depth", "millions"),
+    [(4, 12.56), (10, 15.22), (20, 22.67), (36, 32.77), (64, 48.19)],
+)
+def test_parameter_count_is_the_papers(depth, millions):
+    backbone = SphereFaceCNN(depth)
+    assert round(backbone.count_params() / 1e6, 2) == millions
+    assert backbone.output_shape == (None, 512)
+
+
+@pytest.mark.parametrize(
+    ("depth", "giga"), [(4, 0.164), (10, 0.759), (20, 1.750), (36, 3.335), (64, 6.110)]
+)
+def test_multiply_adds_are_the_papers(depth, giga):
+    total = 0
+    for layer in SphereFaceCNN(depth).layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            _, height, width, _ = layer.output.shape
+            total += height * width * int(np.prod(layer.kernel.shape))
+        elif isinstance(layer, keras.layers.Dense):
+            total += int(np.prod(layer.kernel.shape))
+    assert round(total / 1e9, 3) == giga
+
+
+def test_stage_sizes_are_56_28_14_7_rows():
+    backbone = SphereFaceCNN(4)
+    sizes = [backbone.get_layer(f"relu{n}_1").output.shape[1:] for n in (1, 2, 3, 4)]
+    assert sizes == [(56, 48, 64), (28, 24, 128), (14, 12, 256), (7, 6, 512)]
+
+
+def convolve(image, kernel, bias, stride):
+    """3 x 3 convolution with one pixel of zeros on every side, in loops."""
+    padded = np.pad(image, ((1, 1), (1, 1), (0, 0)))
+    rows = (padded.shape[0] - 3) // stride + 1
+    columns = (padded.shape[1] - 3) // stride + 1
+    out = np.empty((rows, columns, kernel.shape[-1]))
+    for row in range(rows):
+        for column in range(columns):
+            top, left = row * stride, column * stride
+            patch = padded[top : top + 3, left : left + 3]
+            out[row, column] = np.tensordot(patch, kernel, axes=3) + bias
+    return out
+
+
+def prelu(values, alpha):
+    return np.where(values > 0, values, alpha * values)
+
+
+def test_forward_pass_equals_a_slow_oracle():
+    keras.utils.set_random_seed(0)
+    backbone = SphereFaceCNN(
+        10, embedding_dim=3, width=1 / 32, height=16, columns=16, dtype="float64"
+    )
+    rng = np.random.default_rng(0)
+    for weight in backbone.weights:
+        weight.assign(rng.normal(size=weight.shape, scale=0.3))
+    image = rng.normal(size=(16, 16, 3))
+    tensors = {
+        (layer.name, weight.name): weight.numpy()
+        for layer in backbone.layers
+        for weight in layer.weights
+    }
+    value = image
+    for stage, units in enumerate((0, 1, 2, 0), start=1):
+        name = f"{stage}_1"
+        kernel, bias = tensors[f"conv{name}", "kernel"], tensors[f"conv{name}", "bias"]
+        value = prelu(
+            convolve(value, kernel, bias, 2), tensors[f"relu{name}", "alpha"][0, 0]
+        )
+        for unit in range(units):
+            branch = value
+            for name in (f"{stage}_{2 * unit + 2}", f"{stage}_{2 * unit + 3}"):
+                assert (f"conv{name}", "bias") not in tensors
+                branch = convolve(branch, tensors[f"conv{name}", "kernel"], 0.0, 1)
+                branch = prelu(branch, tensors[f"relu{name}", "alpha"][0, 0])
+            value = value + branch
+    expected = value.reshape(-1) @ tensors["fc5", "kernel"] + tensors["fc5", "bias"]
+    actual = backbone(image[None]).numpy()[0]
+    np.testing.assert_allclose(actual, expected, rtol=1e-9)
+    assert (expected < 0).any()  # no activation after FC1
+
+
+def test_initial_weights_are_the_releases():
+    keras.utils.set_random_seed(0)
+    backbone = SphereFaceCNN(10)
+    entry = backbone.get_layer("conv2_1").kernel.numpy()
+    bound = np.sqrt(3 / (3 * 3 * 64))  # Caffe's xavier: fan_in only
+    assert np.abs(entry).max() <= bound
+    assert entry.std() == pytest.approx(bound / np.sqrt(3), rel=0.02)
+    residual = backbone.get_layer("conv3_3").kernel.numpy()
+    assert residual.std() == pytest.approx(0.01, rel=0.02)
+    dense = backbone.get_layer("fc5").kernel.numpy()
+    assert dense.std() == pytest.approx(np.sqrt(1 / dense.shape[0]), rel=0.02)
+    alpha = backbone.get_layer("relu3_2").alpha.numpy()
+    assert alpha.shape == (1, 1, 256)
+    assert (alpha == 0.25).all()
+
+
+def test_save_and_load_keep_arguments_and_output(tmp_path):
+    backbone = SphereFaceCNN(4, embedding_dim=8, width=0.125, channel_order="BGR")
+    backbone.save(tmp_path / "backbone.keras")
+    loaded = keras.models.load_model(tmp_path / "backbone.keras")
+    assert isinstance(loaded, SphereFaceCNN)
+    assert loaded.pixel_contract.channel_order == "BGR"
+    images = np.random.default_rng(0).normal(size=(2, 112, 96, 3))
+    np.testing.assert_array_equal(loaded(images), backbone(images))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"depth": 5}, "`depth` must be one of"),
+        ({"embedding_dim": 0}, "`embedding_dim` must be >= 1"),
+        ({"width": 0}, "`width` positive"),
+        ({"channel_order": "GBR"}, "`channel_order` must be"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        SphereFaceCNN(**{"depth": 4, **arguments})

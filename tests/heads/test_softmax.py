@@ -1,0 +1,37 @@
+"""Tests for tf_sphereface.heads.softmax."""
+
+import numpy as np
+import pytest
+
+from tf_sphereface.heads import NormalizedSoftmaxLayer, SoftmaxLayer
+
+
+def test_softmax_is_a_dense_layer_with_bias():
+    rng = np.random.default_rng(1)
+    embeddings = rng.normal(size=(3, 6))
+    head = SoftmaxLayer(4, dtype="float64")
+    head.build((None, 6))
+    head.bias.assign([1.0, -2.0, 0.5, 3.0])
+    expected = embeddings @ head.kernel.numpy() + [1.0, -2.0, 0.5, 3.0]
+    np.testing.assert_allclose(head(embeddings), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("head_class", [SoftmaxLayer, NormalizedSoftmaxLayer])
+def test_labels_change_nothing_without_a_margin(head_class):
+    embeddings = np.random.default_rng(2).normal(size=(3, 6))
+    head = head_class(4, dtype="float64")
+    with_labels = head(embeddings, np.array([0, 1, 3]))
+    np.testing.assert_allclose(with_labels, head(embeddings), atol=1e-12)
+
+
+def test_normalized_softmax_ignores_the_length_of_class_weights():
+    embeddings = np.random.default_rng(3).normal(size=(3, 6))
+    head = NormalizedSoftmaxLayer(4, dtype="float64")
+    before = head(embeddings).numpy()
+    head.kernel.assign(5.0 * head.kernel)
+    np.testing.assert_allclose(head(embeddings), before, atol=1e-12)
+
+
+def test_softmax_refuses_a_scale():
+    with pytest.raises(ValueError, match="`scale` must be None"):
+        SoftmaxLayer(4, scale=30.0)

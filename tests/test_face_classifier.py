@@ -1,0 +1,150 @@
+"""Tests for tf_sphereface.face_classifier."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_sphereface import ASoftmaxLayer, FaceClassifier, InverseDecayAnnealing
+
+
+def small_backbone():
+    inputs = keras.Input((4, 4, 3))
+    outputs = keras.layers.Flatten()(inputs)
+    outputs = keras.layers.Dense(8, activation="tanh")(outputs)
+    return keras.Model(inputs, keras.layers.Dense(6)(outputs))
+
+
+def faces(count=64, classes=4, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, classes, count)
+    centres = rng.normal(size=(classes, 4, 4, 3))
+    images = centres[labels] + 0.3 * rng.normal(size=(count, 4, 4, 3))
+    return images.astype("float32"), labels
+
+
+def compiled(margin=4, annealing=None, rate=0.05):
+    keras.utils.set_random_seed(1)
+    annealing = annealing or InverseDecayAnnealing(base=10.0, gamma=0.1, minimum=1.0)
+    head = ASoftmaxLayer(4, margin=margin, annealing=annealing)
+    classifier = FaceClassifier(small_backbone(), head)
+    optimizer = keras.optimizers.SGD(rate, momentum=0.9)
+    classifier.compile(optimizer, metrics=["accuracy"])
+    return classifier
+
+
+def test_fit_learns_and_counts_training_iterations_only():
+    classifier, (images, labels) = compiled(), faces()
+    classifier.fit(images, labels, batch_size=16, epochs=25, verbose=0)
+    classifier.evaluate(images, labels, verbose=0)
+    classifier.predict(images, verbose=0)
+    assert int(classifier.head.iteration) == 25 * 4
+    assert classifier.evaluate(images, labels, verbose=0, return_dict=True)[
+        "accuracy"
+    ] == pytest.approx(1.0)
+
+
+def test_accuracy_sees_logits_without_the_margin():
+    classifier, (images, labels) = compiled(), faces()
+    result = classifier.evaluate(images, labels, verbose=0, return_dict=True)
+    logits = classifier.head(classifier.backbone(images)).numpy()
+    assert result["accuracy"] == pytest.approx(np.mean(logits.argmax(1) == labels))
+
+
+def test_loss_has_the_margin():
+    classifier, (images, labels) = compiled(), faces()
+    result = classifier.evaluate(images, labels, verbose=0, return_dict=True)
+    logits = classifier.head(classifier.backbone(images), labels).numpy()
+    picked = logits[np.arange(len(labels)), labels]
+    expected = np.mean(np.log(np.exp(logits).sum(axis=1)) - picked)
+    assert result["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_regularisers_of_the_backbone_are_part_of_the_loss():
+    images, labels = faces()
+    losses = []
+    for strength in (0.0, 0.5):
+        keras.utils.set_random_seed(3)
+        dense = keras.layers.Dense(
+            6, kernel_regularizer=keras.regularizers.L2(strength)
+        )
+        backbone = keras.Sequential(
+            [keras.Input((4, 4, 3)), keras.layers.Flatten(), dense]
+        )
+        classifier = FaceClassifier(backbone, ASoftmaxLayer(4))
+        classifier.compile("sgd")
+        losses.append(classifier.evaluate(images, labels, verbose=0))
+    penalty = 0.5 * np.square(dense.kernel.numpy()).sum()
+    assert losses[1] - losses[0] == pytest.approx(penalty, rel=1e-4)
+
+
+def test_sample_weights_weigh_the_loss():
+    classifier, (images, labels) = compiled(), faces(8)
+    whole = classifier.evaluate(images[:4], labels[:4], verbose=0, return_dict=True)
+    weights = np.array([2.0] * 4 + [0.0] * 4)
+    outputs = classifier(images)
+    loss = classifier.compute_loss(
+        y=labels, y_pred=outputs, sample_weight=weights, training=False
+    )
+    assert float(loss) == pytest.approx(whole["loss"], rel=1e-5)
+
+
+def test_save_and_load_keep_weights_counter_and_optimizer(tmp_path):
+    classifier, (images, labels) = compiled(), faces()
+    classifier.fit(images, labels, batch_size=16, epochs=3, verbose=0)
+    classifier.save(tmp_path / "classifier.keras")
+    loaded = keras.models.load_model(tmp_path / "classifier.keras")
+    assert int(loaded.head.iteration) == 12
+    assert loaded.head.margin == 4
+    assert loaded.head.annealing.base == 10.0
+    for ours, theirs in zip(classifier.weights, loaded.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    before = classifier.fit(images, labels, batch_size=64, verbose=0).history["loss"]
+    after = loaded.fit(images, labels, batch_size=64, verbose=0).history["loss"]
+    assert before == pytest.approx(after, rel=1e-6)
+
+
+def test_head_computes_in_float32_under_a_mixed_policy():
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        classifier = compiled()
+    finally:
+        keras.config.set_dtype_policy(policy)
+    images, labels = faces()
+    embeddings = classifier.backbone(images)
+    outputs = classifier(images)
+    assert embeddings.dtype == tf.bfloat16
+    kernel = classifier.head.kernel.numpy().astype("float64")
+    exact = tf.cast(embeddings, tf.float64).numpy() @ (
+        kernel / np.linalg.norm(kernel, axis=0)
+    )
+    np.testing.assert_allclose(outputs["logits"], exact, atol=1e-5)
+    history = classifier.fit(images, labels, batch_size=16, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+
+
+def test_a_loss_given_to_compile_is_refused():
+    classifier, (images, labels) = compiled(), faces()
+    classifier.compile("sgd", loss="mse")
+    with pytest.raises(ValueError, match="the head is the loss"):
+        classifier.fit(images, labels, verbose=0)
+
+
+def test_two_replicas_train_like_one_device():
+    if len(tf.config.list_logical_devices("CPU")) < 2:
+        pytest.skip("needs two logical CPUs; tests/conftest.py makes them")
+    images, labels = faces()
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(16).take(4)
+    results = []
+    for strategy in (
+        tf.distribute.get_strategy(),
+        tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]),
+    ):
+        with strategy.scope():
+            classifier = compiled()
+        classifier.fit(dataset, epochs=2, shuffle=False, verbose=0)
+        assert int(classifier.head.iteration.numpy()) == 8
+        results.append([weight.numpy() for weight in classifier.trainable_weights])
+    for alone, mirrored in zip(*results, strict=True):
+        np.testing.assert_allclose(alone, mirrored, rtol=2e-4, atol=2e-6)

@@ -1,0 +1,63 @@
+"""The `sphereface` command: finds the subcommand and calls it."""
+
+import importlib
+import os
+import sys
+
+from tf_sphereface import __version__
+
+COMMANDS = {
+    "quickstart": "the whole road on built-in synthetic faces, no download",
+    "synthesize": "render photos of made-up people",
+    "align": "detect and align faces: photo folders to crops and a manifest",
+    "records": "pack aligned faces into TFRecord shards",
+    "train": "train a recipe on records; resumes an interrupted run",
+    "evaluate": "score a model under the LFW verification protocol",
+    "match": "compare the faces of two photos with a bundle",
+}
+
+
+def usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: sphereface COMMAND [options]",
+            "",
+            "From photos to a model that matches faces on a phone.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "`sphereface COMMAND --help` tells the options of a command.",
+        ]
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        print(f"tf_sphereface {__version__}")
+        return 0
+    name, *rest = arguments
+    if name not in COMMANDS:
+        print(
+            f"error: no command {name!r}; `sphereface --help` lists them",
+            file=sys.stderr,
+        )
+        return 2
+    # TensorFlow's start-up notes would bury the messages that matter to the user.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    command = importlib.import_module(f"tf_sphereface.commands.{name}")
+    try:
+        return command.main(rest)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

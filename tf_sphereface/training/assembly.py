@@ -1,0 +1,71 @@
+"""From the words of a recipe to Keras objects."""
+
+import keras
+
+from tf_sphereface.backbones import SphereFaceCNN
+from tf_sphereface.face_classifier import FaceClassifier
+from tf_sphereface.heads import (
+    ASoftmaxLayer,
+    InverseDecayAnnealing,
+    MarginHead,
+    NormalizedSoftmaxLayer,
+    SoftmaxLayer,
+)
+from tf_sphereface.training.caffe_sgd import CaffeSGD
+from tf_sphereface.training.recipe import (
+    BackboneRecipe,
+    HeadRecipe,
+    OptimizerRecipe,
+    Recipe,
+)
+
+_BACKBONES = {"sphereface_cnn": SphereFaceCNN}
+_HEADS = {
+    "a_softmax": ASoftmaxLayer,
+    "normalized_softmax": NormalizedSoftmaxLayer,
+    "softmax": SoftmaxLayer,
+}
+
+
+def build_backbone(recipe: BackboneRecipe) -> keras.Model:
+    """The embedding network of a recipe, with fresh weights."""
+    return _BACKBONES[recipe.name](**recipe.model_dump(exclude={"name"}))
+
+
+def build_head(recipe: HeadRecipe, num_classes: int) -> MarginHead:
+    """The margin head of a recipe for this many identities."""
+    arguments = recipe.model_dump(exclude={"name"})
+    if "annealing" in arguments:
+        arguments["annealing"] = InverseDecayAnnealing(**arguments["annealing"])
+    return _HEADS[recipe.name](num_classes, **arguments)
+
+
+def build_optimizer(recipe: OptimizerRecipe) -> CaffeSGD:
+    """Caffe's SGD with the recipe's stepwise learning rate."""
+    rates = [
+        recipe.learning_rate * recipe.factor**drops
+        for drops in range(len(recipe.boundaries) + 1)
+    ]
+    schedule = rates[0]
+    if recipe.boundaries:
+        # Keras' first step is 0 and its boundaries are inclusive; Caffe's rate is
+        # already lower in the iteration that the boundary names.
+        schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
+            [boundary - 1 for boundary in recipe.boundaries], rates
+        )
+    return CaffeSGD(
+        schedule,
+        momentum=recipe.momentum,
+        coupled_weight_decay=recipe.weight_decay,
+        bias_rate=recipe.bias_rate,
+        global_clipnorm=recipe.gradient_norm,
+    )
+
+
+def build_classifier(recipe: Recipe, num_classes: int) -> FaceClassifier:
+    """Backbone, head and optimizer of a recipe, compiled and built."""
+    # The head comes first: its weights then do not depend on the backbone's depth.
+    head = build_head(recipe.head, num_classes)
+    classifier = FaceClassifier(build_backbone(recipe.backbone), head)
+    classifier.compile(build_optimizer(recipe.optimizer), metrics=["accuracy"])
+    return classifier

@@ -1,0 +1,50 @@
+"""SGD with the update rule of Caffe, which the SphereFace release was tuned for."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="tf_sphereface")
+class CaffeSGD(keras.optimizers.SGD):
+    """SGD whose weight decay is part of the gradient, with faster biases.
+
+    velocity = momentum * velocity - rate * (gradient + decay * weight), then
+    weight += velocity. Biases take `bias_rate` times the learning rate and no decay.
+    Keras' own `weight_decay` is decoupled from the momentum and is another method.
+
+    Args:
+        learning_rate: Float or Keras schedule.
+        momentum: In [0, 1).
+        coupled_weight_decay: Factor on the weight in the gradient; (decay/2) |w|^2 in
+            the loss.
+        bias_rate: Factor on the learning rate of biases.
+
+    Reference: the SphereFace Caffe release: lr_mult 1 and 2, decay_mult 1 and 0.
+    """
+
+    def __init__(
+        self,
+        learning_rate=0.01,
+        momentum=0.9,
+        coupled_weight_decay=5e-4,
+        bias_rate=2.0,
+        **kwargs,
+    ):
+        super().__init__(learning_rate=learning_rate, momentum=momentum, **kwargs)
+        self.coupled_weight_decay = coupled_weight_decay
+        self.bias_rate = bias_rate
+
+    def update_step(self, gradient, variable, learning_rate):
+        if variable.name == "bias":
+            learning_rate = learning_rate * self.bias_rate
+        else:
+            gradient = gradient + self.coupled_weight_decay * keras.ops.cast(
+                variable, gradient.dtype
+            )
+        super().update_step(gradient, variable, learning_rate)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "coupled_weight_decay": self.coupled_weight_decay,
+            "bias_rate": self.bias_rate,
+        }

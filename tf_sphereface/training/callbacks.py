@@ -1,0 +1,114 @@
+"""What happens at the end of an epoch: log, keep the best, make resumable."""
+
+import csv
+import io
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+
+from tf_sphereface.files import replacing, write_atomically
+
+Validation = Callable[[keras.Model], dict[str, float]]
+
+
+class ExtraLogs(keras.callbacks.Callback):
+    """Adds lambda, the learning rate and the validation's figures to the logs.
+
+    Args:
+        validate: Given the backbone, returns figures to log; or None.
+
+    Must come before the callbacks that write the logs.
+    """
+
+    def __init__(self, validate: Validation | None = None):
+        super().__init__()
+        self.validate = validate
+
+    def on_epoch_end(self, epoch, logs=None):
+        rate = self.model.optimizer.learning_rate
+        logs["learning_rate"] = float(keras.ops.convert_to_numpy(rate))
+        annealing_lambda = getattr(self.model.head, "annealing_lambda", None)
+        if annealing_lambda is not None:
+            logs["lambda"] = float(keras.ops.convert_to_numpy(annealing_lambda()))
+        if self.validate is not None:
+            logs.update(self.validate(self.model.backbone))
+
+
+class History(keras.callbacks.Callback):
+    """Writes `history.csv`, one row an epoch; a resumed run replaces later rows."""
+
+    def __init__(self, path: Path, initial_epoch: int):
+        super().__init__()
+        self.path = path
+        self.rows = [
+            row for row in read_history(path) if int(row["epoch"]) <= initial_epoch
+        ]
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.rows.append({"epoch": epoch + 1, **(logs or {})})
+        text = io.StringIO()
+        fields = list(dict.fromkeys(field for row in self.rows for field in row))
+        writer = csv.DictWriter(text, fields, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomically(self.path, text.getvalue().encode())
+
+
+def read_history(path: Path) -> list[dict[str, str]]:
+    """Rows of a `history.csv`; none if there is no file."""
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+class BestModel(keras.callbacks.Callback):
+    """Saves the whole classifier whenever the monitored figure has its highest value.
+
+    Args:
+        path: `.keras` file.
+        monitor: Name in the logs; higher is better.
+        best: The highest value so far, when a run is resumed.
+    """
+
+    def __init__(self, path: Path, monitor: str, best: float = -math.inf):
+        super().__init__()
+        self.path, self.monitor, self.best = path, monitor, best
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = float((logs or {}).get(self.monitor, math.nan))
+        if value > self.best:
+            self.best = value
+            with replacing(self.path) as temporary:
+                self.model.save(temporary)
+
+
+class Backup(keras.callbacks.Callback):
+    """Keeps weights, optimizer state and the head's counter in one file.
+
+    Keras' BackupAndRestore keeps the epoch in a second file, so that a run killed
+    between the two writes resumes in the wrong epoch. Here the optimizer's own step
+    counter says where the run stands.
+    """
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.path = path
+
+    def on_epoch_end(self, epoch, logs=None):
+        with replacing(self.path) as temporary:
+            self.model.save_weights(temporary)
+
+
+def restore_backup(classifier: keras.Model, path: Path) -> int:
+    """Loads a `Backup` file into a compiled classifier.
+
+    Returns: Training steps done so far; 0 if there is no file.
+    """
+    if not path.exists():
+        return 0
+    classifier.optimizer.build(classifier.trainable_variables)
+    classifier.load_weights(path)
+    return int(keras.ops.convert_to_numpy(classifier.optimizer.iterations))

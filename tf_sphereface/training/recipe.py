@@ -1,0 +1,170 @@
+"""A training recipe as checked data, read from TOML."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tf_sphereface.errors import InputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class BackboneRecipe(_Section):
+    """`[backbone]`: the embedding network."""
+
+    name: Literal["sphereface_cnn"] = "sphereface_cnn"
+    depth: Literal[4, 10, 20, 36, 64] = 20
+    embedding_dim: Count = 512
+    width: Positive = 1.0
+
+
+class AnnealingRecipe(_Section):
+    """`[head.annealing]`: max(minimum, base (1 + gamma iteration)^-power)."""
+
+    base: NotNegative = 1000.0
+    gamma: NotNegative = 0.12
+    power: NotNegative = 1.0
+    minimum: NotNegative = 5.0
+
+
+class ASoftmaxRecipe(_Section):
+    """`[head]` with name "a_softmax"."""
+
+    name: Literal["a_softmax"] = "a_softmax"
+    margin: Count = 4
+    scale: Positive | None = None
+    annealing: AnnealingRecipe = AnnealingRecipe()
+
+
+class NormalizedSoftmaxRecipe(_Section):
+    """`[head]` with name "normalized_softmax": the modified softmax."""
+
+    name: Literal["normalized_softmax"]
+    scale: Positive | None = None
+
+
+class SoftmaxRecipe(_Section):
+    """`[head]` with name "softmax": with bias, the baseline."""
+
+    name: Literal["softmax"]
+
+
+HeadRecipe = Annotated[
+    ASoftmaxRecipe | NormalizedSoftmaxRecipe | SoftmaxRecipe,
+    Field(discriminator="name"),
+]
+
+
+class DataRecipe(_Section):
+    """`[data]`: batches; `batch_size` is over all devices."""
+
+    batch_size: Count = 512
+    mirror: bool = True
+    shuffle_buffer: Count = 20_000
+
+
+class OptimizerRecipe(_Section):
+    """`[optimizer]`: SGD as Caffe runs it; the rate is multiplied at each boundary."""
+
+    learning_rate: Positive = 0.1
+    boundaries: tuple[Count, ...] = (16_000, 24_000)
+    factor: Positive = 0.1
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: NotNegative = 5e-4
+    bias_rate: Positive = 2.0
+    gradient_norm: Positive | None = None
+
+    @model_validator(mode="after")
+    def _boundaries_increase(self):
+        if list(self.boundaries) != sorted(set(self.boundaries)):
+            raise ValueError("`boundaries` must increase")
+        return self
+
+
+class ScheduleRecipe(_Section):
+    """`[schedule]`: length in steps; an epoch ends with a checkpoint."""
+
+    steps: Count = 28_000
+    steps_per_epoch: Count = 1_000
+    seed: int = 0
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+
+
+class Recipe(_Section):
+    """Everything that decides a training besides the records."""
+
+    backbone: BackboneRecipe = BackboneRecipe()
+    head: HeadRecipe = ASoftmaxRecipe()
+    data: DataRecipe = DataRecipe()
+    optimizer: OptimizerRecipe = OptimizerRecipe()
+    schedule: ScheduleRecipe = ScheduleRecipe()
+
+    def to_toml(self) -> str:
+        """The recipe with every default written out."""
+        return tomli_w.dumps(self.model_dump(exclude_none=True))
+
+
+def read_recipe(path: Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
+    """Reads a recipe.
+
+    Args:
+        path: TOML file.
+        overrides: "section.key=value" strings; the value is TOML, or a bare word.
+
+    Raises: InputError if the file is missing or not TOML, or a key or value is wrong;
+        the message names the key.
+    """
+    try:
+        tree = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"no such recipe: {path}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not TOML: {error}") from error
+    for override in overrides:
+        _apply_override(tree, override)
+    try:
+        return Recipe.model_validate(tree)
+    except ValidationError as error:
+        raise InputError(f"recipe {path}: {_first_error(error)}") from error
+
+
+def _apply_override(tree: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator or not key.strip():
+        raise InputError(f"--set must be section.key=value. Received: {override!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *sections, name = key.strip().split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise InputError(f"--set {override}: {section!r} is not a section")
+    tree[name] = value
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors()[0]
+    location = [str(part) for part in first["loc"]]
+    if location[0] == "head" and len(location) > 1:
+        del location[1]  # the head's name, which pydantic puts in as the union's tag
+    where = ".".join(location)
+    if first["type"] == "extra_forbidden":
+        return f"unknown key `{where}`"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"`{where}`: {message}. Received: {first['input']!r}"

@@ -1,0 +1,200 @@
+"""Trains a recipe on records in a run folder that can be left and resumed."""
+
+import dataclasses
+import json
+import math
+import platform
+import time
+from importlib import metadata
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from tf_sphereface.data.pipeline import training_batches
+from tf_sphereface.data.records import read_manifest
+from tf_sphereface.errors import InputError
+from tf_sphereface.files import replacing, write_atomically
+from tf_sphereface.training.assembly import build_classifier
+from tf_sphereface.training.callbacks import (
+    Backup,
+    BestModel,
+    ExtraLogs,
+    History,
+    Validation,
+    read_history,
+    restore_backup,
+)
+from tf_sphereface.training.distribution import training_strategy
+from tf_sphereface.training.progress import TrainingProgress
+from tf_sphereface.training.recipe import Recipe
+
+BEST_MODEL, LAST_MODEL = "best.keras", "last.keras"
+_PACKAGES = ("tf-sphereface", "tensorflow", "keras", "numpy")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSummary:
+    """What a training did.
+
+    `steps` is the total, `resumed_at` the steps that an earlier process had done.
+    """
+
+    identities: int
+    steps: int
+    resumed_at: int
+    seconds: float
+    logs: dict[str, float]
+    best: str
+    last: str
+
+
+def train(
+    recipe: Recipe,
+    records: Path,
+    run: Path,
+    *,
+    devices: int | None = None,
+    validate: Validation | None = None,
+) -> TrainingSummary:
+    """Trains, or goes on with a training that was interrupted.
+
+    Args:
+        recipe: What to train.
+        records: Folder of record shards.
+        run: Run folder; made if missing. One that holds another recipe is refused.
+        devices: As `training_strategy`.
+        validate: Given the backbone at the end of an epoch, returns figures for the
+            logs; `verification_accuracy` among them decides which model is best,
+            otherwise the margin-free training accuracy does.
+
+    Returns: The summary; the run folder holds `best.keras` and `last.keras`.
+    Raises: InputError on unusable records, recipe or run folder; FloatingPointError
+        if the loss stops being finite.
+    """
+    manifest = read_manifest(records)
+    _check_batch(recipe, manifest.records)
+    strategy = training_strategy(devices)
+    if recipe.data.batch_size % strategy.num_replicas_in_sync:
+        raise InputError(
+            f"batch_size {recipe.data.batch_size} must be a multiple of the "
+            f"{strategy.num_replicas_in_sync} devices"
+        )
+    _open_run(run, recipe)
+    started = time.monotonic()
+    keras.utils.set_random_seed(recipe.schedule.seed)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.schedule.precision)
+    try:
+        with strategy.scope():
+            classifier = build_classifier(recipe, len(manifest.identities))
+            done = restore_backup(classifier, _backup_path(run))
+        logs = _fit(classifier, recipe, records, run, done, validate)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    with replacing(run / LAST_MODEL) as temporary:
+        classifier.save(temporary)
+    return TrainingSummary(
+        identities=len(manifest.identities),
+        steps=int(classifier.optimizer.iterations.numpy()),
+        resumed_at=done,
+        seconds=round(time.monotonic() - started, 1),
+        logs=logs,
+        best=str(run / BEST_MODEL),
+        last=str(run / LAST_MODEL),
+    )
+
+
+def _fit(classifier, recipe, records, run, done, validate) -> dict[str, float]:
+    schedule = recipe.schedule
+    steps_per_epoch = min(schedule.steps_per_epoch, schedule.steps)
+    epochs = math.ceil(schedule.steps / steps_per_epoch)
+    initial_epoch = done // steps_per_epoch
+    if initial_epoch >= epochs:
+        return _figures(read_history(run / "history.csv"))
+    batches = training_batches(
+        records,
+        recipe.data.batch_size,
+        contract=classifier.backbone.pixel_contract,
+        # A resumed run sees another shuffle, not the first epochs' batches again.
+        seed=schedule.seed + initial_epoch,
+        mirrored=recipe.data.mirror,
+        shuffle_buffer=recipe.data.shuffle_buffer,
+    )
+    monitor = "accuracy" if validate is None else "verification_accuracy"
+    history = History(run / "history.csv", initial_epoch)
+    best = max((float(row[monitor]) for row in history.rows), default=-math.inf)
+    progress = TrainingProgress(epochs * steps_per_epoch, done)
+    try:
+        classifier.fit(
+            batches,
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            shuffle=False,  # the dataset shuffles
+            verbose=0,
+            callbacks=[
+                progress,
+                _StopOnNaN(),
+                ExtraLogs(validate),
+                history,
+                BestModel(run / BEST_MODEL, monitor, best),
+                keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False),
+                Backup(_backup_path(run)),
+            ],
+        )
+    finally:
+        progress.on_train_end()
+    return _figures(history.rows)
+
+
+def _figures(rows) -> dict[str, float]:
+    return {name: float(value) for name, value in rows[-1].items() if value != ""}
+
+
+class _StopOnNaN(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
+            step = int(self.model.optimizer.iterations.numpy())
+            raise FloatingPointError(
+                f"the loss is no longer finite at step {step}: lower the learning rate "
+                "or let lambda fall more slowly"
+            )
+
+
+def _check_batch(recipe: Recipe, faces: int) -> None:
+    if recipe.data.batch_size > faces:
+        raise InputError(
+            f"batch_size {recipe.data.batch_size} is larger than the {faces} faces "
+            "in the records"
+        )
+
+
+def _backup_path(run: Path) -> Path:
+    return run / "backup" / "state.weights.h5"
+
+
+def _open_run(run: Path, recipe: Recipe) -> None:
+    """Makes the run folder, or checks that it holds the same recipe."""
+    text = recipe.to_toml()
+    if (run / "recipe.toml").exists():
+        if (run / "recipe.toml").read_text(encoding="utf-8") != text:
+            raise InputError(
+                f"{run} holds a training of another recipe; choose another --run"
+            )
+        return
+    if run.exists() and (not run.is_dir() or any(run.iterdir())):
+        raise InputError(f"{run} exists and is not a run folder")
+    (run / "backup").mkdir(parents=True)
+    write_atomically(run / "environment.json", json.dumps(_environment()).encode())
+    write_atomically(run / "recipe.toml", text.encode())
+
+
+def _environment() -> dict:
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "devices": [device.device_type for device in tf.config.list_logical_devices()],
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+    }
