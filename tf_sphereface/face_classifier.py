@@ -38,8 +38,10 @@ class FaceClassifier(keras.Model):
         super().__init__(**kwargs)
         self.backbone = backbone
         self.head = head
-        if backbone.built and not head.built:
-            head.build(backbone.output_shape)
+        if backbone.built:
+            if not head.built:
+                head.build(backbone.output_shape)
+            self.built = True
 
     def call(self, images, training=None):
         embeddings = self.backbone(images, training=training)

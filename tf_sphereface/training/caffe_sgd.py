@@ -34,7 +34,8 @@ class CaffeSGD(keras.optimizers.SGD):
         self.bias_rate = bias_rate
 
     def update_step(self, gradient, variable, learning_rate):
-        if variable.name == "bias":
+        # TensorFlow's backend passes its own variable, named "model/layer/bias:0".
+        if variable.name.split("/")[-1].split(":")[0] == "bias":
             learning_rate = learning_rate * self.bias_rate
         else:
             gradient = gradient + self.coupled_weight_decay * keras.ops.cast(

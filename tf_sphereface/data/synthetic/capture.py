@@ -60,6 +60,14 @@ class Capture:
     scene_seed: int
 
 
+def require_yaw(max_yaw: float) -> None:
+    """Raise ValueError unless `max_yaw` is a yaw that the renderer can show."""
+    if not 0 <= max_yaw <= 30:
+        raise ValueError(
+            f"`max_yaw` must be between 0 and 30 degrees. Received: max_yaw={max_yaw!r}"
+        )
+
+
 def sample_capture(rng: np.random.Generator, max_yaw: float = 30.0) -> Capture:
     """Draw the nuisance of one photo.
 
@@ -69,33 +77,30 @@ def sample_capture(rng: np.random.Generator, max_yaw: float = 30.0) -> Capture:
 
     Raises: ValueError if `max_yaw` is out of range.
     """
-    if not 0 <= max_yaw <= 30:
-        raise ValueError(
-            f"`max_yaw` must be between 0 and 30 degrees. Received: max_yaw={max_yaw!r}"
-        )
-    warmth, tint = rng.normal(0, 0.09), rng.normal(0, 0.03)
+    require_yaw(max_yaw)
+    warmth, tint = rng.normal(0.02, 0.07), rng.normal(0, 0.02)
     offset = rng.normal(0, 0.015, 2)
     gaze = np.clip(rng.normal(0, 0.12, 2), -0.3, 0.3)
     return Capture(
-        yaw=float(max_yaw * np.clip(rng.normal(0, 0.5), -1, 1)),
-        pitch=float(np.clip(rng.normal(0, 5), -12, 12)),
-        roll=float(np.clip(rng.normal(0, 6), -15, 15)),
+        yaw=float(max_yaw * np.clip(rng.normal(0, 0.43), -1, 1)),
+        pitch=float(np.clip(rng.normal(0, 4.5), -12, 12)),
+        roll=float(np.clip(rng.normal(0, 5), -15, 15)),
         scale=float(rng.uniform(46, 60)),
         offset=(float(offset[0]), float(offset[1])),
         camera_distance=float(rng.uniform(12, 40)),
         light_azimuth=float(rng.uniform(-75, 75)),
-        light_elevation=float(rng.uniform(-5, 60)),
-        light_strength=float(rng.uniform(0.55, 1.2)),
-        ambient=float(rng.uniform(0.12, 0.5)),
+        light_elevation=float(rng.uniform(0, 60)),
+        light_strength=float(rng.uniform(0.4, 0.9)),
+        ambient=float(rng.uniform(0.12, 0.4)),
         light_colour=(float(1 + warmth), float(1 + tint), float(1 - warmth)),
         smile=float(np.clip(rng.normal(0.25, 0.4), -0.3, 1)),
         mouth_opening=float(np.clip(rng.normal(-0.1, 0.4), 0, 1)),
         eye_closure=float(np.clip(rng.normal(0.0, 0.2), 0, 0.6)),
         brow_raise=float(np.clip(rng.normal(0, 0.4), -1, 1)),
         gaze=(float(gaze[0]), float(gaze[1]) * 0.4),
-        glasses=str(rng.choice(["none", "thin", "thick"], p=[0.9, 0.06, 0.04])),
-        exposure=float(np.exp(rng.normal(0, 0.2))),
-        gamma=float(np.exp(rng.normal(0, 0.18))),
+        glasses=str(rng.choice(["none", "thin", "thick"], p=[0.92, 0.06, 0.02])),
+        exposure=float(np.exp(rng.normal(0.15, 0.17))),
+        gamma=float(np.exp(rng.normal(0, 0.15))),
         blur=float(max(0.0, rng.normal(0.3, 0.4))),
         noise=float(rng.uniform(1, 7)),
         jpeg_quality=int(rng.integers(60, 96)),

@@ -22,12 +22,12 @@ _BLUSH = np.array([1.04, 0.86, 0.85], np.float32)
 
 @lru_cache(maxsize=16)
 def skin_layer(identity: FaceIdentity) -> np.ndarray:
-    """Face without eyes, brows and mouth, float32 (HEIGHT, WIDTH, 3), sRGB 0..255."""
+    """Face without eyes, brows and mouth, uint8 (HEIGHT, WIDTH, 3), sRGB."""
     rng = np.random.default_rng(identity.grain_seed)
     skin = np.array(identity.skin_colour, np.float32)
-    canvas = FaceCanvas(np.tile(skin, (HEIGHT, WIDTH, 1)))
     mottle = 1 + 0.03 * _noise(rng, 12) + 0.02 * _noise(rng, 60)
-    canvas.pixels *= mottle[..., None]
+    canvas = FaceCanvas(np.clip(skin * mottle[..., None], 0, 255).astype(np.uint8))
+    _paint_sockets(canvas, identity, skin)
     _paint_blush(canvas, identity, skin)
     _paint_freckles(canvas, identity, rng, skin)
     for x, y, radius in identity.marks:
@@ -42,6 +42,13 @@ def skin_layer(identity: FaceIdentity) -> np.ndarray:
 def _noise(rng, cells) -> np.ndarray:
     small = rng.standard_normal((cells * 3 // 2, cells)).astype(np.float32)
     return cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+
+
+def _paint_sockets(canvas, identity, skin):
+    for side in (-1, 1):
+        centre = (side * identity.eye_spacing, 0.0)
+        dark = 0.35 + 3.5 * identity.eye_depth
+        canvas.disc(centre, (0.24, 0.14), skin * (0.66, 0.6, 0.6), dark, 0.07)
 
 
 def _paint_blush(canvas, identity, skin):
@@ -80,7 +87,7 @@ def _paint_lines(canvas, identity, skin):
 def _paint_nose(canvas, identity, skin):
     """Nostrils, wings, the shade under the tip and the light along the ridge."""
     tip, wide = identity.nose_length, identity.nose_width
-    canvas.fill(ellipse((0, tip + 0.13), (wide * 0.8, 0.03)), skin * 0.55, 0.6, 0.03)
+    canvas.fill(ellipse((0, tip + 0.13), (wide * 0.8, 0.03)), skin * 0.5, 0.75, 0.03)
     canvas.stroke([[0, 0.12], [0, tip - 0.1]], skin * 1.12, 0.07, 0.35, 0.03)
     canvas.disc((0, tip - 0.02), (0.07, 0.05), skin * 1.15, 0.4, 0.03)
     size = identity.nostril_size
@@ -117,4 +124,6 @@ def _paint_beard(canvas, identity, rng):
     strength = 0.3 if style == "stubble" else 0.85
     mask = cv2.GaussianBlur((parts[style] * grain).astype(np.float32), (0, 0), 0.8)
     mask = (strength * mask)[..., None]
-    canvas.pixels += (np.float32(identity.brow_colour) - canvas.pixels) * mask
+    skin = canvas.pixels.astype(np.float32)
+    skin += (np.float32(identity.brow_colour) - skin) * mask
+    canvas.pixels[...] = skin

@@ -31,29 +31,28 @@ class HeadSurface:
     semi_axes: np.ndarray
     radius: np.ndarray
 
-    def trace(self, origin, step, steps, depth, step_size=0.75):
-        """March rays p(d) = origin + d * step from the front to the surface.
+    def trace(self, rays, steps, depth, step_size=0.75):
+        """March rays from the front to the surface.
 
         Args:
-            origin, step: Float32 (3, ...), head frame, head units per unit of depth.
+            rays: `Rays` of any shape (h, w).
             steps: Number of steps.
-            depth: Float32 (...), depth at which each ray starts.
+            depth: Float32 (h, w), camera depth at which each ray starts, head units.
             step_size: Fraction of the radial gap covered by one step.
 
-        Returns: (depth, gap), float32 (...): where each ray ended, and the smallest
+        Returns: (depth, gap), float32 (h, w): where each ray ended, and the smallest
             radial gap that it met (about 0 for a hit).
         """
-        axes = self.semi_axes.astype(np.float32).reshape(3, *[1] * (origin.ndim - 1))
-        start = origin.copy()
-        start[1] -= _CENTRE_Y
-        start, step = start / axes, step / axes
         gap = np.full(depth.shape, np.inf, np.float32)
+        stride = np.float32(step_size * self.semi_axes[2])
         for _ in range(steps):
-            x, y, z = start + depth * step
+            x, y, z = rays.at(depth)
             length = np.sqrt(x * x + y * y + z * z)
-            away = length - self.sample(self.radius, x, y, z + length)
-            np.minimum(gap, away, out=gap)
-            depth = depth - np.float32(step_size * self.semi_axes[2]) * away
+            z += length
+            length -= self.sample(self.radius, x, y, z)
+            np.minimum(gap, length, out=gap)
+            length *= stride
+            depth = depth - length
         return depth, gap
 
     def sample(self, chart, x, y, z_plus_length):
@@ -61,20 +60,61 @@ class HeadSurface:
         half = CHART_SIZE / 2
         zoom = np.float32(half / CHART_EXTENT) / np.maximum(z_plus_length, 1e-3)
         shift = np.float32(half - 0.5)
-        columns, rows = x * zoom + shift, y * zoom + shift
+        columns, rows = x * zoom, y * zoom
+        columns += shift
+        rows += shift
         return cv2.remap(
             chart, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
 
     def lift(self, points):
         """Depth of front-view points: float (n, 2) -> float (n, 3) on the surface."""
-        flat = np.asarray(points, np.float32).T
-        origin = np.stack([flat[0], flat[1], np.zeros_like(flat[0])])[:, None]
-        step = np.zeros_like(origin)
-        step[2] = 1.0
-        start = np.full(origin.shape[1:], _FRONT_Z, np.float32)
-        depth, _ = self.trace(origin, step, 60, start, step_size=0.4)
-        return np.stack([flat[0], flat[1], depth[0]], axis=1).astype(np.float64)
+        flat = np.asarray(points, np.float64)
+        x, y = flat[None, :, 0], flat[None, :, 1]
+        rays = Rays.make(self.semi_axes, x, y, np.eye(3), 0.0)
+        start = np.full(x.shape, _FRONT_Z, np.float32)
+        depth, _ = self.trace(rays, 14, start)
+        return np.column_stack([flat, depth[0]])
+
+    def place(self, x, y, z):
+        """Semi-axis coordinates to head units."""
+        wide, tall, deep = self.semi_axes.astype(np.float32)
+        return x * wide, y * tall + np.float32(_CENTRE_Y), z * deep
+
+
+@dataclass(frozen=True)
+class Rays:
+    """Rays (1 - depth / distance) * origin + depth * axis, in semi-axis coordinates.
+
+    Args:
+        origin: Three float32 (h, w): x, y, z where the depth is 0.
+        axis: Three numbers, head direction of the camera's z.
+        shift: Head centre over its semi-axis, along y.
+        pull: 1 / camera distance, 0 for parallel rays.
+    """
+
+    origin: tuple[np.ndarray, np.ndarray, np.ndarray]
+    axis: tuple[np.float32, np.float32, np.float32]
+    shift: np.float32
+    pull: np.float32
+
+    @classmethod
+    def make(cls, semi_axes, x, y, turn, pull):
+        """Rays through camera points (x, y), head units, of a head turned by `turn`."""
+        x, y = np.asarray(x, np.float32), np.asarray(y, np.float32)
+        to_head = (turn.T / semi_axes[:, None]).astype(np.float32)
+        origin = tuple(row[0] * x + row[1] * y for row in to_head)
+        shift = np.float32(_CENTRE_Y / semi_axes[1])
+        return cls(origin, tuple(to_head[:, 2]), shift, np.float32(pull))
+
+    def at(self, depth):
+        """Coordinates x, y, z of the points at a depth."""
+        spread = 1 - self.pull * depth
+        x, y, z = (start * spread for start in self.origin)
+        for value, slope in zip((x, y, z), self.axis, strict=True):
+            value += depth * slope
+        y -= self.shift
+        return x, y, z
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
@@ -122,7 +162,7 @@ def _skull_radius(identity: FaceIdentity, directions: np.ndarray) -> np.ndarray:
     low, high = np.full_like(x, 0.4), np.full_like(x, 1.7)
     for _ in range(11):
         middle = (low + high) / 2
-        down = np.clip((middle * y - 0.1) / 0.75, 0, 1)
+        down = np.clip((middle * y - 0.15) / 0.8, 0, 1)
         width = 1 - (1 - identity.jaw_width) * down * down * (3 - 2 * down)
         side = (middle * x / width) ** 2 + (middle * z) ** 2
         tall = np.abs(middle * y / np.where(y > 0, below, 1.0))
@@ -133,7 +173,7 @@ def _skull_radius(identity: FaceIdentity, directions: np.ndarray) -> np.ndarray:
 
 
 def _face_relief(identity, x, y, z) -> np.ndarray:
-    """Sockets, brow ridge, nose, cheeks, lips and chin over the skull (radius units)."""
+    """Sockets, brow ridge, nose, cheeks, lips and chin: what they add to the radius."""
     side = np.abs(x)
     nose_y, mouth_y = identity.nose_length, identity.mouth_height
 

@@ -25,10 +25,10 @@ HAIR_ANCHORS = np.array(
         [70, 48, 34],
         [104, 70, 44],
         [150, 106, 62],
-        [196, 158, 104],
+        [180, 142, 92],
         [142, 68, 34],
         [128, 126, 124],
-        [196, 194, 190],
+        [172, 170, 167],
     ],
     np.float32,
 )
@@ -49,9 +49,9 @@ FACIAL_HAIR = ("none", "stubble", "moustache", "goatee", "beard")
 # Lengths are in head units: 1 is half the width of an average head (68 mm).
 # The eyes lie at y = 0, y grows downward, z toward the viewer.
 PARAMETER_RANGES: dict[str, tuple[float, float]] = {
-    "head_width": (0.92, 1.08),
+    "head_width": (0.95, 1.10),
     "head_height": (0.96, 1.06),
-    "jaw_width": (0.62, 0.95),
+    "jaw_width": (0.70, 0.98),
     "jaw_squareness": (2.0, 3.0),
     "chin_length": (-0.12, 0.12),
     "chin_width": (0.13, 0.27),
@@ -59,38 +59,38 @@ PARAMETER_RANGES: dict[str, tuple[float, float]] = {
     "cheekbone": (0.0, 0.11),
     "cheek_fullness": (-0.07, 0.07),
     "brow_ridge": (0.0, 0.07),
-    "eye_spacing": (0.40, 0.52),
-    "eye_width": (0.165, 0.245),
-    "eye_height": (0.062, 0.118),
-    "eye_tilt": (-8.0, 11.0),
+    "eye_spacing": (0.42, 0.50),
+    "eye_width": (0.18, 0.25),
+    "eye_height": (0.078, 0.128),
+    "eye_tilt": (-6.0, 9.0),
     "eye_depth": (0.04, 0.12),
     "eye_roundness": (0.0, 1.0),
     "lid_crease": (0.0, 1.0),
-    "lash_weight": (0.3, 1.0),
+    "lash_weight": (0.6, 1.0),
     "eye_bags": (0.0, 1.0),
     "iris_radius": (0.080, 0.104),
     "brow_height": (0.23, 0.40),
-    "brow_thickness": (0.030, 0.100),
+    "brow_thickness": (0.036, 0.104),
     "brow_arch": (-0.01, 0.11),
     "brow_slope": (-0.08, 0.08),
     "brow_length": (0.22, 0.37),
     "brow_inner": (-0.05, 0.09),
-    "brow_density": (0.45, 0.95),
-    "nose_length": (0.47, 0.68),
+    "brow_density": (0.6, 1.0),
+    "nose_length": (0.50, 0.63),
     "nose_width": (0.16, 0.31),
-    "nose_height": (0.19, 0.36),
+    "nose_height": (0.17, 0.31),
     "nose_bridge": (0.02, 0.15),
     "bridge_width": (0.07, 0.14),
     "nose_hump": (-0.05, 0.06),
     "nose_upturn": (-0.04, 0.06),
     "nostril_size": (0.5, 1.2),
-    "mouth_height": (0.94, 1.14),
-    "mouth_width": (0.29, 0.45),
+    "mouth_height": (0.93, 1.07),
+    "mouth_width": (0.335, 0.425),
     "upper_lip": (0.028, 0.095),
     "lower_lip": (0.045, 0.125),
     "cupid_bow": (0.0, 1.0),
     "mouth_curve": (-0.035, 0.035),
-    "lip_redness": (0.15, 0.85),
+    "lip_redness": (0.25, 0.95),
     "cheek_redness": (0.0, 1.0),
     "age_lines": (0.0, 1.0),
     "hairline": (-1.08, -0.74),
@@ -143,17 +143,19 @@ def sample_identity(rng: np.random.Generator) -> FaceIdentity:
     """Draw a person: every shape parameter independent and uniform in its range."""
     low, high = np.array(list(PARAMETER_RANGES.values())).T
     shape = tuple(float(value) for value in rng.uniform(low, high))
-    depth = rng.uniform(0, len(SKIN_ANCHORS) - 1)
+    depth = (len(SKIN_ANCHORS) - 1) * rng.uniform() ** 1.3
     skin = _between(SKIN_ANCHORS, depth) * (1 + rng.normal(0, 0.015, 3))
     hair = _sample_hair_colour(rng, dark=depth > 3.5)
     styles = rng.choice(HAIR_STYLES, p=[0.06, 0.1, 0.24, 0.2, 0.14, 0.13, 0.13])
-    beards = rng.choice(FACIAL_HAIR, p=[0.66, 0.12, 0.08, 0.06, 0.08])
+    beards = rng.choice(FACIAL_HAIR, p=[0.56, 0.16, 0.1, 0.08, 0.1])
+    if styles in ("bob", "long"):
+        beards = "none"
     eye_top = 1.2 if depth > 4.5 else len(EYE_ANCHORS) - 1
     return FaceIdentity(
         shape=shape,
         skin_colour=_colour(skin),
         hair_colour=_colour(hair),
-        brow_colour=_colour(hair * rng.uniform(0.55, 0.95)),
+        brow_colour=_colour(hair * rng.uniform(0.3, 0.55)),
         eye_colour=_colour(_between(EYE_ANCHORS, rng.uniform(0, eye_top))),
         hair_style=str(styles),
         facial_hair=str(beards),

@@ -1,0 +1,50 @@
+"""Tests for tf_sphereface.training.caffe_sgd."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_sphereface.training.caffe_sgd import CaffeSGD
+
+
+def caffe_steps(weight, gradients, rate, momentum, decay):
+    """Caffe's SGDSolver: history = momentum * history + rate * (gradient + decay w)."""
+    history = np.zeros_like(weight)
+    for gradient in gradients:
+        history = momentum * history + rate * (gradient + decay * weight)
+        weight = weight - history
+    return weight
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "decay"), [("kernel", 0.1, 0.01), ("bias", 0.2, 0.0)]
+)
+def test_updates_equal_caffes_solver(name, rate, decay):
+    rng = np.random.default_rng(0)
+    start, gradients = rng.normal(size=4), rng.normal(size=(5, 4))
+    variable = keras.Variable(start, dtype="float64", name=name)
+    optimizer = CaffeSGD(0.1, momentum=0.9, coupled_weight_decay=0.01)
+    for gradient in gradients:
+        optimizer.apply([tf.constant(gradient)], [variable])
+    expected = caffe_steps(start, gradients, rate, 0.9, decay)
+    np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)
+
+
+def test_biases_of_a_model_in_fit_learn_faster():
+    changes = []
+    for bias_rate in (1.0, 3.0):
+        dense = keras.layers.Dense(2, kernel_initializer="zeros")
+        model = keras.Sequential([keras.Input((3,)), dense])
+        model.compile(CaffeSGD(0.1, bias_rate=bias_rate), loss="mse")
+        model.fit(np.ones((4, 3)), np.ones((4, 2)), batch_size=4, verbose=0)
+        changes.append([dense.kernel.numpy(), dense.bias.numpy()])
+    np.testing.assert_allclose(changes[1][0], changes[0][0])
+    np.testing.assert_allclose(changes[1][1], 3 * changes[0][1], rtol=1e-6)
+
+
+def test_config_round_trip_keeps_the_arguments():
+    optimizer = CaffeSGD(0.3, momentum=0.8, coupled_weight_decay=0.02, bias_rate=3.0)
+    copy = CaffeSGD.from_config(optimizer.get_config())
+    assert float(copy.learning_rate) == pytest.approx(0.3)
+    assert (copy.momentum, copy.coupled_weight_decay, copy.bias_rate) == (0.8, 0.02, 3)

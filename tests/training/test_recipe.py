@@ -1,0 +1,98 @@
+"""Tests for tf_sphereface.training.recipe and tf_sphereface.training.assembly."""
+
+from pathlib import Path
+
+import pytest
+
+from tf_sphereface.errors import InputError
+from tf_sphereface.heads import ASoftmaxLayer, SoftmaxLayer
+from tf_sphereface.training.assembly import build_head, build_optimizer
+from tf_sphereface.training.recipe import OptimizerRecipe, Recipe, read_recipe
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+@pytest.fixture
+def recipe_file(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text('[head]\nname = "a_softmax"\nmargin = 2\n')
+    return path
+
+
+def test_missing_values_are_the_releases(recipe_file):
+    recipe = read_recipe(recipe_file)
+    assert recipe.head.margin == 2
+    assert (recipe.head.annealing.base, recipe.head.annealing.minimum) == (1000, 5)
+    assert (recipe.optimizer.learning_rate, recipe.optimizer.momentum) == (0.1, 0.9)
+    assert recipe.optimizer.boundaries == (16_000, 24_000)
+    assert (recipe.schedule.steps, recipe.data.batch_size) == (28_000, 512)
+
+
+def test_overrides_take_toml_values_and_bare_words(recipe_file):
+    recipe = read_recipe(
+        recipe_file,
+        [
+            "backbone.depth=4",
+            "optimizer.boundaries=[1, 2]",
+            "schedule.precision=mixed_bfloat16",
+            "head.annealing.base=7",
+        ],
+    )
+    assert recipe.backbone.depth == 4
+    assert recipe.optimizer.boundaries == (1, 2)
+    assert recipe.schedule.precision == "mixed_bfloat16"
+    assert recipe.head.annealing.base == 7.0
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("backbone.colour=1", "unknown key `backbone.colour`"),
+        ("wheels.count=4", "unknown key `wheels`"),
+        ("head.annealing.foo=3", "unknown key `head.annealing.foo`"),
+        ("head.margin=0", "`head.margin`: Input should be greater than or equal to 1"),
+        ("backbone.depth=5", "`backbone.depth`: Input should be 4, 10, 20, 36 or 64"),
+        ("head.name=arc", "`head`: Input tag 'arc'"),
+        ("optimizer.boundaries=[3, 2]", "`boundaries` must increase"),
+        ("nonsense", "--set must be section.key=value"),
+        ("backbone.depth.x=1", "'depth' is not a section"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(recipe_file, override, message):
+    with pytest.raises(InputError, match=message.replace("(", r"\(")):
+        read_recipe(recipe_file, ["backbone.depth=4", override])
+
+
+def test_missing_and_malformed_files_are_named(tmp_path):
+    with pytest.raises(InputError, match="no such recipe"):
+        read_recipe(tmp_path / "absent.toml")
+    (tmp_path / "bad.toml").write_text("[head\n")
+    with pytest.raises(InputError, match="is not TOML"):
+        read_recipe(tmp_path / "bad.toml")
+
+
+def test_resolved_recipe_reads_back_as_itself(recipe_file, tmp_path):
+    recipe = read_recipe(recipe_file, ["head.scale=30.0"])
+    resolved = tmp_path / "resolved.toml"
+    resolved.write_text(recipe.to_toml())
+    assert read_recipe(resolved) == recipe
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda p: p.stem)
+def test_shipped_recipes_are_valid(path):
+    assert read_recipe(path).schedule.steps > 0
+
+
+def test_learning_rate_drops_in_the_iterations_that_the_boundaries_name():
+    recipe = OptimizerRecipe(learning_rate=0.1, boundaries=(16, 24))
+    schedule = build_optimizer(recipe)._learning_rate
+    rates = {step: round(float(schedule(step)), 6) for step in (0, 15, 16, 23, 24, 27)}
+    assert rates == {0: 0.1, 15: 0.1, 16: 0.01, 23: 0.01, 24: 0.001, 27: 0.001}
+
+
+def test_heads_are_built_with_the_recipes_arguments():
+    head = build_head(Recipe().head, 10)
+    assert isinstance(head, ASoftmaxLayer)
+    assert (head.margin, head.annealing.gamma) == (4, 0.12)
+    softmax = Recipe.model_validate({"head": {"name": "softmax"}}).head
+    assert isinstance(build_head(softmax, 10), SoftmaxLayer)

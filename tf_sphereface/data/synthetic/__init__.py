@@ -1,0 +1,1 @@
+"""Procedural face photos: people (`identity`), photos (`capture`), rendering, files."""
