@@ -44,6 +44,13 @@ def test_overrides_take_toml_values_and_bare_words(recipe_file):
     assert recipe.head.annealing.base == 7.0
 
 
+def test_a_new_name_starts_the_section_anew(recipe_file):
+    recipe = read_recipe(recipe_file, ["head.name=softmax"])
+    assert recipe.head.model_dump() == {"name": "softmax"}
+    same = read_recipe(recipe_file, ["head.name=a_softmax"])
+    assert same.head.margin == 2
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -1,7 +1,6 @@
 """The `sphereface` command: finds the subcommand and calls it."""
 
 import importlib
-import os
 import sys
 
 from tf_sphereface import __version__
@@ -12,6 +11,7 @@ COMMANDS = {
     "align": "detect and align faces: photo folders to crops and a manifest",
     "records": "pack aligned faces into TFRecord shards",
     "train": "train a recipe on records; resumes an interrupted run",
+    "pairs": "draw a pair list for the LFW protocol from aligned faces",
     "evaluate": "score a model under the LFW verification protocol",
     "match": "compare the faces of two photos with a bundle",
 }
@@ -49,8 +49,6 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    # TensorFlow's start-up notes would bury the messages that matter to the user.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     command = importlib.import_module(f"tf_sphereface.commands.{name}")
     try:
         return command.main(rest)

@@ -40,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if (args.images is None) != (args.pairs is None):
         parser.error("--images and --pairs go together")
+    from tf_sphereface.native_messages import load_tensorflow
     from tf_sphereface.training.recipe import read_recipe
 
     try:
@@ -49,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
             from tf_sphereface.evaluation import verification_metrics
 
             validate = verification_metrics(args.images, args.pairs)
+        load_tensorflow()
         from tf_sphereface.training.trainer import train
 
         summary = train(

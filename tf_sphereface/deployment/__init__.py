@@ -1,0 +1,38 @@
+"""From a trained model to a bundle for phones, and matching with a bundle.
+
+Names are loaded on first use: reading a bundle and matching photos never load
+TensorFlow, exporting does.
+"""
+
+import importlib
+
+_PUBLIC = {
+    "Bundle": "bundle",
+    "BundleContent": "bundle",
+    "BundleContract": "contract",
+    "CheckedVariant": "bundle",
+    "DriftError": "parity",
+    "ExportOptions": "export",
+    "FaceMatcher": "matcher",
+    "SavedModelContract": "contract",
+    "TFLiteEmbedder": "embedder",
+    "VariantMeasurement": "contract",
+    "export_bundle": "export",
+    "export_saved_model": "export",
+    "load_bundle": "bundle",
+    "match_photos": "matcher",
+    "write_bundle": "bundle",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"tf_sphereface.deployment.{_PUBLIC[name]}")
+    return getattr(module, name)
+
+
+def __dir__():
+    return __all__

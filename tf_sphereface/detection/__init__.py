@@ -1,0 +1,42 @@
+"""Face detection: MTCNN on the LiteRT interpreter, without TensorFlow."""
+
+from pathlib import Path
+
+from tf_sphereface.detection.cascade import MTCNN, MTCNNSettings, Networks
+from tf_sphereface.detection.face import Face, FaceDetector, nearest_to_centre
+from tf_sphereface.detection.litert_networks import LiteRTNetworks
+from tf_sphereface.detection.weight_files import NETWORK_NAMES, cached_networks
+
+__all__ = [
+    "MTCNN",
+    "NETWORK_NAMES",
+    "Face",
+    "FaceDetector",
+    "LiteRTNetworks",
+    "MTCNNSettings",
+    "Networks",
+    "cached_networks",
+    "load_detector",
+    "nearest_to_centre",
+]
+
+
+def load_detector(
+    directory: Path | None = None,
+    settings: MTCNNSettings | None = None,
+    threads: int = 1,
+) -> MTCNN:
+    """The face detector, ready to use.
+
+    Args:
+        directory: Holds pnet.tflite, rnet.tflite and onet.tflite, as a bundle's
+            `detector` folder does. None takes the user's cache, which is filled on
+            the first call (some seconds, with TensorFlow) and never again.
+        settings: What to look for; None is `MTCNNSettings()`.
+        threads: CPU threads of the networks.
+
+    Raises: InputError if a network is missing or damaged; OSError if the cache is not
+        writable.
+    """
+    folder = cached_networks() if directory is None else directory
+    return MTCNN(LiteRTNetworks(folder, threads), settings)

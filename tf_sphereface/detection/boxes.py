@@ -32,7 +32,10 @@ def overlap(boxes, others, denominator="union"):
 
 
 def suppress(boxes, scores, threshold, denominator="union"):
-    """Non-maximum suppression: drops boxes that overlap a better one that is kept.
+    """Non-maximum suppression: drops boxes that overlap a better one.
+
+    A dropped box still drops others, so that all comparisons are one matrix. Against
+    the usual sequential form, landmarks vary a little less and fewer crops are left.
 
     Args:
         boxes: Float (boxes, 4).
@@ -41,20 +44,15 @@ def suppress(boxes, scores, threshold, denominator="union"):
         denominator: As in `overlap`.
 
     Returns: Integer (kept,), indices of the kept boxes, best first.
+    Reference: Fast NMS, YOLACT, https://arxiv.org/abs/1904.02689.
     """
     order = np.argsort(-scores, kind="stable")
-    kept = np.empty(0, order.dtype)
+    ranked, alive = boxes[order], np.ones(len(order), bool)
     for start in range(0, len(order), _BLOCK):
-        block = order[start : start + _BLOCK]
-        against = overlap(boxes[block], boxes[kept], denominator)
-        block = block[(against <= threshold).all(axis=1)]
-        clash = overlap(boxes[block], boxes[block], denominator) > threshold
-        alive = np.ones(len(block), bool)
-        for index in range(len(block)):
-            if alive[index]:
-                alive[index + 1 :] &= ~clash[index, index + 1 :]
-        kept = np.concatenate([kept, block[alive]])
-    return kept
+        stop = min(start + _BLOCK, len(order))
+        clash = overlap(ranked[:stop], ranked[start:stop], denominator) > threshold
+        alive[start:stop] = ~np.triu(clash, 1 - start).any(axis=0)
+    return order[alive]
 
 
 def refine(boxes, offsets):

@@ -8,144 +8,190 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from tf_sphereface.detection import boxes as box_math
+from tf_sphereface.detection.boxes import refine, suppress, to_squares
+from tf_sphereface.detection.crops import level_sizes, normalize, square_crops
 from tf_sphereface.detection.face import Face
 
-_CELL, _STRIDE = 12, 2  # P-Net's window and step, pixels
+_CELL, _STRIDE = 12, 2  # P-Net's window and its step, pixels
+_RNET_SIDE, _ONET_SIDE = 24, 48
 _PIXELS_PER_CALL = 400_000  # of photos of one size that go through P-Net together
-MODE = "package"
+
 
 class Networks(Protocol):
-    """The three networks; see `LiteRTNetworks` for the arrays."""
+    """The three networks; `LiteRTNetworks` says what they take and give."""
 
-    def pnet(self, photos): ...
-    def rnet(self, crops): ...
-    def onet(self, crops): ...
+    def pnet(self, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def rnet(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def onet(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]: ...
 
 
 @dataclasses.dataclass(frozen=True)
 class MTCNNSettings:
+    """What the cascade looks for.
+
+    Args:
+        smallest_face: Side of the smallest face to find, pixels, at least 12. The time
+            grows with 1 / smallest_face^2.
+        pyramid_factor: Size of a pyramid level as a fraction of the level before. The
+            SphereFace release has 0.85; 0.709 halves the area from level to level,
+            is 1.5 times as fast and gives landmarks that are no worse.
+        thresholds: Least face probability after P-Net, R-Net and O-Net.
+        level_overlap: Greatest overlap of proposals of one pyramid level.
+        photo_overlap: Greatest overlap of proposals of all levels.
+        refined_overlap: Greatest overlap of boxes after R-Net.
+        face_overlap: Greatest overlap of two faces, as a fraction of the smaller.
+
+    Raises: ValueError if a value is out of range.
+    """
+
     smallest_face: float = 20
     pyramid_factor: float = 0.709
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.9)
-    nms_level: float = 0.5
-    nms_photo: float = 0.7
-    nms_refined: float = 0.7
-    nms_final: float = 0.7
+    level_overlap: float = 0.5
+    photo_overlap: float = 0.7
+    refined_overlap: float = 0.7
+    face_overlap: float = 0.7
+
+    def __post_init__(self):
+        if not _CELL <= self.smallest_face < float("inf"):
+            raise ValueError(
+                f"`smallest_face` must be at least {_CELL} pixels. "
+                f"Received: smallest_face={self.smallest_face!r}"
+            )
+        if not 0 < self.pyramid_factor < 1:
+            raise ValueError(
+                "`pyramid_factor` must be between 0 and 1. "
+                f"Received: pyramid_factor={self.pyramid_factor!r}"
+            )
+        if len(self.thresholds) != 3 or not all(0 <= t < 1 for t in self.thresholds):
+            raise ValueError(
+                "`thresholds` must be three numbers, each at least 0 and below 1. "
+                f"Received: thresholds={self.thresholds!r}"
+            )
 
 
 class MTCNN:
+    """Finds faces and their five landmarks in photos of any size.
+
+    Args:
+        networks: The three networks.
+        settings: What to look for.
+
+    Reference: Zhang et al., https://arxiv.org/abs/1604.02878. Unlike there, boxes are
+        refined before the suppression and crops have no whole-pixel corners, as in the
+        `mtcnn` package, whose faces these are, except where it rounds levels to whole
+        pixels and then reckons with the size before rounding.
+    """
+
     def __init__(self, networks: Networks, settings: MTCNNSettings | None = None):
         self.networks = networks
-        self.settings = settings or MTCNNSettings()
+        self.settings = settings if settings is not None else MTCNNSettings()
 
     def detect(self, photos: Sequence[np.ndarray]) -> list[list[Face]]:
-        boxes, scores, owners = self._propose(photos)
-        boxes, owners = self._refine(photos, boxes, owners)
-        return self._finish(photos, boxes, owners)
+        """Finds the faces of each photo; photos of one size go faster together.
+
+        Args:
+            photos: uint8 (height, width, 3) RGB each; the sizes may differ. A photo
+                smaller than a face has no face.
+
+        Returns: One list of faces for each photo, best score first.
+        Raises: ValueError if a photo has another shape or dtype.
+        """
+        for photo in photos:
+            if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
+                raise ValueError(
+                    "`photos` must be uint8 (height, width, 3). "
+                    f"Received: {photo.dtype} {photo.shape}"
+                )
+        boxes, owners = self._propose(photos)
+        boxes, owners = self._judge_proposals(photos, to_squares(boxes), owners)
+        return self._find_landmarks(photos, to_squares(boxes), owners)
 
     def _propose(self, photos):
-        s = self.settings
+        settings = self.settings
         levels = defaultdict(list)
         for owner, photo in enumerate(photos):
-            for shape in level_sizes(photo.shape[:2], s.smallest_face, s.pyramid_factor):
-                levels[shape].append(owner)
-        found = defaultdict(list)
-        for (height, width), owners in levels.items():
-            per = max(1, _PIXELS_PER_CALL // (height * width))
-            for start in range(0, len(owners), per):
-                group = owners[start:start + per]
-                x = np.stack([cv2.resize(photos[o], (width, height), interpolation=cv2.INTER_AREA) for o in group])
-                offsets, prob = self.networks.pnet(normalize(x))
-                for o, off, p in zip(group, offsets, prob):
-                    rows, cols = np.nonzero(p > s.thresholds[0])
-                    if not len(rows): continue
-                    ratio = np.array([photos[o].shape[1] / width, photos[o].shape[0] / height])
-                    corner = np.stack([cols, rows], 1) * _STRIDE + 1.0
-                    b = np.concatenate([corner, corner + _CELL - 1], 1)
-                    b = b + off[rows, cols] * (_CELL - 1)
-                    b = b * np.tile(ratio, 2)
-                    sc = p[rows, cols]
-                    k = box_math.suppress(b, sc, s.nms_level)
-                    found[o].append((b[k], sc[k]))
-        B, S, O = [np.empty((0, 4))], [np.empty(0)], [np.empty(0, int)]
-        for o in sorted(found):
-            b = np.concatenate([x[0] for x in found[o]]); sc = np.concatenate([x[1] for x in found[o]])
-            k = box_math.suppress(b, sc, s.nms_photo)
-            B.append(b[k]); S.append(sc[k]); O.append(np.full(len(k), o))
-        return np.concatenate(B), np.concatenate(S), np.concatenate(O)
+            height, width = photo.shape[:2]
+            for size in level_sizes(
+                height, width, _CELL, settings.smallest_face, settings.pyramid_factor
+            ):
+                levels[size].append(owner)
+        boxes, scores, owners = [], [], []
+        for size, members in levels.items():
+            together = max(1, _PIXELS_PER_CALL // (size[0] * size[1]))
+            for start in range(0, len(members), together):
+                group = members[start : start + together]
+                for owner, found in zip(
+                    group, self._scan(photos, group, size), strict=True
+                ):
+                    boxes.append(found[0])
+                    scores.append(found[1])
+                    owners.append(np.full(len(found[0]), owner))
+        boxes = np.concatenate([np.empty((0, 4)), *boxes])
+        scores = np.concatenate([np.empty(0), *scores])
+        owners = np.concatenate([np.empty(0, int), *owners])
+        kept = _suppress_each(boxes, scores, owners, settings.photo_overlap)
+        return boxes[kept], owners[kept]
 
-    def _refine(self, photos, boxes, owners):
-        s = self.settings
-        boxes = box_math.to_squares(boxes)
-        crops, boxes = cut(photos, boxes, owners, 24)
-        off, prob = self.networks.rnet(crops)
-        boxes = box_math.refine(boxes, off)
-        m = prob > s.thresholds[1]
-        boxes, prob, owners = boxes[m], prob[m], owners[m]
-        B, O = [np.empty((0, 4))], [np.empty(0, int)]
-        for o in np.unique(owners):
-            i = np.nonzero(owners == o)[0]
-            k = i[box_math.suppress(boxes[i], prob[i], s.nms_refined)]
-            B.append(boxes[k]); O.append(owners[k])
-        return np.concatenate(B), np.concatenate(O)
+    def _scan(self, photos, group, size):
+        """Runs P-Net over one level of some photos; gives boxes and scores of each."""
+        height, width = size
+        level = [
+            cv2.resize(photos[owner], (width, height), interpolation=cv2.INTER_AREA)
+            for owner in group
+        ]
+        found = []
+        for owner, offsets, scores in zip(
+            group, *self.networks.pnet(normalize(np.stack(level))), strict=True
+        ):
+            rows, columns = np.nonzero(scores > self.settings.thresholds[0])
+            # The + 1 belongs to the weights: their training counted pixels from 1.
+            corners = np.stack([columns, rows], axis=1) * _STRIDE + 1.0
+            boxes = np.concatenate([corners, corners + _CELL - 1], axis=1)
+            boxes += offsets[rows, columns] * (_CELL - 1)
+            photo_height, photo_width = photos[owner].shape[:2]
+            boxes *= np.tile([photo_width / width, photo_height / height], 2)
+            scores = scores[rows, columns]
+            kept = suppress(boxes, scores, self.settings.level_overlap)
+            found.append((boxes[kept], scores[kept]))
+        return found
 
-    def _finish(self, photos, boxes, owners):
-        s = self.settings
-        boxes = box_math.to_squares(boxes)
-        crops, boxes = cut(photos, boxes, owners, 48)
-        off, lm, prob = self.networks.onet(crops)
-        size = boxes[:, 2:] - boxes[:, :2] + 1
-        lm = lm.reshape(-1, 2, 5).transpose(0, 2, 1) * size[:, None] + boxes[:, None, :2] - 1
-        boxes = box_math.refine(boxes, off)
+    def _judge_proposals(self, photos, boxes, owners):
+        crops = square_crops(photos, boxes, owners, _RNET_SIDE)
+        offsets, scores = self.networks.rnet(crops)
+        sure = scores > self.settings.thresholds[1]
+        boxes, owners = refine(boxes[sure], offsets[sure]), owners[sure]
+        kept = _suppress_each(
+            boxes, scores[sure], owners, self.settings.refined_overlap
+        )
+        return boxes[kept], owners[kept]
+
+    def _find_landmarks(self, photos, boxes, owners):
+        crops = square_crops(photos, boxes, owners, _ONET_SIDE)
+        offsets, landmarks, scores = self.networks.onet(crops)
+        sides = boxes[:, 2:] - boxes[:, :2] + 1
+        points = landmarks.reshape(-1, 2, 5).transpose(0, 2, 1)
+        points = points * sides[:, None] + boxes[:, None, :2] - 1
+        boxes = refine(boxes, offsets)
+        sure = np.nonzero(scores > self.settings.thresholds[2])[0]
+        overlap = self.settings.face_overlap
+        kept = _suppress_each(
+            boxes[sure], scores[sure], owners[sure], overlap, "smaller"
+        )
         faces = [[] for _ in photos]
-        m = prob > s.thresholds[2]
-        boxes, prob, owners, lm = boxes[m], prob[m], owners[m], lm[m]
-        for o in np.unique(owners):
-            i = np.nonzero(owners == o)[0]
-            k = i[box_math.suppress(boxes[i], prob[i], s.nms_final, "smaller")]
-            faces[o] = [Face(boxes[j], float(prob[j]), lm[j]) for j in k]
+        for index in sure[kept]:
+            face = Face(boxes[index], float(scores[index]), points[index])
+            faces[owners[index]].append(face)
         return faces
 
 
-def normalize(pixels):
-    return (pixels.astype(np.float32) - 127.5) / 128
-
-
-def level_sizes(shape, smallest_face, factor):
-    scale, sizes = _CELL / smallest_face, []
-    while min(shape) * scale >= _CELL:
-        sizes.append((int(shape[0] * scale), int(shape[1] * scale)))
-        scale *= factor
-    return sizes
-
-
-def cut(photos, boxes, owners, size):
-    out = np.empty((len(boxes), size, size, 3), np.float32)
-    if MODE == "area" :
-        boxes = boxes.round()
-    for j, (b, o) in enumerate(zip(boxes, owners)):
-        p = photos[o]
-        if MODE == "package":
-            H, W = p.shape[:2]
-            kx, ky = (W-1)/W, (H-1)/H
-            sx, sy = (b[2]-b[0])*kx/(size-1), (b[3]-b[1])*ky/(size-1)
-            M = np.array([[sx, 0, b[0]*kx], [0, sy, b[1]*ky]])
-            out[j] = cv2.warpAffine(p, M, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=(128, 128, 128))
-        elif MODE == "plain":
-            sx, sy = (b[2]-b[0])/(size-1), (b[3]-b[1])/(size-1)
-            M = np.array([[sx, 0, b[0]], [0, sy, b[1]]])
-            out[j] = cv2.warpAffine(p, M, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=(128, 128, 128))
-        elif MODE == "half":
-            s = (b[2]-b[0]+1)/size
-            M = np.array([[s, 0, b[0]+s/2-.5], [0, s, b[1]+s/2-.5]])
-            out[j] = cv2.warpAffine(p, M, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=(128, 128, 128))
-        elif MODE == "area":
-            x1, y1, x2, y2 = b.astype(int)
-            x2 += 1; y2 += 1
-            H, W = p.shape[:2]
-            c = np.full((y2-y1, x2-x1, 3), 128, np.uint8)
-            xa, ya, xb, yb = max(x1, 0), max(y1, 0), min(x2, W), min(y2, H)
-            if xb > xa and yb > ya: c[ya-y1:yb-y1, xa-x1:xb-x1] = p[ya:yb, xa:xb]
-            out[j] = cv2.resize(c, (size, size), interpolation=cv2.INTER_AREA if c.shape[0] > size else cv2.INTER_LINEAR)
-    return normalize(out), boxes
+def _suppress_each(boxes, scores, owners, threshold, denominator="union"):
+    """Suppression within each photo; gives indices, photo by photo, best first."""
+    kept = [np.empty(0, int)]
+    for owner in np.unique(owners):
+        members = np.nonzero(owners == owner)[0]
+        best = suppress(boxes[members], scores[members], threshold, denominator)
+        kept.append(members[best])
+    return np.concatenate(kept)

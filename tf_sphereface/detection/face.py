@@ -38,7 +38,7 @@ class FaceDetector(Protocol):
 
 
 def nearest_to_centre(faces: Sequence[Face], height: int, width: int) -> Face | None:
-    """The face whose box centre is nearest the photo's centre; None if `faces` is empty.
+    """The face whose box centre is nearest the photo's centre; None if there is none.
 
     In photos that name one person, that person is in the middle. The first, which is
     the better scored, wins a tie.

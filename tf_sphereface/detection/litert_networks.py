@@ -11,6 +11,7 @@ from tf_sphereface.errors import InputError
 
 # About 100 bytes of activations a pixel: P-Net's interpreters may hold 300 MB.
 _CACHED_PIXELS = 3_000_000
+_CACHED_SHAPES = 32
 # Crops are run in batches of these sizes only, so that few input shapes occur.
 _BATCH_SIZES = (64, 16, 4)
 
@@ -113,7 +114,10 @@ class _Network:
             self._interpreters.move_to_end(shape)
             return self._interpreters[shape]
         self._make_room(shape)
-        interpreter = self._new_interpreter()
+        if len(self._interpreters) < _CACHED_SHAPES:
+            interpreter = self._new_interpreter()
+        else:  # photos of many sizes: a change of shape is cheaper than a new one
+            _, interpreter = self._interpreters.popitem(last=False)
         index = interpreter.get_input_details()[0]["index"]
         interpreter.resize_tensor_input(index, shape)
         interpreter.allocate_tensors()

@@ -123,7 +123,8 @@ def read_recipe(path: Path, overrides: list[str] | tuple[str, ...] = ()) -> Reci
 
     Args:
         path: TOML file.
-        overrides: "section.key=value" strings; the value is TOML, or a bare word.
+        overrides: "section.key=value" strings; the value is TOML, or a bare word. A
+            new `name` takes the defaults of what it names.
 
     Raises: InputError if the file is missing or not TOML, or a key or value is wrong;
         the message names the key.
@@ -155,6 +156,8 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict):
             raise InputError(f"--set {override}: {section!r} is not a section")
+    if name == "name" and tree.get("name") != value:
+        tree.clear()  # the other keys belong to what the section named before
     tree[name] = value
 
 

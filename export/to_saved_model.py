@@ -1,0 +1,57 @@
+"""Convert a trained model to a SavedModel with its contract, and check it."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path, help=".keras file: classifier or backbone")
+    parser.add_argument("--out", type=Path, required=True, help="SavedModel folder")
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DIR",
+        help="aligned faces for the check; default: rendered faces",
+    )
+    parser.add_argument(
+        "--maximum-drift",
+        type=float,
+        metavar="D",
+        help="allow cosines to the Keras model down to 1 - D",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an earlier SavedModel"
+    )
+    return parser
+
+
+def main(argv=None):
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.maximum_drift is not None and not 0 <= args.maximum_drift <= 2:
+        parser.error("--maximum-drift must be 0..2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from tf_sphereface.deployment import DriftError, export_saved_model
+    from tf_sphereface.errors import InputError
+
+    try:
+        contract = export_saved_model(
+            args.model, args.out, args.calibration, args.maximum_drift, args.overwrite
+        )
+    except DriftError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    result = {"saved_model": str(args.out), **contract.model_dump(mode="json")}
+    print(json.dumps(result, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Tests for the command `sphereface align`."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_sphereface.commands.align import main
+from tf_sphereface.data.synthetic_faces import (
+    render_photo,
+    sample_capture,
+    sample_identity,
+)
+from tf_sphereface.detection import cached_networks
+
+
+@pytest.fixture
+def source(tmp_path):
+    rng = np.random.default_rng(1)
+    photo = render_photo(sample_identity(rng), sample_capture(rng, 5.0)).image
+    (tmp_path / "photos" / "Ada").mkdir(parents=True)
+    Image.fromarray(photo).save(tmp_path / "photos" / "Ada" / "1.jpg")
+    (tmp_path / "photos" / "Ada" / "2.jpg").write_text("no image")
+    return tmp_path / "photos"
+
+
+def test_summary_is_json_on_stdout(source, tmp_path, capsys):
+    assert main([str(source), "--out", str(tmp_path / "out"), "--processes", "1"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary.pop("seconds") > 0
+    assert summary == {
+        "photos": 2,
+        "kept": 1,
+        "dropped": {"not an image": 1},
+        "identities": 1,
+        "reused": 0,
+        "other_files": 0,
+    }
+
+
+def test_options_reach_the_detector(source, tmp_path):
+    options = "--smallest-face 30 --pyramid-factor 0.8 --thresholds 0.5 0.6 0.8"
+    out = tmp_path / "out"
+    assert main([str(source), "--out", str(out), *options.split()]) == 0
+    detector = json.loads((out / "align.json").read_text())["settings"]["detector"]
+    assert detector["smallest_face"] == 30
+    assert detector["pyramid_factor"] == 0.8
+    assert detector["thresholds"] == [0.5, 0.6, 0.8]
+
+
+def test_no_face_in_any_photo_has_its_own_status(source, tmp_path, capsys):
+    Image.new("RGB", (64, 64)).save(source / "Ada" / "1.jpg")
+    assert main([str(source), "--out", str(tmp_path / "out")]) == 1
+    output = capsys.readouterr()
+    assert json.loads(output.out)["dropped"] == {"no face": 1, "not an image": 1}
+    assert "error: no face in any photo" in output.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--pyramid-factor", "1.5"], "`pyramid_factor` must be between 0 and 1"),
+        (["--smallest-face", "5"], "`smallest_face` must be at least 12"),
+        (["--processes", "0"], "processes must be at least 1"),
+    ],
+)
+def test_bad_option_is_one_line_and_nothing_is_written(
+    source, tmp_path, capsys, options, message
+):
+    assert main([str(source), "--out", str(tmp_path / "out"), *options]) == 2
+    output = capsys.readouterr()
+    (line,) = [line for line in output.err.splitlines() if line.startswith("error: ")]
+    assert message in line
+    assert output.out == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_source_is_bad_input(tmp_path, capsys):
+    assert main([str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]) == 2
+    assert "error: no such folder" in capsys.readouterr().err
+
+
+def test_out_that_is_a_file_is_bad_input(source, tmp_path, capsys):
+    (tmp_path / "out").write_text("a file")
+    assert main([str(source), "--out", str(tmp_path / "out")]) == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_command_needs_no_tensorflow(source, tmp_path):
+    cached_networks()
+    script = (
+        "import sys; from tf_sphereface.commands.align import main\n"
+        "status = main(sys.argv[1:])\n"
+        "assert not {'tensorflow', 'keras', 'mtcnn'} & set(sys.modules)\n"
+        "sys.exit(status)\n"
+    )
+    command = [
+        sys.executable,
+        "-c",
+        script,
+        str(source),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    subprocess.run([*command, "--processes", "1"], check=True, capture_output=True)

@@ -1,0 +1,145 @@
+"""Tests for tf_sphereface.commands.evaluate."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_sphereface.commands.evaluate import main
+from tf_sphereface.evaluation import (
+    evaluate_features,
+    make_pairs,
+    read_lfw_pairs,
+    verification_metrics,
+    write_lfw_pairs,
+)
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A colour model of 8 x 6 crops, and people who are colours with some noise."""
+    root = tmp_path_factory.mktemp("a place with ü")
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 6, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(inputs)
+    keras.Model(inputs, pooled).save(root / "my model.keras")
+    rng = np.random.default_rng(0)
+    for person in range(8):
+        folder = root / "aligned" / f"José {person}"
+        folder.mkdir(parents=True)
+        hue = np.radians(45 * person + np.array([0, 120, 240]))
+        colour = (128 + 90 * np.cos(hue)).astype(int)
+        for photo in range(4):
+            noise = rng.integers(-19, 20, (8, 6, 3))
+            pixels = (colour + noise).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{folder.name}_{photo + 1:04d}.png")
+    write_lfw_pairs(make_pairs(root / "aligned", 4, 6, 0), root / "pairs.txt")
+    return root
+
+
+@pytest.fixture
+def run(workplace, tmp_path, capsys):
+    def run(*options, model="my model.keras", images="aligned", pairs="pairs.txt"):
+        arguments = [str(workplace / model), "--images", str(workplace / images)]
+        arguments += ["--pairs", str(workplace / pairs)]
+        arguments += ["--out", str(tmp_path / "out")]
+        code = main([*arguments, *options])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def expected_report(workplace):
+    """The protocol on mean colours, found without the model and its loader."""
+    pairs = read_lfw_pairs(workplace / "pairs.txt").pairs
+    photos = sorted({photo for pair in pairs for photo in pair[:2]})
+    crops = [Image.open(workplace / "aligned" / f"{photo}.png") for photo in photos]
+    colours = np.array([np.asarray(crop).mean(axis=(0, 1)) for crop in crops])
+    return evaluate_features(
+        np.tile((colours - 127.5) / 128, 2),
+        left=[photos.index(pair.left) for pair in pairs],
+        right=[photos.index(pair.right) for pair in pairs],
+        same=[pair.same for pair in pairs],
+        fold=[pair.fold for pair in pairs],
+    )
+
+
+def test_result_is_json_on_stdout_and_two_files(run, tmp_path, workplace):
+    code, out, err = run("--protocol", "lfw")
+    assert code == 0
+    result = json.loads(out)
+    expected = expected_report(workplace)
+    assert result["accuracy"] == expected.accuracy > 0.8
+    threshold = result["operating_thresholds"]["accuracy"]["threshold"]
+    assert threshold == pytest.approx(expected.operating.accuracy.threshold, abs=1e-3)
+    assert result["counts"]["pairs"] == 48
+    content = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    assert content["accuracy"] == result["accuracy"]
+    assert content["mirror"] is True
+    assert content["command"].startswith("sphereface evaluate '")
+    assert (tmp_path / "out" / "report.html").stat().st_size > 10_000
+    assert "report.html" in err
+    assert "note: FAR 0.01 needs at least 100" in err
+
+
+def test_no_mirror_is_passed_on(run, tmp_path):
+    assert run("--no-mirror")[0] == 0
+    content = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    assert content["mirror"] is False
+
+
+@pytest.mark.parametrize(("gate", "code"), [("0.5", 0), ("1.0", 1)])
+def test_gate_decides_the_exit_status(run, workplace, gate, code):
+    # One genuine pair lacks its photos, so that the accuracy is below 1.
+    lines = (workplace / "pairs.txt").read_text("utf-8").split("\n")
+    lines[1] = "Nobody\t1\t2"
+    (workplace / "one missing.txt").write_text("\n".join(lines), "utf-8")
+    found, out, err = run("--minimum-accuracy", gate, pairs="one missing.txt")
+    assert found == code
+    assert json.loads(out)["counts"]["pairs_with_a_missing_photo"] == 1
+    assert ("below the gate" in err) == (code == 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "places", "reason"),
+    [
+        ([], {"model": "none.keras"}, "no such model"),
+        ([], {"images": "none"}, "no such folder"),
+        ([], {"pairs": "none.txt"}, "cannot read pairs"),
+        ([], {"pairs": "my model.keras"}, "must be UTF-8"),
+        (["--variant", "int8"], {}, "only a bundle has variants"),
+        (["--minimum-accuracy", "99"], {}, "must be a fraction 0..1"),
+        (["--minimum-accuracy", "nan"], {}, "must be a fraction 0..1"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    run, tmp_path, options, places, reason
+):
+    code, out, err = run(*options, **places)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert reason in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_out_that_is_a_file_is_refused_before_the_work(run, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    code, _, err = run()
+    assert (code, "--out must be a folder" in err) == (2, True)
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_validation_while_training_gives_the_same_accuracy(run, workplace):
+    _, out, _ = run()
+    validate = verification_metrics(workplace / "aligned", workplace / "pairs.txt")
+    figures = validate(keras.models.load_model(workplace / "my model.keras"))
+    result = json.loads(out)
+    assert figures == {
+        "verification_accuracy": result["accuracy"],
+        "verification_auc": result["auc"],
+        "verification_eer": result["eer"],
+    }

@@ -1,0 +1,110 @@
+"""Tests for the command `sphereface match`."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_sphereface.backbones import SphereFaceCNN
+from tf_sphereface.commands.match import main
+from tf_sphereface.deployment import ExportOptions, export_bundle
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory):
+    """(without thresholds, with thresholds that accept all and nearly none)."""
+    folder = tmp_path_factory.mktemp("bundles")
+    keras.utils.set_random_seed(3)
+    model, plain = folder / "backbone.keras", folder / "plain"
+    SphereFaceCNN(4, embedding_dim=32, width=0.125).save(model)
+    export_bundle(model, plain, ExportOptions(variants=("none", "dynamic")))
+    measured = shutil.copytree(plain, folder / "measured")
+    contract = json.loads((plain / "contract.json").read_text())
+    thresholds = {"far_0.01": -1.0, "far_0.001": 1.0}
+    contract["variants"]["none"]["thresholds"] = thresholds
+    (measured / "contract.json").write_text(json.dumps(contract))
+    return plain, measured
+
+
+@pytest.fixture(scope="module")
+def photos(bundles):
+    return [bundles[0] / f"golden/photo_{index}.png" for index in (0, 1)]
+
+
+def run(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+def test_result_has_score_threshold_and_faces(bundles, photos, capsys):
+    assert run(bundles[1], *photos) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert -1 <= result["score"] < 1
+    assert (result["threshold"], result["same"], result["far"]) == (-1.0, True, 0.01)
+    assert result["variant"] == "none"
+    for face, photo in zip(result["faces"], photos, strict=True):
+        assert face["photo"] == str(photo)
+        left, top, right, bottom = face["box"]
+        assert 0 < left < right < 250 and 0 < top < bottom < 250
+        assert 0.9 < face["score"] <= 1
+
+
+def test_far_chooses_the_threshold(bundles, photos, capsys):
+    assert run(bundles[1], *photos, "--far", "0.001") == 0
+    assert json.loads(capsys.readouterr().out)["same"] is False
+    assert run(bundles[1], *photos, "--far", "0.0001") == 2
+    assert "no threshold at FAR 0.0001" in capsys.readouterr().err
+
+
+def test_one_photo_against_itself_scores_one(bundles, photos, capsys):
+    assert run(bundles[0], photos[0], photos[0], "--variant", "dynamic") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["score"] == pytest.approx(1)
+    assert result["variant"] == "dynamic"
+
+
+def test_without_thresholds_same_is_null_with_advice(bundles, photos, capsys):
+    assert run(bundles[0], *photos) == 0
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
+    assert (result["same"], result["threshold"]) == (None, None)
+    assert "--pairs FILE --images DIR" in printed.err
+
+
+def test_bad_input_is_one_line_and_exit_2(bundles, photos, tmp_path, capsys):
+    grey, damaged = tmp_path / "grey.png", tmp_path / "damaged.jpg"
+    Image.fromarray(np.full((120, 120, 3), 127, np.uint8)).save(grey)
+    damaged.write_bytes(photos[0].read_bytes()[:2000])
+    for arguments, message in (
+        ((bundles[0], photos[0], grey), f"no face found: {grey}"),
+        ((bundles[0], damaged, photos[0]), f"damaged image: {damaged}"),
+        ((bundles[0], tmp_path / "missing.jpg", photos[0]), "no such photo"),
+        ((tmp_path, *photos), "not a bundle"),
+        ((bundles[0], *photos, "--variant", "int8"), "no variant 'int8'"),
+    ):
+        assert run(*arguments) == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.startswith(f"error: {message}")
+        assert printed.err.count("\n") == 1
+
+
+def test_match_never_loads_tensorflow(bundles, photos):
+    program = (
+        "import sys\n"
+        "from tf_sphereface.commands.main import main\n"
+        "code = main(['match', *sys.argv[1:]])\n"
+        "loaded = {'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {loaded}' if loaded else code)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, bundles[0], *photos],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["variant"] == "none"

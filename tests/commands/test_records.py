@@ -1,0 +1,63 @@
+"""Tests for the command `sphereface records`."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from tf_sphereface.commands.records import main
+from tf_sphereface.data.records import read_manifest
+
+
+@pytest.fixture
+def aligned(tmp_path):
+    for identity, count in (("Ada", 3), ("Zoë", 2), ("Eve", 1)):
+        (tmp_path / "aligned" / identity).mkdir(parents=True)
+        for number in range(count):
+            crop = Image.new("RGB", (96, 112), (10 * number, 0, 0))
+            crop.save(tmp_path / "aligned" / identity / f"{number}.jpg")
+    return tmp_path / "aligned"
+
+
+def test_summary_is_json_on_stdout(aligned, tmp_path, capsys):
+    names = tmp_path / "people.txt"
+    names.write_text("Zoë\n\nAda\r\nEve\nNobody\n", encoding="utf-8")
+    options = ["--shards", "2", "--min-images", "2", "--identities", str(names)]
+    assert main([str(aligned), "--out", str(tmp_path / "out"), *options]) == 0
+    output = capsys.readouterr()
+    summary = json.loads(output.out)
+    assert summary.pop("bytes") > 0
+    assert summary == {
+        "records": 5,
+        "identities": 2,
+        "shards": 2,
+        "dropped_identities": 1,
+        "missing_identities": 1,
+    }
+    assert "note: 1 names of" in output.err
+    assert read_manifest(tmp_path / "out").identities == ["Ada", "Zoë"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--shards", "0"], "shards must be between 1"),
+        (["--seed", "-1"], "seed must not be negative"),
+        (["--min-images", "0"], "min_images must be at least 1"),
+        (["--identities", "nowhere.txt"], "no such list of identities: nowhere.txt"),
+    ],
+)
+def test_bad_option_is_one_line_and_nothing_is_written(
+    aligned, tmp_path, capsys, options, message
+):
+    assert main([str(aligned), "--out", str(tmp_path / "out"), *options]) == 2
+    output = capsys.readouterr()
+    (line,) = [line for line in output.err.splitlines() if line.startswith("error: ")]
+    assert message in line
+    assert output.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["aligned"]
+
+
+def test_missing_folder_is_bad_input(tmp_path, capsys):
+    assert main([str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]) == 2
+    assert "error: no such folder" in capsys.readouterr().err

@@ -1,0 +1,96 @@
+"""Tests for tf_sphereface.deployment.embedder."""
+
+import keras
+import numpy as np
+import pytest
+
+from tf_sphereface.deployment.embedder import TFLiteEmbedder
+from tf_sphereface.deployment.tflite import to_tflite
+from tf_sphereface.errors import InputError
+from tf_sphereface.preprocessing import PixelContract
+
+
+@pytest.fixture(scope="module")
+def float_file(tiny, tmp_path_factory):
+    path = tmp_path_factory.mktemp("embedder") / "float.tflite"
+    path.write_bytes(to_tflite(tiny()))
+    return path
+
+
+def keras_embeddings(backbone, crops, contract):
+    """The contract's arithmetic written out once more, through Keras."""
+    faces = crops[..., ::-1] if contract.channel_order == "BGR" else crops
+    inputs = (faces.astype(np.float64) - contract.mean) / contract.scale
+    return backbone.predict(inputs.astype(np.float32), verbose=0)
+
+
+def test_float_file_gives_the_embeddings_of_keras(tiny, float_file, crops):
+    embedder = TFLiteEmbedder(float_file, PixelContract())
+    expected = keras_embeddings(tiny(), crops, PixelContract())
+    actual = embedder.embed(crops)
+    assert (actual.dtype, actual.shape) == (np.float32, (12, 32))
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+    assert (embedder.kind, embedder.embedding_dim) == ("tflite", 32)
+
+
+def test_dynamic_batch_file_gives_the_same_embeddings(tiny, crops, tmp_path):
+    path = tmp_path / "dynamic_batch.tflite"
+    tiny().export(str(path), format="litert", verbose=False)
+    embedder = TFLiteEmbedder(path, PixelContract())
+    expected = keras_embeddings(tiny(), crops, PixelContract())
+    faces = np.concatenate([crops, crops[:7]])  # 16 and then 3 faces
+    np.testing.assert_allclose(
+        embedder.embed(faces), np.concatenate([expected, expected[:7]]), atol=1e-5
+    )
+    np.testing.assert_allclose(embedder.embed(crops[:1]), expected[:1], atol=1e-5)
+
+
+def test_bgr_contract_is_applied_to_rgb_crops(tiny, crops, tmp_path):
+    backbone, contract = tiny(channel_order="BGR"), PixelContract(channel_order="BGR")
+    path = tmp_path / "bgr.tflite"
+    path.write_bytes(to_tflite(backbone))
+    actual = TFLiteEmbedder(path, contract).embed(crops)
+    expected = keras_embeddings(backbone, crops, contract)
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+    as_rgb = keras_embeddings(backbone, crops, PixelContract())
+    assert np.abs(actual - as_rgb).max() > 1e-2
+
+
+def test_no_face_gives_no_row(float_file):
+    none = np.zeros((0, 112, 96, 3), np.uint8)
+    assert TFLiteEmbedder(float_file, PixelContract()).embed(none).shape == (0, 32)
+
+
+@pytest.mark.parametrize(
+    "faces",
+    [np.zeros((1, 112, 96, 3), np.float32), np.zeros((1, 96, 112, 3), np.uint8)],
+)
+def test_wrong_crops_are_refused(float_file, faces):
+    embedder = TFLiteEmbedder(float_file, PixelContract())
+    with pytest.raises(ValueError, match="`aligned_faces` must be uint8"):
+        embedder.embed(faces)
+
+
+def test_unusable_file_is_an_input_error(float_file, tmp_path):
+    content = float_file.read_bytes()
+    cut, empty, text = (tmp_path / name for name in ("cut", "empty", "text"))
+    cut.write_bytes(content[: len(content) // 2])
+    empty.write_bytes(b"")
+    text.write_text("no model " * 50)
+    for path in (cut, empty, text, tmp_path / "missing", tmp_path):
+        with pytest.raises(InputError, match="TFLite model"):
+            TFLiteEmbedder(path, PixelContract())
+
+
+def test_file_for_another_crop_size_is_refused(float_file):
+    with pytest.raises(InputError, match="112 x 112 crops"):
+        TFLiteEmbedder(float_file, PixelContract(112, 112))
+
+
+def test_file_without_one_embedding_is_refused(tmp_path):
+    inputs = keras.Input((112, 96, 3))
+    outputs = keras.layers.Conv2D(2, 3)(inputs)
+    path = tmp_path / "map.tflite"
+    path.write_bytes(to_tflite(keras.Model(inputs, outputs, name="map")))
+    with pytest.raises(InputError, match="not a face-embedding network"):
+        TFLiteEmbedder(path, PixelContract())

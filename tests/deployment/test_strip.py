@@ -1,0 +1,90 @@
+"""Tests for tf_sphereface.deployment.strip."""
+
+import keras
+import numpy as np
+import pytest
+
+from tf_sphereface.deployment.strip import as_float32, load_backbone, pixel_contract_of
+from tf_sphereface.errors import InputError
+from tf_sphereface.face_classifier import FaceClassifier
+from tf_sphereface.heads import ASoftmaxLayer
+from tf_sphereface.preprocessing import PixelContract
+
+
+@pytest.fixture
+def bfloat16_policy():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def policies(model):
+    return {layer.dtype_policy.compute_dtype for layer in model._flatten_layers()}
+
+
+def test_classifier_and_backbone_files_give_the_same_backbone(
+    classifier_file, backbone_file, crops
+):
+    faces = PixelContract().normalize(crops.astype(np.float32))
+    first, second = load_backbone(classifier_file), load_backbone(backbone_file)
+    assert first.output_shape == (None, 32)
+    np.testing.assert_array_equal(
+        first.predict(faces, verbose=0), second.predict(faces, verbose=0)
+    )
+
+
+@pytest.mark.usefixtures("bfloat16_policy")
+def test_classifier_trained_in_bfloat16_comes_out_in_float32(tiny, tmp_path, crops):
+    classifier = FaceClassifier(tiny(), ASoftmaxLayer(num_classes=5))
+    faces = PixelContract().normalize(crops.astype(np.float32))
+    classifier(faces)
+    classifier.save(tmp_path / "mixed.keras")
+    assert "bfloat16" in policies(classifier.backbone)
+    backbone = load_backbone(tmp_path / "mixed.keras")
+    assert policies(backbone) == {"float32"}
+    keras.config.set_dtype_policy("float32")
+    expected = tiny()  # the same seed
+    np.testing.assert_array_equal(
+        backbone.predict(faces, verbose=0), expected.predict(faces, verbose=0)
+    )
+
+
+def test_plain_functional_model_in_bfloat16_is_rebuilt():
+    inputs = keras.Input((8, 8, 3))
+    hidden = keras.layers.Conv2D(4, 3, dtype="mixed_bfloat16")(inputs)
+    hidden = keras.layers.Flatten(dtype="mixed_bfloat16")(hidden)
+    outputs = keras.layers.Dense(5, dtype="mixed_bfloat16")(hidden)
+    model = keras.Model(inputs, outputs)
+    rebuilt = as_float32(model)
+    assert policies(rebuilt) == {"float32"}
+    for ours, theirs in zip(rebuilt.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_float32_model_is_not_rebuilt(tiny):
+    backbone = tiny()
+    assert as_float32(backbone) is backbone
+
+
+def test_pixel_contract_is_the_networks_own(tiny):
+    assert pixel_contract_of(tiny(channel_order="BGR")).channel_order == "BGR"
+    inputs = keras.Input((64, 48, 3))
+    outputs = keras.layers.Dense(4)(keras.layers.Flatten()(inputs))
+    assert pixel_contract_of(keras.Model(inputs, outputs)) == PixelContract(64, 48)
+
+
+def test_unusable_file_is_an_input_error(classifier_file, tmp_path):
+    cut, text = tmp_path / "cut.keras", tmp_path / "text.keras"
+    cut.write_bytes(classifier_file.read_bytes()[:5000])
+    text.write_text("not a model")
+    for path in (cut, text, tmp_path / "missing.keras", tmp_path):
+        with pytest.raises(InputError, match="model"):
+            load_backbone(path)
+
+
+def test_model_of_something_else_is_refused(tmp_path):
+    path = tmp_path / "map.keras"
+    inputs = keras.Input((8, 8, 3))
+    keras.Model(inputs, keras.layers.Conv2D(4, 3)(inputs)).save(path)
+    with pytest.raises(InputError, match="must take .batch, height, width, 3."):
+        load_backbone(path)

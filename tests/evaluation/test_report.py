@@ -1,0 +1,195 @@
+"""Tests for tf_sphereface.evaluation.report, its page and its plots."""
+
+import dataclasses
+import hashlib
+import html.parser
+import json
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import tf_sphereface
+from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation import (
+    ModelInfo,
+    describe_model,
+    evaluate_features,
+    write_report,
+)
+from tf_sphereface.evaluation.plots import angles_svg, roc_svg
+
+NASTY = "<script>alert('x')</script> & \"Zoë\""
+VOID = {"meta", "br", "link", "img", "hr", "input"}
+
+
+@pytest.fixture(scope="module")
+def report():
+    rng = np.random.default_rng(0)
+    features = np.repeat(rng.normal(size=(20, 8)), 2, axis=0)
+    features += 0.7 * rng.normal(size=features.shape)
+    features[5] = np.nan
+    evens = np.arange(0, 40, 2)
+    left = np.concatenate([evens, evens])
+    right = np.concatenate([evens + 1, (evens + 2) % 40])
+    report = evaluate_features(
+        features, left, right, same=np.arange(40) < 20, fold=np.arange(40) % 4
+    )
+    return dataclasses.replace(
+        report,
+        source_kind="keras",
+        embedding_dim=4,
+        mirror=True,
+        milliseconds_per_face=2.5,
+        missing_photos=(NASTY,),
+    )
+
+
+@pytest.fixture(scope="module")
+def written(report, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "new folder" / "ü"
+    info = ModelInfo(f"models/{NASTY}.keras", "ab" * 32, "int8")
+    content = write_report(report, out, f"sphereface evaluate '{NASTY}'", info)
+    return content, out
+
+
+class Page(html.parser.HTMLParser):
+    """Collects what a browser would fetch, and checks that every tag is closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open_tags, self.addresses, self.tags, self.ids = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.handle_startendtag(tag, attributes)
+        if tag not in VOID:
+            self.open_tags.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append(tag)
+        for name, value in attributes:
+            if name in ("src", "href", "xlink:href", "srcset", "data", "action"):
+                self.addresses.append(value)
+            if name == "id":
+                self.ids.append(value)
+
+    def handle_endtag(self, tag):
+        assert self.open_tags.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def text(written):
+    return (written[1] / "report.html").read_text("utf-8")
+
+
+def test_page_is_well_formed(text):
+    page = Page(text)
+    assert page.open_tags == []
+    assert page.tags.count("svg") == 3
+
+
+def test_page_fetches_nothing(text):
+    page = Page(text)
+    assert all(address.startswith("#") for address in page.addresses)
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    assert all(found.startswith("#") for found in re.findall(r"url\(([^)]*)", text))
+    assert "@import" not in text
+    addresses = set(re.findall(r"https?://[^\"' <)]*", text))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+
+
+def test_ids_are_unique_and_every_reference_has_its_target(text):
+    page = Page(text)
+    assert len(page.ids) == len(set(page.ids))
+    references = page.addresses + re.findall(r"url\(([^)]*)", text)
+    assert {reference[1:] for reference in references} <= set(page.ids)
+
+
+def test_names_are_escaped(text):
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;alert(&#x27;x&#x27;)") >= 3
+
+
+def test_page_has_the_figures_and_a_dark_side(text, report):
+    assert f"{100 * report.accuracy:.2f} %" in text
+    assert f"{report.operating.accuracy.threshold:.4f}" in text
+    assert "not measured" in text
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+
+
+def test_json_file_has_all_that_the_report_promises(written, report):
+    content, out = written
+    raw = (out / "report.json").read_text("utf-8")
+    assert json.loads(raw) == content
+    assert "NaN" not in raw
+    assert content["schema_version"] == 1
+    assert content["library_version"] == tf_sphereface.__version__
+    assert content["protocol"] == "lfw"
+    assert content["command"] == f"sphereface evaluate '{NASTY}'"
+    assert content["model"]["sha256"] == "ab" * 32
+    assert content["model"]["variant"] == "int8"
+    assert content["accuracy"] == report.accuracy
+    assert content["counts"] == {
+        "folds": 4,
+        "pairs": 40,
+        "genuine": 20,
+        "impostor": 20,
+        "pairs_with_a_missing_photo": 1,
+        "missing_photos": 1,
+    }
+    assert content["milliseconds_per_face"] == 2.5
+    assert len(content["protocol_folds"]) == 4
+    unsupported = content["operating_thresholds"]["at_far"][2]
+    assert (unsupported["far_target"], unsupported["threshold"]) == (0.001, None)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", content["date"])
+
+
+def test_only_the_two_files_are_left(written):
+    assert sorted(p.name for p in written[1].iterdir()) == [
+        "report.html",
+        "report.json",
+    ]
+
+
+def test_plots_are_svg_that_stands_alone_and_is_the_same_every_time(report):
+    for draw in (
+        lambda: roc_svg(report.scores, report.same),
+        lambda: angles_svg(report.plain_scores, report.same, 0.3),
+    ):
+        svg = draw()
+        assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
+        assert svg == draw()
+
+
+@pytest.mark.parametrize("threshold", [-1.0, 0.0, 1.0])
+def test_histogram_of_equal_scores_and_extreme_thresholds_is_drawn(threshold):
+    svg = angles_svg(np.ones(4), np.array([True, True, False, False]), threshold)
+    assert f"cosine {threshold:.4f}" in svg
+
+
+def test_file_is_described_by_its_hash(tmp_path):
+    (tmp_path / "m.keras").write_bytes(b"abc")
+    info = describe_model(tmp_path / "m.keras", "int8")
+    assert info.sha256 == hashlib.sha256(b"abc").hexdigest()
+    assert (info.path, info.variant) == (str(tmp_path / "m.keras"), "int8")
+
+
+def test_hash_of_a_folder_tells_names_and_contents_apart(tmp_path):
+    hashes = set()
+    for files in ({"a": b"1", "b": b"2"}, {"a": b"2", "b": b"1"}, {"a": b"1"}):
+        folder = tmp_path / str(len(hashes))
+        folder.mkdir()
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        hashes.add(describe_model(folder).sha256)
+        assert describe_model(folder).sha256 in hashes
+    assert len(hashes) == 3
+
+
+def test_missing_model_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match="cannot read the model"):
+        describe_model(tmp_path / "none.keras")

@@ -1,0 +1,92 @@
+"""The tree is the architecture: imports point one way, and light things stay light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "tf_sphereface"
+
+# Modules and packages of a layer may import those of lower layers, and themselves.
+LAYERS = [
+    {"errors", "files", "geometry", "native_messages", "recipes", "__init__"},
+    {"preprocessing"},
+    {"heads", "backbones"},
+    {"face_classifier", "detection"},
+    {"data"},
+    {"training", "evaluation", "deployment"},
+    {"quickstart"},
+    {"commands"},
+]
+# Evaluation scores bundles, which only deployment can read.
+ALLOWED = {("evaluation", "deployment")}
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imported_modules(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def part_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    here = part_of(path)
+    for module in imported_modules(path):
+        parts = module.split(".")
+        if parts[0] != "tf_sphereface" or len(parts) < 2 or parts[1] not in LEVEL:
+            continue
+        there = parts[1]
+        downwards = LEVEL[there] < LEVEL[here]
+        assert there == here or downwards or (here, there) in ALLOWED, (
+            f"{path.name} imports {module}"
+        )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in SOURCES if part_of(path) in LAYERS[2] | {"face_classifier"}],
+    ids=lambda p: str(p.relative_to(PACKAGE)),
+)
+def test_network_code_knows_no_backend(path):
+    roots = {module.split(".")[0] for module in imported_modules(path)}
+    assert not roots & {"tensorflow", "jax", "torch", "numpy"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import tf_sphereface",
+        "import tf_sphereface.evaluation, tf_sphereface.deployment",
+        "import tf_sphereface.data.alignment, tf_sphereface.deployment.matcher",
+        "from tf_sphereface.commands.main import main; main(['--help'])",
+        "from tf_sphereface.training.recipe import read_recipe",
+    ],
+)
+def test_light_imports_load_no_tensorflow(statement):
+    check = "import sys; assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    subprocess.run(
+        [sys.executable, "-c", f"{statement}\n{check}"], check=True, stdout=-3
+    )
+
+
+def test_every_package_is_in_the_distribution():
+    text = (ROOT / "setup.cfg").read_text()
+    listed = text.partition("packages =\n")[2].partition("python_requires")[0].split()
+    found = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in PACKAGE.rglob("__init__.py")
+    }
+    assert set(listed) == found | {"tf_sphereface.recipes"}

@@ -1,0 +1,82 @@
+"""Find, align and crop the faces of photos: one folder of photos for each person."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sphereface align",
+        description=__doc__,
+        epilog="Exit status: 0 crops were made, 1 no photo had a face, 2 bad input. "
+        "Run it again to go on after an interruption, or to add photos.",
+    )
+    parser.add_argument("source", type=Path, help="folder with a folder per person")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the crops")
+    parser.add_argument(
+        "--processes", type=int, help="worker processes (default: one per processor)"
+    )
+    parser.add_argument(
+        "--smallest-face",
+        type=float,
+        default=20,
+        help="side of the smallest face, pixels; larger is faster (default: 20)",
+    )
+    parser.add_argument(
+        "--pyramid-factor",
+        type=float,
+        default=0.709,
+        help="size ratio of pyramid levels; SphereFace had 0.85 (default: 0.709)",
+    )
+    parser.add_argument(
+        "--thresholds",
+        type=float,
+        nargs=3,
+        default=[0.6, 0.7, 0.9],
+        metavar=("PNET", "RNET", "ONET"),
+        help="least face probabilities (default: 0.6 0.7 0.9)",
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = build_parser().parse_args(argv)
+    from tf_sphereface.errors import InputError
+
+    try:
+        summary = _align(args)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(dataclasses.asdict(summary), indent=2, ensure_ascii=False))
+    if summary.kept == 0:
+        print("error: no face in any photo", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _align(args):
+    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.data.alignment import align_photos
+    from tf_sphereface.detection import MTCNNSettings
+    from tf_sphereface.errors import InputError
+
+    try:
+        settings = MTCNNSettings(
+            smallest_face=args.smallest_face,
+            pyramid_factor=args.pyramid_factor,
+            thresholds=tuple(args.thresholds),
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    with progress_bar("aligning", "photos") as progress:
+        return align_photos(
+            args.source, args.out, settings, args.processes, progress=progress
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Compare the faces of two photos with a bundle; the result is JSON."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(prog="sphereface match", description=__doc__)
+    parser.add_argument(
+        "bundle", type=Path, help="folder that export/to_tflite.py made"
+    )
+    parser.add_argument("first", type=Path, metavar="A.jpg", help="a photo of a face")
+    parser.add_argument("second", type=Path, metavar="B.jpg", help="another photo")
+    parser.add_argument("--variant", help="of the network; default: the bundle's own")
+    parser.add_argument(
+        "--far",
+        type=float,
+        default=0.01,
+        help="false accept rate whose threshold decides (default: %(default)s)",
+    )
+    return parser
+
+
+def main(argv=None):
+    args = build_parser().parse_args(argv)
+    from tf_sphereface.deployment import match_photos  # after parsing: fast --help
+    from tf_sphereface.errors import InputError
+
+    try:
+        result = match_photos(
+            args.bundle, (args.first, args.second), args.variant, args.far
+        )
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if result["threshold"] is None:
+        print(
+            "no threshold was measured for this bundle, so `same` is null; export it "
+            "with: export/to_tflite.py MODEL --out BUNDLE --pairs FILE --images DIR",
+            file=sys.stderr,
+        )
+    print(json.dumps(result, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

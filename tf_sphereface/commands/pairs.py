@@ -1,0 +1,46 @@
+"""Draw a pair list for the LFW protocol from any folder of aligned faces."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tf_sphereface.errors import InputError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sphereface pairs", description=__doc__)
+    parser.add_argument("images", type=Path, help="aligned faces, a folder a person")
+    parser.add_argument("--out", type=Path, required=True, help="pair list to write")
+    parser.add_argument(
+        "--folds", type=int, default=10, help="no person is in two (default: 10)"
+    )
+    parser.add_argument(
+        "--pairs-per-fold",
+        type=int,
+        default=300,
+        help="genuine pairs, and as many impostor pairs (default: 300)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the draw (default: 0)")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = build_parser().parse_args(argv)
+    from tf_sphereface.evaluation import make_pairs, write_lfw_pairs
+
+    try:
+        if args.out.exists():
+            raise InputError(f"--out must be new: {args.out}")
+        pairs = make_pairs(args.images, args.folds, args.pairs_per_fold, args.seed)
+        write_lfw_pairs(pairs, args.out)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    summary = {"pairs": len(pairs.pairs), "folds": args.folds, "out": str(args.out)}
+    print(json.dumps(summary, indent=2, ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

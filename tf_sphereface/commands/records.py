@@ -1,0 +1,70 @@
+"""Pack aligned faces into TFRecord shards for training."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sphereface records", description=__doc__)
+    parser.add_argument("aligned", type=Path, help="folder that `align` wrote")
+    parser.add_argument("--out", type=Path, required=True, help="new record folder")
+    parser.add_argument(
+        "--shards", type=int, help="number of files (default: one per 4,000 faces)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the shuffle (default: 0)"
+    )
+    parser.add_argument(
+        "--min-images",
+        type=int,
+        default=1,
+        metavar="K",
+        help="leave out identities with fewer images (default: 1)",
+    )
+    parser.add_argument(
+        "--identities", type=Path, metavar="FILE", help="keep these only, one a line"
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = build_parser().parse_args(argv)
+    from tf_sphereface.errors import InputError
+
+    try:
+        summary = _write(args)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if summary.missing_identities:
+        message = (
+            f"{summary.missing_identities} names of {args.identities} have no crop"
+        )
+        print(f"note: {message}", file=sys.stderr)
+    print(json.dumps(dataclasses.asdict(summary), indent=2))
+    return 0
+
+
+def _write(args):
+    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.data.aligned_folders import read_identity_list
+    from tf_sphereface.data.records import write_records
+
+    names = args.identities and read_identity_list(args.identities)
+    with progress_bar("packing", "faces") as progress:
+        return write_records(
+            args.aligned,
+            args.out,
+            args.shards,
+            seed=args.seed,
+            min_images=args.min_images,
+            identities=names,
+            progress=progress,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

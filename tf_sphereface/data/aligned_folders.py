@@ -1,0 +1,135 @@
+"""Which crops of an aligned folder go into records, and whether they are sound."""
+
+import dataclasses
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image
+
+from tf_sphereface.data.alignment_manifest import (
+    KEPT,
+    alignment_is_complete,
+    read_manifest_rows,
+)
+from tf_sphereface.data.photo_folders import list_photos
+from tf_sphereface.errors import InputError
+
+# Pillow's names of what the training pipeline decodes, and of what it takes for RGB.
+_FORMATS = frozenset({"JPEG", "PNG"})
+_MODES = frozenset({"RGB", "L"})
+
+
+@dataclasses.dataclass(frozen=True)
+class CropSelection:
+    """Crops that were chosen.
+
+    Args:
+        crops: "IDENTITY/FILE" of each, sorted.
+        identities: Names, sorted: the position is the label.
+        dropped_identities: Number of identities with too few images.
+        missing_identities: Number of wanted names that the folder does not have.
+    """
+
+    crops: tuple[str, ...]
+    identities: tuple[str, ...]
+    dropped_identities: int
+    missing_identities: int
+
+
+def select_crops(
+    aligned: Path, min_images: int = 1, wanted: Iterable[str] | None = None
+) -> CropSelection:
+    """Chooses crops by identity.
+
+    Args:
+        aligned: ALIGNED/IDENTITY/CROP. A manifest.csv decides which crops there are;
+            without one, all images of the folder are crops.
+        min_images: Identities with fewer crops are dropped.
+        wanted: Identities to keep; None keeps all.
+
+    Raises: InputError if the folder is unusable or no crop is left.
+    """
+    if min_images < 1:
+        raise InputError(f"min_images must be at least 1. Received: {min_images}")
+    names = _list_crops(aligned)
+    missing = 0
+    if wanted is not None:
+        keys = {_key(name) for name in wanted}
+        missing = len(keys - {_key(_identity(name)) for name in names})
+        names = [name for name in names if _key(_identity(name)) in keys]
+    counts = Counter(map(_identity, names))
+    few = {identity for identity, count in counts.items() if count < min_images}
+    names = [name for name in names if _identity(name) not in few]
+    if not names:
+        raise InputError(f"no identity of {aligned} meets the conditions")
+    return CropSelection(
+        crops=tuple(sorted(names)),
+        identities=tuple(sorted(counts.keys() - few)),
+        dropped_identities=len(few),
+        missing_identities=missing,
+    )
+
+
+def read_identity_list(path: Path) -> list[str]:
+    """Reads names of identities, one a line; blank lines do not count.
+
+    Raises: InputError if the file is missing or not UTF-8 text.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError as error:
+        raise InputError(f"no such list of identities: {path}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 text: {path}") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def read_crop(path: Path, height: int, width: int) -> bytes:
+    """The bytes of an encoded crop, after a look at what they decode to.
+
+    Raises: InputError if the file is missing, damaged, of another size, or not an RGB
+        or grey JPEG or PNG.
+    """
+    try:
+        with Image.open(path, formats=sorted(_FORMATS)) as image:
+            size, mode = image.size, image.mode
+            image.load()
+        encoded = path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(
+            f"no such crop: {path}; run `sphereface align` again"
+        ) from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"not a whole JPEG or PNG: {path}") from error
+    if size != (width, height):
+        raise InputError(
+            f"crops must be {width} x {height} (width x height). "
+            f"Received: {path} of {size[0]} x {size[1]}"
+        )
+    if mode not in _MODES:
+        raise InputError(f"crops must be RGB or grey. Received: {path} of mode {mode}")
+    return encoded
+
+
+def _list_crops(aligned):
+    if not aligned.is_dir():
+        raise InputError(f"no such folder: {aligned}")
+    if not alignment_is_complete(aligned):
+        raise InputError(
+            f"the alignment of {aligned} was interrupted; "
+            "finish it with the same `sphereface align` command"
+        )
+    rows = read_manifest_rows(aligned)
+    if not rows:
+        return list(list_photos(aligned).photos)
+    return [row.crop for row in rows.values() if row.status == KEPT]
+
+
+def _identity(name):
+    return name.split("/")[0]
+
+
+def _key(name):
+    return unicodedata.normalize("NFC", name)

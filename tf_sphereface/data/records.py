@@ -1,0 +1,199 @@
+"""Aligned faces as TFRecord shards: written once, read fast in every epoch."""
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+import tf_sphereface
+from tf_sphereface.data.aligned_folders import CropSelection, read_crop, select_crops
+from tf_sphereface.data.alignment_manifest import read_alignment_settings
+from tf_sphereface.data.record_manifest import (
+    FORMAT_VERSION,
+    MANIFEST_NAME,
+    CropContract,
+    RecordManifest,
+    Shard,
+    read_manifest,
+    sha256_of,
+    shard_paths,
+    verify_records,
+)
+from tf_sphereface.errors import InputError
+from tf_sphereface.files import replacing, write_atomically
+from tf_sphereface.geometry import LANDMARK_TEMPLATE
+from tf_sphereface.preprocessing import PixelContract
+
+__all__ = [
+    "RecordManifest",
+    "RecordSummary",
+    "parse_record",
+    "read_manifest",
+    "shard_paths",
+    "verify_records",
+    "write_records",
+]
+
+_FACES_PER_SHARD = 4000  # about 30 MB of JPEG crops
+_FEATURES = {
+    "image/encoded": tf.io.FixedLenFeature((), tf.string),
+    "image/label": tf.io.FixedLenFeature((), tf.int64),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordSummary:
+    """What `write_records` did.
+
+    Args:
+        records: Number of faces.
+        identities: Number of identities, which is the number of labels.
+        shards: Number of files.
+        bytes: Size of all shards.
+        dropped_identities: Number of identities with fewer images than asked for.
+        missing_identities: Number of wanted names that the folder does not have.
+    """
+
+    records: int
+    identities: int
+    shards: int
+    bytes: int
+    dropped_identities: int
+    missing_identities: int
+
+
+def write_records(
+    aligned: Path,
+    out: Path,
+    shards: int | None = None,
+    *,
+    seed: int = 0,
+    min_images: int = 1,
+    identities: Iterable[str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> RecordSummary:
+    """Packs aligned faces into shuffled shards with a manifest.
+
+    Labels follow the sorted names of the identities. `out` appears when all is
+    written; the same crops, seed and number of shards give the same bytes.
+
+    Args:
+        aligned: ALIGNED/IDENTITY/CROP, as `align_photos` writes it.
+        out: Folder that does not exist or is empty.
+        shards: Number of files; None makes one for each 4,000 faces.
+        seed: Of the shuffle across all identities.
+        min_images: Identities with fewer crops are left out.
+        identities: Identities to keep; None keeps all.
+        progress: Called with the number of faces written, and to write.
+
+    Raises: InputError if a folder, a crop or an option is unusable; OSError if writing
+        fails.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"--out must be new or empty: {out}")
+    if aligned.resolve() in (out.resolve(), *out.resolve().parents):
+        raise InputError(f"--out must not be inside the aligned folder: {out}")
+    chosen = select_crops(aligned, min_images, identities)
+    total = len(chosen.crops)
+    shards = shards if shards is not None else max(1, total // _FACES_PER_SHARD)
+    if not 1 <= shards <= total:
+        raise InputError(
+            f"shards must be between 1 and the number of faces, {total}. "
+            f"Received: {shards}"
+        )
+    if seed < 0:
+        raise InputError(f"seed must not be negative. Received: {seed}")
+    with _appearing(out) as folder:
+        written = _write_shards(aligned, folder, chosen, shards, seed, progress)
+        manifest = _manifest(aligned, chosen, written, seed)
+        content = manifest.model_dump_json(indent=2).encode() + b"\n"
+        write_atomically(folder / MANIFEST_NAME, content)
+    return RecordSummary(
+        records=total,
+        identities=len(chosen.identities),
+        shards=shards,
+        bytes=sum(shard.bytes for shard in written),
+        dropped_identities=chosen.dropped_identities,
+        missing_identities=chosen.missing_identities,
+    )
+
+
+def parse_record(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """One record to the bytes of its crop (string) and its label (int64)."""
+    record = tf.io.parse_single_example(serialized, _FEATURES)
+    return record["image/encoded"], record["image/label"]
+
+
+@contextlib.contextmanager
+def _appearing(out):
+    """Gives a temporary folder beside `out`, which becomes `out` on a clean exit."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        yield folder
+        os.chmod(folder, 0o755)
+        if out.exists():
+            out.rmdir()
+        os.rename(folder, out)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _write_shards(aligned, folder, chosen: CropSelection, shards, seed, progress):
+    labels = {identity: label for label, identity in enumerate(chosen.identities)}
+    order = np.random.default_rng(seed).permutation(len(chosen.crops))
+    pixels, written, done = PixelContract(), [], 0
+    for number, members in enumerate(np.array_split(order, shards)):
+        path = folder / f"faces-{number:05d}-of-{shards:05d}.tfrecord"
+        with replacing(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as file:
+            for index in members:
+                crop = chosen.crops[index]
+                encoded = read_crop(aligned / crop, pixels.height, pixels.width)
+                identity = crop.split("/")[0]
+                file.write(_serialize(encoded, labels[identity], identity, crop))
+                done += 1
+                if progress is not None:
+                    progress(done, len(order))
+        size, digest = path.stat().st_size, sha256_of(path)
+        shard = Shard(name=path.name, records=len(members), bytes=size, sha256=digest)
+        written.append(shard)
+    return written
+
+
+def _serialize(encoded, label, identity, source):
+    def text(value):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+    feature = {
+        "image/encoded": text(encoded),
+        "image/label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+        "image/identity": text(identity.encode()),
+        "image/source": text(source.encode()),
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=feature))
+    return example.SerializeToString(deterministic=True)
+
+
+def _manifest(aligned, chosen, shards, seed):
+    settings = read_alignment_settings(aligned) or {}
+    template = settings.get("crop", {}).get("template", LANDMARK_TEMPLATE.tolist())
+    counts = Counter(crop.split("/")[0] for crop in chosen.crops)
+    return RecordManifest(
+        format_version=FORMAT_VERSION,
+        library_version=tf_sphereface.__version__,
+        records=len(chosen.crops),
+        identities=list(chosen.identities),
+        images_per_identity=[counts[identity] for identity in chosen.identities],
+        seed=seed,
+        crop=CropContract(**dataclasses.asdict(PixelContract()), template=template),
+        detector=settings.get("detector"),
+        shards=shards,
+    )

@@ -1,0 +1,134 @@
+"""Photos to begin with: synthetic people, LFW, or one's own, split by identity."""
+
+import dataclasses
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from tf_sphereface.data.photo_folders import list_photos
+from tf_sphereface.errors import InputError
+
+# Of the identities of a real collection with at least two photos, this share is held
+# out to be verified on.
+_UNSEEN_SHARE = 0.25
+_FEWEST_UNSEEN = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class StarterPhotos:
+    """Size of the synthetic set.
+
+    Args:
+        identities: People to train on.
+        images: Photos of each of them.
+        unseen_identities: Other people, to be verified on.
+        unseen_images: Photos of each of those.
+        seed: Of people and photos.
+    """
+
+    identities: int = 180
+    images: int = 12
+    unseen_identities: int = 50
+    unseen_images: int = 8
+    seed: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitPhotos:
+    """Two folders of photos without a common person."""
+
+    train: Path
+    unseen: Path
+
+
+def prepare_photos(
+    data: str, out: Path, starter: StarterPhotos | None, progress_bar
+) -> SplitPhotos:
+    """Renders, downloads or splits the photos; what is there already is kept.
+
+    Args:
+        data: "synthetic", "lfw", or a folder with one folder for each person.
+        out: Folder to make `train` and `unseen` in.
+        starter: Size of the synthetic set; None is `StarterPhotos()`.
+        progress_bar: Given a title and a unit, a context that gives a function of the
+            number done and the number to do.
+
+    Raises: InputError if `data` is no such folder, or has too few people.
+    """
+    split = SplitPhotos(out / "train", out / "unseen")
+    if data == "synthetic":
+        _render(split, starter or StarterPhotos(), progress_bar)
+    elif data == "lfw":
+        from tf_sphereface.data.lfw_download import write_lfw
+
+        with progress_bar("downloading LFW", "photos") as progress:
+            write_lfw(out / "lfw", progress)
+        _split(out / "lfw", split)
+    else:
+        _split(Path(data), split)
+    return split
+
+
+def _render(split: SplitPhotos, starter: StarterPhotos, progress_bar) -> None:
+    from tf_sphereface.data.synthetic_faces import write_synthetic_faces
+
+    sets = (
+        (split.train, starter.identities, starter.images, 0),
+        (
+            split.unseen,
+            starter.unseen_identities,
+            starter.unseen_images,
+            starter.identities,
+        ),
+    )
+    for out, identities, images, first in sets:
+        if (out / "landmarks.csv").exists():  # written last
+            continue
+        with progress_bar("rendering", "photos") as progress:
+            done = 0
+
+            def advance(count, total=identities * images, progress=progress):
+                nonlocal done
+                done += count
+                progress(done, total)
+
+            write_synthetic_faces(
+                out,
+                identities,
+                images,
+                starter.seed,
+                first_identity=first,
+                progress=advance,
+            )
+
+
+def _split(source: Path, split: SplitPhotos) -> None:
+    """Links the photos into two folders; copies where links are not possible."""
+    photos = list_photos(source).photos
+    people: dict[str, list[str]] = {}
+    for photo in photos:
+        people.setdefault(photo.split("/")[0], []).append(photo)
+    several = sorted(name for name, names in people.items() if len(names) >= 2)
+    count = max(_FEWEST_UNSEEN, round(_UNSEEN_SHARE * len(several)))
+    if len(several) < 2 * _FEWEST_UNSEEN:
+        raise InputError(
+            f"{source} has {len(several)} people with at least 2 photos; "
+            f"quickstart needs {2 * _FEWEST_UNSEEN}, half of them to verify on"
+        )
+    unseen = set(np.random.default_rng(0).permutation(several)[:count])
+    for name, names in people.items():
+        folder = split.unseen if name in unseen else split.train
+        for photo in names:
+            _link(source / photo, folder / photo)
+
+
+def _link(source: Path, target: Path) -> None:
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or a file system without hard links
+        shutil.copy2(source, target)

@@ -1,0 +1,65 @@
+"""Folders that exist either whole or not at all."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from tf_sphereface.deployment.contract import CONTRACT_FILE
+from tf_sphereface.errors import InputError
+
+
+def check_output(out: Path, overwrite: bool) -> None:
+    """Refuses an output folder before any work is done.
+
+    Raises: InputError if `out` exists and `overwrite` is not set, if it is something
+        else than an earlier export, or if its parent folder is missing.
+    """
+    if not out.parent.is_dir():
+        raise InputError(f"no such folder: {out.parent}")
+    if not (out.exists() or out.is_symlink()):
+        return
+    if not overwrite:
+        raise InputError(f"output exists: {out}; replace it with --overwrite")
+    if out.is_symlink() or not (out / CONTRACT_FILE).is_file():
+        raise InputError(f"not an earlier export, so it is not replaced: {out}")
+
+
+@contextlib.contextmanager
+def replacing_folder(out: Path, overwrite: bool = False):
+    """Gives a temporary folder beside `out`; renames it into place on a clean exit.
+
+    An earlier export is moved aside first and deleted last, so that at every moment
+    one of the two is whole on the disk.
+
+    Raises: InputError as `check_output`.
+    """
+    check_output(out, overwrite)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.making-", dir=out.parent))
+    try:
+        yield temporary
+        for path in temporary.rglob("*"):
+            if path.is_file():
+                with open(path, "rb") as file:
+                    os.fsync(file.fileno())
+        os.chmod(temporary, 0o755)
+        check_output(out, overwrite)
+        _swap(temporary, out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _swap(temporary, out):
+    if not out.exists():
+        os.rename(temporary, out)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.old-", dir=out.parent))
+    os.rename(out, aside / out.name)
+    try:
+        os.rename(temporary, out)
+    except OSError:
+        os.rename(aside / out.name, out)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

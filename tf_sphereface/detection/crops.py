@@ -1,0 +1,84 @@
+"""What the networks look at: pyramid levels of a photo and square crops of boxes."""
+
+import cv2
+import numpy as np
+
+# Larger reductions sample a photo too sparsely: 12-megapixel photos become noise.
+_LARGEST_REDUCTION = 4
+# Grey, which is 0 after `normalize`, for what lies outside the photo.
+_OUTSIDE = (127.5, 127.5, 127.5)
+
+
+def normalize(pixels):
+    """(x - 127.5) / 128 as float32, the input of all three networks."""
+    return (pixels.astype(np.float32) - np.float32(127.5)) / np.float32(128)
+
+
+def level_sizes(height, width, cell, smallest_face, factor):
+    """The sizes of a photo's pyramid levels, largest first.
+
+    Args:
+        height: Rows of the photo, pixels.
+        width: Columns of the photo, pixels.
+        cell: Side of the window that is laid over each level, pixels.
+        smallest_face: Faces of this side, pixels, fill the window on the first level.
+        factor: Size of a level as a fraction of the one before, between 0 and 1.
+
+    Returns: List of (height, width); empty if the photo is smaller than a face.
+    """
+    sizes, scale = [], cell / smallest_face
+    while min(height, width) * scale >= cell:
+        sizes.append((int(height * scale), int(width * scale)))
+        scale *= factor
+    return sizes
+
+
+def square_crops(photos, boxes, owners, side):
+    """Cuts square boxes out of photos and resizes them, bilinear.
+
+    The crop's corner pixels are half a pixel up and left of the box's corners: with
+    these, landmarks in a photo and in its mirror image agree to 0.1 px on average.
+
+    Args:
+        photos: uint8 (height, width, 3) each.
+        boxes: Float (boxes, 4), squares in pixels; they may reach beyond the photo.
+        owners: Integer (boxes,), the photo of each box.
+        side: Rows and columns of the crops, pixels.
+
+    Returns: Float32 (boxes, side, side, 3), normalised.
+    """
+    crops = np.empty((len(boxes), side, side, 3), np.uint8)
+    halvings = _halvings(boxes, side)
+    reduced = {}
+    for crop, box, owner, halving in zip(crops, boxes, owners, halvings, strict=True):
+        if (owner, halving) not in reduced:
+            reduced[owner, halving] = _reduce(photos[owner], 2.0**-halving)
+        photo = reduced[owner, halving]
+        ratio_x = photo.shape[1] / photos[owner].shape[1]
+        ratio_y = photo.shape[0] / photos[owner].shape[0]
+        step = (box[2] - box[0]) / (side - 1)
+        matrix = np.array(
+            [
+                [step * ratio_x, 0, box[0] * ratio_x - 0.5],
+                [0, step * ratio_y, box[1] * ratio_y - 0.5],
+            ]
+        )
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        cv2.warpAffine(
+            photo, matrix, (side, side), dst=crop, flags=flags, borderValue=_OUTSIDE
+        )
+    return normalize(crops)
+
+
+def _halvings(boxes, side):
+    reductions = np.maximum((boxes[:, 2] - boxes[:, 0]) / side, 1)
+    halvings = np.ceil(np.log2(reductions / _LARGEST_REDUCTION))
+    return np.maximum(halvings, 0).astype(int)
+
+
+def _reduce(photo, scale):
+    if scale == 1:
+        return photo
+    height, width = photo.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)

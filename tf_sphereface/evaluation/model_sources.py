@@ -1,0 +1,105 @@
+"""Embeddings of the models that need TensorFlow or Keras, which load on first use."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from tf_sphereface.errors import InputError
+from tf_sphereface.preprocessing import PixelContract
+
+
+class KerasEmbeddingSource:
+    """Embeddings of a Keras model in memory; its weights may change between calls.
+
+    Args:
+        model: Images (batch, height, width, 3) to embeddings (batch, embedding_dim). Of
+            a `FaceClassifier` the backbone is taken.
+        pixel_contract: None: the model's own `pixel_contract`; if it has none, the
+            default with the height and width of the model's input.
+
+    Raises: InputError if the model does not give one embedding for a crop.
+    """
+
+    kind = "keras"
+
+    def __init__(self, model, pixel_contract: PixelContract | None = None):
+        self._model = getattr(model, "backbone", model)
+        self.pixel_contract = pixel_contract or _contract_of_model(self._model)
+        self.embedding_dim = _probe(self)
+
+    def embed(self, aligned_faces: np.ndarray) -> np.ndarray:
+        from keras import ops
+
+        images = self.pixel_contract.normalize(aligned_faces.astype(np.float32))
+        return ops.convert_to_numpy(
+            ops.cast(self._model(images, training=False), "float32")
+        )
+
+
+class SavedModelEmbeddingSource:
+    """Embeddings of a SavedModel through its serving signature.
+
+    A signature that takes integers gets the uint8 crops as they are: such an export
+    does the pixel contract's arithmetic itself.
+
+    Args:
+        path: Folder with saved_model.pb.
+        pixel_contract: What the signature takes.
+
+    Raises: InputError if there is no signature of one image to one embedding.
+    """
+
+    kind = "saved_model"
+
+    def __init__(self, path: Path, pixel_contract: PixelContract):
+        import tensorflow as tf
+
+        self._loaded = tf.saved_model.load(str(path))
+        signatures = self._loaded.signatures
+        name = "serving_default" if "serving_default" in signatures else "serve"
+        if name not in signatures:
+            raise InputError("there is no serving signature")
+        self._signature = signatures[name]
+        inputs = self._signature.structured_input_signature[1]
+        if len(inputs) != 1 or len(self._signature.structured_outputs) != 1:
+            raise InputError("the serving signature must have one input and one output")
+        [(self._input_name, self._input)] = inputs.items()
+        self.pixel_contract = pixel_contract
+        self.embedding_dim = _probe(self)
+
+    def embed(self, aligned_faces: np.ndarray) -> np.ndarray:
+        import tensorflow as tf
+
+        if not self._input.dtype.is_integer:
+            aligned_faces = self.pixel_contract.normalize(
+                aligned_faces.astype(np.float32)
+            )
+        images = tf.constant(aligned_faces, self._input.dtype)
+        [embeddings] = self._signature(**{self._input_name: images}).values()
+        return embeddings.numpy().astype(np.float32)
+
+
+def _contract_of_model(model):
+    contract = getattr(model, "pixel_contract", None)
+    if contract is not None:
+        return contract
+    shape = getattr(model, "input_shape", None)
+    if isinstance(shape, tuple) and len(shape) == 4 and all(shape[1:3]):
+        return PixelContract(height=shape[1], width=shape[2])
+    return PixelContract()
+
+
+def _probe(source):
+    """Length of the embedding, found by embedding one black crop."""
+    contract = source.pixel_contract
+    crop = np.zeros((1, contract.height, contract.width, 3), np.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # structure hints of Keras
+        shape = np.shape(source.embed(crop))
+    if len(shape) != 2 or shape[0] != 1:
+        raise InputError(
+            "the model must give one embedding, (1, embedding_dim), for one crop. "
+            f"Received: {shape}"
+        )
+    return shape[1]

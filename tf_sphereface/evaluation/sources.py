@@ -1,0 +1,162 @@
+"""One way to get embeddings out of a model, whatever file it is in."""
+
+import json
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation.model_sources import (
+    KerasEmbeddingSource,
+    SavedModelEmbeddingSource,
+)
+from tf_sphereface.preprocessing import PixelContract
+
+CONTRACT_FILE = "contract.json"
+
+
+class EmbeddingSource(Protocol):
+    """A model that gives embeddings of aligned faces.
+
+    Attributes:
+        kind: "keras", "saved_model" or "tflite".
+        pixel_contract: What crops the model takes.
+        embedding_dim: Length of an embedding.
+    """
+
+    kind: str
+    pixel_contract: PixelContract
+    embedding_dim: int
+
+    def embed(self, aligned_faces: np.ndarray) -> np.ndarray:
+        """uint8 RGB (n, height, width, 3) to float32 (n, embedding_dim)."""
+
+
+def load_embedding_source(path: Path, variant: str | None = None) -> EmbeddingSource:
+    """Opens a model by what lies at `path`.
+
+    Args:
+        path: A .keras file (a `FaceClassifier`, whose backbone is taken, or any Keras
+            model of images), a .tflite file, a SavedModel folder, or a bundle folder.
+            A contract.json in the SavedModel's folder, or beside it or the .tflite
+            file, tells the pixel contract; without one it is the default.
+        variant: Which model of a bundle; the bundle's default if not given.
+
+    Raises: InputError, in one line, if there is no such model, it cannot be loaded, or
+        `variant` is given for anything but a bundle.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"no such model: {path}")
+    if variant is not None and not is_bundle(path):
+        raise InputError(f"only a bundle has variants. Received: {path}, {variant!r}")
+    if is_bundle(path):
+        return _guarded(_load_bundle, path, variant)
+    if _is_saved_model(path):
+        return _guarded(_load_saved_model, path)
+    if path.suffix == ".tflite" and path.is_file():
+        return _guarded(_load_tflite, path)
+    if path.suffix == ".keras" and path.is_file():
+        return _guarded(_load_keras, path)
+    raise InputError(
+        "a model must be a .keras or .tflite file, a SavedModel folder or a bundle "
+        f"folder with {CONTRACT_FILE}. Received: {path}"
+    )
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether there is a folder with a contract.json that is no SavedModel."""
+    return (path / CONTRACT_FILE).is_file() and not _is_saved_model(path)
+
+
+class TimedSource:
+    """Passes everything to `source` and measures how long a crop takes.
+
+    The first call counts only if it is the only one, since it often compiles.
+    """
+
+    def __init__(self, source: EmbeddingSource):
+        self._source = source
+        self._calls = []
+        self.kind = source.kind
+        self.pixel_contract = source.pixel_contract
+        self.embedding_dim = source.embedding_dim
+
+    def embed(self, aligned_faces: np.ndarray) -> np.ndarray:
+        start = time.perf_counter()
+        embeddings = self._source.embed(aligned_faces)
+        self._calls.append((time.perf_counter() - start, len(aligned_faces)))
+        return embeddings
+
+    def milliseconds_per_face(self) -> float:
+        """Wall-clock time of one crop in its batch; NaN before the first call."""
+        calls = self._calls[1:] or self._calls
+        if not calls:
+            return float("nan")
+        seconds, faces = map(sum, zip(*calls, strict=True))
+        return 1e3 * seconds / faces
+
+
+def _is_saved_model(path):
+    return (path / "saved_model.pb").is_file()
+
+
+def _load_keras(path):
+    import keras
+
+    # Classes must be registered before a file that names them is read.
+    import tf_sphereface.backbones
+    import tf_sphereface.face_classifier
+    import tf_sphereface.heads  # noqa: F401
+
+    return KerasEmbeddingSource(keras.models.load_model(path, compile=False))
+
+
+def _load_saved_model(path):
+    return SavedModelEmbeddingSource(path, _contract_of_file(path, path.parent))
+
+
+def _load_tflite(path):
+    from tf_sphereface.deployment.embedder import TFLiteEmbedder
+
+    return TFLiteEmbedder(path, _contract_of_file(path.parent))
+
+
+def _load_bundle(path, variant):
+    from tf_sphereface.deployment.bundle import load_bundle
+
+    return load_bundle(path).embedder(variant)
+
+
+def _guarded(load, path, *arguments):
+    """Turns what libraries raise for a bad model file into one line."""
+    try:
+        return load(path, *arguments)
+    except Exception as error:
+        if not isinstance(error, _load_failures()):
+            raise
+        if isinstance(error, InputError) and str(path) in str(error):
+            raise
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise InputError(f"cannot load the model {path}: {reason[:300]}") from error
+
+
+def _load_failures():
+    failures = (
+        *(OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError),
+        *(ImportError, EOFError, zipfile.BadZipFile),
+    )
+    tensorflow = sys.modules.get("tensorflow")  # a .tflite must not load it
+    return (*failures, tensorflow.errors.OpError) if tensorflow else failures
+
+
+def _contract_of_file(*folders):
+    for folder in folders:
+        if (folder / CONTRACT_FILE).is_file():
+            pixels = json.loads((folder / CONTRACT_FILE).read_text("utf-8"))["pixels"]
+            return PixelContract(**pixels)
+    return PixelContract()

@@ -1,0 +1,128 @@
+"""What an evaluation found, as values and as JSON."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from tf_sphereface.evaluation.thresholds import OperatingThresholds
+
+
+@dataclasses.dataclass(frozen=True)
+class VerificationReport:
+    """Result of `evaluate_verification`; rates as fractions, NaN where not measured.
+
+    Args:
+        fold_accuracies: Of each fold.
+        fold_thresholds: Of each fold, for scores with the other folds' mean subtracted.
+        auc: Area under the ROC of `scores`.
+        eer: Equal error rate of `scores`.
+        tar_at_far: TAR of `scores` by FAR target.
+        operating: Thresholds for plain cosines, without a mean subtracted.
+        notes: Sentences on what limits the result.
+        scores: Float (pairs,), of the protocol; -1 or 1 where a photo is missing.
+        plain_scores: Float (pairs,), plain cosines; NaN where a photo is missing.
+        same: Bool (pairs,), genuine or impostor.
+        missing_photos: Photos that were not found.
+        source_kind: As `EmbeddingSource.kind`; None if only features were given, and
+            so are the fields that follow.
+        embedding_dim: Of the model, without the mirror image.
+        mirror: Whether features are mirror-concatenated.
+        milliseconds_per_face: Of one forward pass in a batch, without reading files.
+    """
+
+    fold_accuracies: tuple[float, ...]
+    fold_thresholds: tuple[float, ...]
+    auc: float
+    eer: float
+    tar_at_far: dict[float, float]
+    operating: OperatingThresholds
+    notes: tuple[str, ...]
+    scores: np.ndarray = dataclasses.field(repr=False, compare=False)
+    plain_scores: np.ndarray = dataclasses.field(repr=False, compare=False)
+    same: np.ndarray = dataclasses.field(repr=False, compare=False)
+    missing_photos: tuple[str, ...] = ()
+    source_kind: str | None = None
+    embedding_dim: int | None = None
+    mirror: bool | None = None
+    milliseconds_per_face: float | None = None
+
+    protocol = "lfw"
+
+    @property
+    def accuracy(self) -> float:
+        """Mean over the folds."""
+        return float(np.mean(self.fold_accuracies))
+
+    @property
+    def accuracy_std(self) -> float:
+        """Standard deviation over the folds (divisor: their number)."""
+        return float(np.std(self.fold_accuracies))
+
+    @property
+    def accuracy_standard_error(self) -> float:
+        """Standard error of the mean, as LFW's own tables give it."""
+        folds = len(self.fold_accuracies)
+        return float(np.std(self.fold_accuracies, ddof=1) / math.sqrt(folds))
+
+    @property
+    def protocol_threshold(self) -> float:
+        """Mean of the folds' thresholds, for plots."""
+        return float(np.mean(self.fold_thresholds))
+
+    def counts(self) -> dict[str, int]:
+        return {
+            "folds": len(self.fold_accuracies),
+            "pairs": len(self.same),
+            "genuine": int(np.count_nonzero(self.same)),
+            "impostor": int(np.count_nonzero(~self.same)),
+            "pairs_with_a_missing_photo": int(np.isnan(self.plain_scores).sum()),
+            "missing_photos": len(self.missing_photos),
+        }
+
+    def summary(self) -> dict:
+        """The figures that matter most, ready for JSON: NaN is None."""
+        return _without_nan(
+            {
+                "accuracy": self.accuracy,
+                "accuracy_std": self.accuracy_std,
+                "auc": self.auc,
+                "eer": self.eer,
+                "tar_at_far": [
+                    {"far": far, "tar": tar} for far, tar in self.tar_at_far.items()
+                ],
+                "counts": self.counts(),
+                "operating_thresholds": dataclasses.asdict(self.operating),
+                "milliseconds_per_face": self.milliseconds_per_face,
+                "notes": self.notes,
+            }
+        )
+
+    def to_json(self) -> dict:
+        """Everything but the scores of single pairs, ready for `json.dumps`."""
+        return {
+            "protocol": self.protocol,
+            "mirror": self.mirror,
+            "embedding_dim": self.embedding_dim,
+            **self.summary(),
+            "accuracy_standard_error": _without_nan(self.accuracy_standard_error),
+            "protocol_folds": _without_nan(
+                [
+                    {"accuracy": accuracy, "threshold": threshold}
+                    for accuracy, threshold in zip(
+                        self.fold_accuracies, self.fold_thresholds, strict=True
+                    )
+                ]
+            ),
+            "missing_photos": list(self.missing_photos),
+        }
+
+
+def _without_nan(value):
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return value

@@ -1,0 +1,254 @@
+"""The whole road: photos, crops, records, training, evaluation, bundle, match.
+
+Every stage is the one that the commands call, and leaves its output in a folder of its
+own; a second run goes on where the first was interrupted.
+"""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from importlib import resources
+from pathlib import Path
+
+from tf_sphereface.data.alignment import AlignmentSummary, align_photos
+from tf_sphereface.data.starter_photos import StarterPhotos, prepare_photos
+from tf_sphereface.errors import InputError
+from tf_sphereface.files import write_atomically
+
+BUNDLE_VARIANTS = ("none", "fp16", "dynamic", "int8")
+FOLDS, PAIRS_PER_FOLD, FAR = 5, 250, 0.01
+
+# Given a title and a unit, a context that gives a function of (done, total).
+ProgressBar = Callable[[str, str], AbstractContextManager[Callable[[int, int], None]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelRow:
+    """One line of the closing table; rates as fractions."""
+
+    model: str
+    accuracy: float
+    tar_at_far: float
+    megabytes: float
+    milliseconds_per_face: float
+
+
+@dataclasses.dataclass(frozen=True)
+class QuickstartResult:
+    """What the road gave: counts over all photos, one row for each model format."""
+
+    photos: int
+    detected: int
+    identities: int
+    unseen_identities: int
+    steps: int
+    far: float
+    models: tuple[ModelRow, ...]
+    matches: tuple[dict, ...]
+    seconds: float
+    stages: dict[str, float]
+
+
+def run_quickstart(
+    out: Path,
+    data: str = "synthetic",
+    *,
+    recipe: Path | None = None,
+    overrides: tuple[str, ...] = (),
+    starter: StarterPhotos | None = None,
+    progress_bar: ProgressBar = lambda title, unit: nullcontext(lambda *_: None),
+    say: Callable[[str], None] = lambda line: None,
+) -> QuickstartResult:
+    """Goes the whole road.
+
+    Args:
+        out: Folder for everything; an interrupted run in it is finished.
+        data: "synthetic", "lfw" (downloaded), or a folder with one folder of photos
+            for each person.
+        recipe: Training recipe; None is the one for quickstart.
+        overrides: Changes to the recipe, as for `read_recipe`.
+        starter: How many synthetic people and photos; None is the default set.
+        progress_bar: Makes the progress bars.
+        say: Told what happens, line by line.
+
+    Raises: InputError if the data or the folder is unusable.
+    """
+    started, stages = time.monotonic(), {}
+
+    def stage(name: str, title: str):
+        say(title)
+        return _Timed(stages, name)
+
+    _claim(out, data)
+    with stage("photos", f"photos of people ({data})"):
+        folders = prepare_photos(data, out / "photos", starter, progress_bar)
+    with stage("align", "detecting and aligning faces"):
+        aligned = {
+            name: _align(folder, out / "aligned" / name, progress_bar)
+            for name, folder in (("train", folders.train), ("unseen", folders.unseen))
+        }
+    with stage("records", "packing records"):
+        _pack(out)
+    pairs = _draw_pairs(out)
+    with stage("train", "training"):
+        training = _train(out, recipe, overrides)
+    with stage("export", "exporting and evaluating each format on unseen people"):
+        rows = _export_and_evaluate(out, pairs, training.last, progress_bar)
+    with stage("match", "matching photos with the bundle"):
+        matches = tuple(_match(out, pairs))
+    result = QuickstartResult(
+        photos=sum(summary.photos for summary in aligned.values()),
+        detected=sum(summary.kept for summary in aligned.values()),
+        identities=training.identities,
+        unseen_identities=aligned["unseen"].identities,
+        steps=training.steps,
+        far=FAR,
+        models=tuple(rows),
+        matches=matches,
+        seconds=round(time.monotonic() - started, 1),
+        stages=stages,
+    )
+    content = json.dumps(dataclasses.asdict(result), indent=2) + "\n"
+    write_atomically(out / "quickstart.json", content.encode())
+    return result
+
+
+class _Timed:
+    def __init__(self, stages: dict[str, float], name: str):
+        self.stages, self.name = stages, name
+
+    def __enter__(self):
+        self.started = time.monotonic()
+
+    def __exit__(self, *exception):
+        self.stages[self.name] = round(time.monotonic() - self.started, 1)
+
+
+def _claim(out: Path, data: str) -> None:
+    """Makes `out`, or checks that it is an earlier quickstart on the same data."""
+    marker = out / "data.txt"
+    if marker.exists():
+        earlier = marker.read_text(encoding="utf-8")
+        if earlier != data:
+            raise InputError(
+                f"{out} holds a quickstart on {earlier}; choose another --out"
+            )
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} exists and is not a quickstart folder")
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(marker, data.encode())
+
+
+def _align(source: Path, out: Path, progress_bar: ProgressBar) -> AlignmentSummary:
+    with progress_bar("aligning", "photos") as progress:
+        summary = align_photos(source, out, progress=progress)
+    if not summary.kept:
+        raise InputError(f"no face found in any photo of {source}")
+    return summary
+
+
+def _pack(out: Path) -> None:
+    from tf_sphereface.data.records import write_records
+
+    if not (out / "records").exists():
+        write_records(out / "aligned" / "train", out / "records", shards=4)
+
+
+def _draw_pairs(out: Path):
+    from tf_sphereface.evaluation import make_pairs, write_lfw_pairs
+
+    pairs = make_pairs(out / "aligned" / "unseen", FOLDS, PAIRS_PER_FOLD)
+    write_lfw_pairs(pairs, out / "pairs.txt")
+    return pairs
+
+
+def _train(out: Path, recipe: Path | None, overrides: tuple[str, ...]):
+    from tf_sphereface.training.recipe import read_recipe
+    from tf_sphereface.training.trainer import train
+
+    shipped = resources.files("tf_sphereface.recipes") / "quickstart.toml"
+    with resources.as_file(shipped) as path:
+        checked = read_recipe(recipe or path, overrides)
+    return train(checked, out / "records", out / "train")
+
+
+def _export_and_evaluate(out: Path, pairs, model: str, progress_bar: ProgressBar):
+    """Scores Keras, SavedModel and every TFLite variant; writes bundle and report."""
+    from tf_sphereface.deployment import (
+        ExportOptions,
+        export_bundle,
+        export_saved_model,
+    )
+    from tf_sphereface.deployment.measurement import measured_by
+    from tf_sphereface.evaluation import (
+        describe_model,
+        evaluate_verification,
+        load_embedding_source,
+        write_report,
+    )
+
+    reports = []
+
+    def evaluate(source):
+        with progress_bar("evaluating", "faces") as progress:
+            report = evaluate_verification(
+                source, out / "aligned" / "unseen", pairs, progress=progress
+            )
+        reports.append(report)
+        return report
+
+    # The run's model file also holds the optimizer; what ships is the backbone.
+    saved_model, calibration = out / "saved_model", out / "aligned" / "train"
+    embedding = _strip(Path(model), out / "embedding.keras")
+    evaluate(load_embedding_source(embedding))
+    command = f"sphereface quickstart --out {out}"
+    write_report(reports[0], out, command, describe_model(embedding))
+    export_saved_model(embedding, saved_model, calibration, overwrite=True)
+    evaluate(load_embedding_source(saved_model))
+    options = ExportOptions(BUNDLE_VARIANTS, calibration=calibration, overwrite=True)
+    bundle = export_bundle(
+        embedding, out / "bundle", options, measure=measured_by(evaluate)
+    )
+    variants = bundle.contract.variants.items()
+    names = ["Keras", "SavedModel", *(f"TFLite {name}" for name, _ in variants)]
+    sizes = [embedding.stat().st_size, _folder_size(saved_model)]
+    sizes += [variant.bytes for _, variant in variants]
+    return [
+        ModelRow(
+            model=name,
+            accuracy=report.accuracy,
+            tar_at_far=report.tar_at_far[FAR],
+            megabytes=size / 1e6,
+            milliseconds_per_face=report.milliseconds_per_face,
+        )
+        for name, size, report in zip(names, sizes, reports, strict=True)
+    ]
+
+
+def _strip(model: Path, embedding: Path) -> Path:
+    from tf_sphereface.deployment.strip import load_backbone
+    from tf_sphereface.files import replacing
+
+    backbone = load_backbone(model)
+    with replacing(embedding) as temporary:
+        backbone.save(temporary)
+    return embedding
+
+
+def _folder_size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _match(out: Path, pairs):
+    """Matches the photos of one genuine and one impostor pair, photos to verdict."""
+    from tf_sphereface.deployment import match_photos
+    from tf_sphereface.evaluation.photo_embeddings import find_photos
+
+    for same in (True, False):
+        pair = next(pair for pair in pairs.pairs if pair.same == same)
+        photos = find_photos(out / "photos" / "unseen", [pair.left, pair.right])
+        match = match_photos(out / "bundle", tuple(photos), far=FAR)
+        yield {"truth": same, **match}
