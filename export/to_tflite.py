@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 import os
 import sys
 from pathlib import Path
@@ -82,45 +81,22 @@ def main(argv=None):
 
 
 def measurement(images, pairs_file, mirror):
-    """A function that measures accuracy and thresholds of a variant, or None.
-
-    Accuracy is the protocol's. Thresholds, and the TAR at them, are of plain cosines,
-    as a phone computes them; a FAR for which the pairs do not suffice is left out.
-    """
+    """A function that measures accuracy and thresholds of a variant, or None."""
     if pairs_file is None:
         return None
-    from tf_sphereface.deployment.contract import (
-        VariantMeasurement,
-        Verification,
-        threshold_key,
-    )
+    from tf_sphereface.deployment.measurement import measured_by
     from tf_sphereface.evaluation.pairs import read_lfw_pairs
     from tf_sphereface.evaluation.verification import evaluate_verification
 
     pairs = read_lfw_pairs(pairs_file)
 
-    def measure(source):
+    def evaluate(source):
         report = evaluate_verification(source, images, pairs, mirror=mirror)
         for note in report.notes:
             print(note, file=sys.stderr)
-        points = {
-            threshold_key(far): point
-            for far, point in zip(
-                report.tar_at_far, report.operating.at_far, strict=True
-            )
-            if math.isfinite(point.threshold)
-        }
-        thresholds = {key: point.threshold for key, point in points.items()}
-        return VariantMeasurement(
-            verification=Verification(
-                pairs=len(report.same),
-                accuracy=report.accuracy,
-                tar_at_far={key: point.tar for key, point in points.items()},
-            ),
-            thresholds={"accuracy": report.operating.accuracy.threshold, **thresholds},
-        )
+        return report
 
-    return measure
+    return measured_by(evaluate)
 
 
 def summary(bundle):

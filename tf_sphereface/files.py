@@ -1,6 +1,7 @@
 """Files that exist either whole or not at all, even after kill -9."""
 
 import contextlib
+import hashlib
 import os
 from pathlib import Path
 
@@ -30,3 +31,12 @@ def replacing(path: Path):
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sha256_of(path: Path) -> str:
+    """Checksum of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -6,6 +6,7 @@ own; a second run goes on where the first was interrupted.
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -18,7 +19,10 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
 
 BUNDLE_VARIANTS = ("none", "fp16", "dynamic", "int8")
-FOLDS, PAIRS_PER_FOLD, FAR = 5, 250, 0.01
+FAR = 0.01
+FOLDS = 5
+# Small collections get fewer pairs, halved as often as it takes, but not below this.
+PAIRS_PER_FOLD, FEWEST_PAIRS_PER_FOLD = 250, 4
 
 # Given a title and a unit, a context that gives a function of (done, total).
 ProgressBar = Callable[[str, str], AbstractContextManager[Callable[[int, int], None]]]
@@ -26,11 +30,14 @@ ProgressBar = Callable[[str, str], AbstractContextManager[Callable[[int, int], N
 
 @dataclasses.dataclass(frozen=True)
 class ModelRow:
-    """One line of the closing table; rates as fractions."""
+    """One line of the closing table; rates as fractions.
+
+    `tar_at_far` is None if there are too few impostor pairs to measure it.
+    """
 
     model: str
     accuracy: float
-    tar_at_far: float
+    tar_at_far: float | None
     megabytes: float
     milliseconds_per_face: float
 
@@ -160,7 +167,15 @@ def _pack(out: Path) -> None:
 def _draw_pairs(out: Path):
     from tf_sphereface.evaluation import make_pairs, write_lfw_pairs
 
-    pairs = make_pairs(out / "aligned" / "unseen", FOLDS, PAIRS_PER_FOLD)
+    wanted = PAIRS_PER_FOLD
+    while True:
+        try:
+            pairs = make_pairs(out / "aligned" / "unseen", FOLDS, wanted)
+            break
+        except InputError:
+            if wanted < FEWEST_PAIRS_PER_FOLD:
+                raise
+            wanted //= 2
     write_lfw_pairs(pairs, out / "pairs.txt")
     return pairs
 
@@ -220,12 +235,16 @@ def _export_and_evaluate(out: Path, pairs, model: str, progress_bar: ProgressBar
         ModelRow(
             model=name,
             accuracy=report.accuracy,
-            tar_at_far=report.tar_at_far[FAR],
+            tar_at_far=_known(report.tar_at_far[FAR]),
             megabytes=size / 1e6,
             milliseconds_per_face=report.milliseconds_per_face,
         )
         for name, size, report in zip(names, sizes, reports, strict=True)
     ]
+
+
+def _known(rate: float) -> float | None:
+    return None if math.isnan(rate) else rate
 
 
 def _strip(model: Path, embedding: Path) -> Path:

@@ -4,7 +4,6 @@ import argparse
 import json
 import shlex
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
@@ -79,10 +78,7 @@ def _evaluate(args, command):
         raise InputError(f"--out must be a folder. Received: {args.out}")
     pairs = evaluation.read_lfw_pairs(args.pairs)
     source = evaluation.load_embedding_source(args.model, args.variant)
-    # Into a file the bar would print empty lines among the messages.
-    is_watched = sys.stderr.isatty()
-    bar = progress_bar("embedding", "photos") if is_watched else nullcontext()
-    with bar as progress:
+    with progress_bar("embedding", "photos") as progress:
         report = evaluation.evaluate_verification(
             source, args.images, pairs, mirror=not args.no_mirror, progress=progress
         )

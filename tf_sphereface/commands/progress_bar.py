@@ -16,14 +16,17 @@ def progress_bar(title: str, unit: str) -> Iterator[Callable[[int, int], None]]:
         with progress_bar("aligning", "photos") as report:
             report(10, 200)
     """
+    console = Console(stderr=True)
     bar = progress.Progress(
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TextColumn("{task.fields[rate]}"),
         progress.TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        # Into a file it would print empty lines among the messages.
+        disable=not console.is_terminal,
     )
     started = time.monotonic()
     with bar:

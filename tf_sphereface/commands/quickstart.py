@@ -83,17 +83,19 @@ def _print_result(result, out: Path) -> None:
         table.add_row(
             row.model,
             f"{row.accuracy:.2%}",
-            f"{row.tar_at_far:.2%}",
+            "-" if row.tar_at_far is None else f"{row.tar_at_far:.2%}",
             f"{row.megabytes:.2f}",
             f"{row.milliseconds_per_face:.2f}",
         )
     console.print(table)
     for match in result.matches:
         people = "one person " if match["truth"] else "two people "
-        verdict = "same" if match["same"] else "different"
+        verdict = {True: "same", False: "different", None: "no threshold measured"}
+        threshold = match["threshold"]
+        known = "" if threshold is None else f"threshold {threshold:.3f}: "
         console.print(
             f"two photos of {people}: score {match['score']:.3f}, "
-            f"threshold {match['threshold']:.3f}: {verdict}"
+            f"{known}{verdict[match['same']]}"
         )
     console.print(f"report: {out / 'report.html'}   bundle: {out / 'bundle'}")
 

@@ -1,12 +1,12 @@
 """manifest.json of a record folder: what its shards hold, and if they are whole."""
 
-import hashlib
 from pathlib import Path
 from typing import Literal
 
 import pydantic
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.files import sha256_of
 
 MANIFEST_NAME = "manifest.json"
 FORMAT_VERSION = 1
@@ -135,12 +135,3 @@ def verify_records(records: Path) -> RecordManifest:
         if sha256_of(path) != shard.sha256:
             raise InputError(f"damaged shard: {path} (its checksum is another)")
     return manifest
-
-
-def sha256_of(path: Path) -> str:
-    """Checksum of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

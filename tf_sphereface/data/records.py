@@ -22,12 +22,11 @@ from tf_sphereface.data.record_manifest import (
     RecordManifest,
     Shard,
     read_manifest,
-    sha256_of,
     shard_paths,
     verify_records,
 )
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import replacing, write_atomically
+from tf_sphereface.files import replacing, sha256_of, write_atomically
 from tf_sphereface.geometry import LANDMARK_TEMPLATE
 from tf_sphereface.preprocessing import PixelContract
 

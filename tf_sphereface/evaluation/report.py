@@ -11,7 +11,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.report_page import render_page
 from tf_sphereface.evaluation.sources import is_bundle
 from tf_sphereface.evaluation.verification_report import VerificationReport
-from tf_sphereface.files import write_atomically
+from tf_sphereface.files import sha256_of, write_atomically
 
 SCHEMA_VERSION = 1
 JSON_FILE, PAGE_FILE = "report.json", "report.html"
@@ -55,10 +55,10 @@ def describe_model(path: Path, variant: str | None = None) -> ModelInfo:
             files = [file for file in path.rglob("*") if file.is_file()]
             for file in sorted(files, key=lambda file: file.relative_to(path).parts):
                 name = file.relative_to(path).as_posix()
-                digest.update(f"{_sha256(file)}  {name}\n".encode())
+                digest.update(f"{sha256_of(file)}  {name}\n".encode())
             sha256 = digest.hexdigest()
         else:
-            sha256 = _sha256(path)
+            sha256 = sha256_of(path)
     except OSError as error:
         raise InputError(f"cannot read the model: {path} ({error.strerror})") from error
     return ModelInfo(str(path), sha256, variant)
@@ -99,7 +99,3 @@ def write_report(
     write_atomically(out_dir / PAGE_FILE, page.encode())
     write_atomically(out_dir / JSON_FILE, text.encode())
     return content
-
-
-def _sha256(file):
-    return hashlib.sha256(file.read_bytes()).hexdigest()

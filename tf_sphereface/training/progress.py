@@ -22,13 +22,15 @@ class TrainingProgress(keras.callbacks.Callback):
     def __init__(self, total_steps: int, initial_step: int = 0):
         super().__init__()
         self.step = initial_step
+        console = Console(stderr=True)
         self._bar = Progress(
             TextColumn("train"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[figures]}"),
-            console=Console(stderr=True),
+            console=console,
+            disable=not console.is_terminal,
         )
         self._task = self._bar.add_task(
             "train", total=total_steps, completed=initial_step, figures=""

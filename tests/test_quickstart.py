@@ -1,0 +1,115 @@
+"""Tests for tf_sphereface.quickstart: the whole road, small."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tf_sphereface.data.starter_photos import StarterPhotos, prepare_photos
+from tf_sphereface.deployment import load_bundle
+from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation import load_embedding_source
+from tf_sphereface.quickstart import run_quickstart
+
+SMALL = StarterPhotos(
+    identities=10, images=4, unseen_identities=10, unseen_images=6, seed=5
+)
+FEW_STEPS = (
+    "schedule.steps=6",
+    "schedule.steps_per_epoch=3",
+    "data.batch_size=16",
+    "backbone.width=0.125",
+    "backbone.embedding_dim=16",
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("quickstart") / "run"
+    result = run_quickstart(out, overrides=FEW_STEPS, starter=SMALL)
+    return out, result
+
+
+def test_it_leaves_report_bundle_and_figures(finished):
+    out, result = finished
+    assert result.photos == 10 * 4 + 10 * 6
+    assert result.detected > 0.8 * result.photos
+    assert result.unseen_identities == 10
+    assert result.steps == 6
+    names = ["Keras", "SavedModel", *(f"TFLite {n}" for n in VARIANTS)]
+    assert [row.model for row in result.models] == names
+    report = json.loads((out / "report.json").read_text())
+    assert report["accuracy"] == pytest.approx(result.models[0].accuracy)
+    assert (out / "report.html").read_text().startswith("<!DOCTYPE html>")
+    saved = json.loads((out / "quickstart.json").read_text())
+    assert saved["photos"] == result.photos
+
+
+VARIANTS = ("none", "fp16", "dynamic", "int8")
+
+
+def test_formats_agree_on_unseen_people(finished):
+    out, result = finished
+    faces = np.random.default_rng(0).integers(0, 256, (4, 112, 96, 3), np.uint8)
+    keras_model = load_embedding_source(out / "embedding.keras").embed(faces)
+    bundle = load_bundle(out / "bundle")
+    for name in VARIANTS:
+        other = bundle.embedder(name).embed(faces)
+        cosines = (keras_model * other).sum(1) / (
+            np.linalg.norm(keras_model, axis=1) * np.linalg.norm(other, axis=1)
+        )
+        assert cosines.min() > 0.97
+    assert result.models[0].accuracy == result.models[2].accuracy
+
+
+def test_a_second_run_repeats_no_work_and_gives_the_same_figures(finished):
+    out, result = finished
+    crops = sorted((out / "aligned").rglob("*.jpg"))
+    written = [crop.stat().st_mtime_ns for crop in crops]
+    again = run_quickstart(out, overrides=FEW_STEPS, starter=SMALL)
+    assert [crop.stat().st_mtime_ns for crop in crops] == written
+    assert again.steps == 6
+    accuracies = [[row.accuracy for row in run.models] for run in (result, again)]
+    assert accuracies[0] == pytest.approx(accuracies[1])
+
+
+def test_other_data_in_the_same_folder_is_refused(finished, tmp_path):
+    out, _ = finished
+    with pytest.raises(InputError, match="holds a quickstart on synthetic"):
+        run_quickstart(out, str(tmp_path))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("x")
+    with pytest.raises(InputError, match="is not a quickstart folder"):
+        run_quickstart(tmp_path / "mine")
+
+
+def silent_bar(title, unit):
+    import contextlib
+
+    return contextlib.nullcontext(lambda done, total: None)
+
+
+def test_own_photos_are_split_by_person_without_loss(tmp_path):
+    source = tmp_path / "people"
+    for person in range(24):
+        (source / f"Zoë {person}").mkdir(parents=True)
+        for number in range(1 + person % 3):
+            (source / f"Zoë {person}" / f"{number}.jpg").write_bytes(bytes([person]))
+    split = prepare_photos(str(source), tmp_path / "out", None, silent_bar)
+    train, unseen = (
+        {str(p.relative_to(folder)) for p in folder.rglob("*.jpg")}
+        for folder in (split.train, split.unseen)
+    )
+    everything = {str(p.relative_to(source)) for p in source.rglob("*.jpg")}
+    assert train | unseen == everything
+    people = [{name.split("/")[0] for name in part} for part in (train, unseen)]
+    assert not people[0] & people[1]
+    assert len(people[1]) == 10
+    assert all(len(list((split.unseen / name).iterdir())) >= 2 for name in people[1])
+
+
+def test_too_few_people_are_refused(tmp_path):
+    (tmp_path / "people" / "Ada").mkdir(parents=True)
+    (tmp_path / "people" / "Ada" / "1.jpg").write_bytes(b"x")
+    with pytest.raises(InputError, match="quickstart needs 20"):
+        prepare_photos(str(tmp_path / "people"), tmp_path / "out", None, silent_bar)
