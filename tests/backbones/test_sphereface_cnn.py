@@ -115,6 +115,17 @@ def test_save_and_load_keep_arguments_and_output(tmp_path):
     np.testing.assert_array_equal(loaded(images), backbone(images))
 
 
+def test_a_mixed_policy_survives_saving_and_loading(tmp_path):
+    backbone = SphereFaceCNN(
+        4, embedding_dim=8, width=0.125, dtype="mixed_bfloat16", name="mixed"
+    )
+    backbone.save(tmp_path / "backbone.keras")
+    loaded = keras.models.load_model(tmp_path / "backbone.keras")
+    assert loaded.dtype_policy.name == "mixed_bfloat16"
+    assert loaded.get_layer("fc5").compute_dtype == "bfloat16"
+    assert loaded.get_config()["dtype"] == backbone.get_config()["dtype"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

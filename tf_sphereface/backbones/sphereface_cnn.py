@@ -80,6 +80,8 @@ class SphereFaceCNN(keras.Model):
         )(outputs)
         kwargs.setdefault("name", f"sphereface{depth}")
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        if dtype is not None:  # a functional model takes the global policy
+            self.dtype_policy = keras.dtype_policies.get(dtype)
         self.pixel_contract = contract
         self._arguments = {
             "depth": depth,

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.litert import allocate, open_interpreter
 from tf_sphereface.preprocessing import PixelContract
 
 _INTEGERS = (np.int8, np.uint8)
@@ -114,8 +114,8 @@ def _open_interpreter(path, threads):
     if not content:
         raise InputError(f"not a TFLite model: {path} is empty")
     try:
-        interpreter = Interpreter(model_content=content, num_threads=threads)
-        interpreter.allocate_tensors()
+        interpreter = open_interpreter(content, threads)
+        allocate(interpreter)
     except (ValueError, RuntimeError) as error:
         raise InputError(f"not a TFLite model: {path} ({error})") from error
     return interpreter

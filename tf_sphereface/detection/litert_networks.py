@@ -4,10 +4,10 @@ from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from tf_sphereface.detection.weight_files import NETWORK_NAMES
 from tf_sphereface.errors import InputError
+from tf_sphereface.litert import allocate, open_interpreter
 
 # About 100 bytes of activations a pixel: P-Net's interpreters may hold 300 MB.
 _CACHED_PIXELS = 3_000_000
@@ -120,7 +120,7 @@ class _Network:
             _, interpreter = self._interpreters.popitem(last=False)
         index = interpreter.get_input_details()[0]["index"]
         interpreter.resize_tensor_input(index, shape)
-        interpreter.allocate_tensors()
+        allocate(interpreter)
         self._interpreters[shape] = interpreter
         return interpreter
 
@@ -131,4 +131,4 @@ class _Network:
             pixels -= np.prod(oldest[:3])
 
     def _new_interpreter(self):
-        return Interpreter(model_content=self._content, num_threads=self._threads)
+        return open_interpreter(self._content, self._threads)
