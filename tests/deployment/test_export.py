@@ -212,3 +212,10 @@ def test_bgr_network_is_fed_bgr(tiny, aligned, tmp_path, crops):
 def test_bad_variants_are_named(variants):
     with pytest.raises(ValueError, match="`variants` must name some of"):
         ExportOptions(variants=variants)
+
+
+def test_saved_model_holds_each_weight_once(backbone_file, tmp_path):
+    export_saved_model(backbone_file, tmp_path / "saved_model")
+    (variables,) = (tmp_path / "saved_model" / "variables").glob("*.data-*")
+    weights = 4 * load_backbone(backbone_file).count_params()
+    assert weights <= variables.stat().st_size < 1.2 * weights

@@ -27,14 +27,15 @@ def write_saved_model(
         (batch, *backbone.input_shape[1:]), tf.float32, name=INPUT_NAME
     )
 
+    @tf.function(input_signature=[signature])
     def embed(aligned_face):
         embeddings = backbone(aligned_face, training=False)
         return {OUTPUT_NAME: tf.cast(embeddings, tf.float32)}
 
-    archive = keras.export.ExportArchive()
-    archive.track(backbone)
-    archive.add_endpoint("serving_default", embed, input_signature=[signature])
-    archive.write_out(str(directory), verbose=False)
+    # Keras' own export writes every variable twice.
+    module = tf.Module()
+    module.weights = [variable.value for variable in backbone.variables]
+    tf.saved_model.save(module, str(directory), signatures={"serving_default": embed})
 
 
 def embed_faces(

@@ -81,9 +81,7 @@ def write_report(
     content = {
         "schema_version": SCHEMA_VERSION,
         "library_version": tf_sphereface.__version__,
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(
-            timespec="seconds"
-        ),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": command,
         "model": {
             **dataclasses.asdict(model_info),

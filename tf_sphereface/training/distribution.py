@@ -25,8 +25,15 @@ def training_strategy(devices: int | None = None) -> tf.distribute.Strategy:
     count = len(gpus) if devices is None else devices
     if count <= 1:
         return tf.distribute.get_strategy()
-    names = [f"GPU:{index}" for index in range(count)] if gpus else _logical_cpus(count)
-    return tf.distribute.MirroredStrategy(names)
+    if gpus:
+        return tf.distribute.MirroredStrategy(
+            [f"GPU:{index}" for index in range(count)]
+        )
+    # TensorFlow's collectives deadlock or mix up tensors on logical CPUs when a process
+    # has made more than one strategy.
+    return tf.distribute.MirroredStrategy(
+        _logical_cpus(count), cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
 
 
 def _logical_cpus(count: int) -> list[str]:
