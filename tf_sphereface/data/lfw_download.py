@@ -32,7 +32,7 @@ def write_lfw(out: Path, progress: Callable[[int, int], None]) -> None:
     dataset = builder.as_dataset(
         split="train", decoders={"image": tfds.decode.SkipDecoding()}
     )
-    total = builder.info.splits["train"].num_examples
+    total = int(dataset.cardinality())
     numbers = Counter()
     for done, example in enumerate(dataset.as_numpy_iterator(), start=1):
         name = example["label"].decode()
