@@ -112,3 +112,18 @@ def test_too_few_people_are_refused(tmp_path):
     (tmp_path / "people" / "Ada" / "1.jpg").write_bytes(b"x")
     with pytest.raises(InputError, match="quickstart needs 20"):
         prepare_photos(str(tmp_path / "people"), tmp_path / "out", None, silent_bar)
+
+
+@pytest.mark.slow
+def test_the_default_road_ends_with_the_promised_figures(tmp_path):
+    """Minutes long: what `make quickstart` does, and what it must reach."""
+    result = run_quickstart(tmp_path / "run")
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["eer"] <= 0.05
+    rows = {row.model: row for row in result.models}
+    assert rows["TFLite none"].accuracy == rows["Keras"].accuracy
+    assert rows["SavedModel"].accuracy == rows["Keras"].accuracy
+    for name in ("TFLite dynamic", "TFLite int8"):
+        assert rows[name].accuracy == pytest.approx(rows["Keras"].accuracy, abs=0.01)
+    assert [match["same"] for match in result.matches] == [True, False]
+    assert result.detected >= 0.95 * result.photos

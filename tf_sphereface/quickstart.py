@@ -22,7 +22,7 @@ BUNDLE_VARIANTS = ("none", "fp16", "dynamic", "int8")
 FAR = 0.01
 FOLDS = 5
 # Small collections get fewer pairs, halved as often as it takes, but not below this.
-PAIRS_PER_FOLD, FEWEST_PAIRS_PER_FOLD = 250, 4
+PAIRS_PER_FOLD, FEWEST_PAIRS_PER_FOLD = 200, 4
 
 # Given a title and a unit, a context that gives a function of (done, total).
 ProgressBar = Callable[[str, str], AbstractContextManager[Callable[[int, int], None]]]

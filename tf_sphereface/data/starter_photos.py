@@ -28,8 +28,8 @@ class StarterPhotos:
         seed: Of people and photos.
     """
 
-    identities: int = 180
-    images: int = 12
+    identities: int = 240
+    images: int = 10
     unseen_identities: int = 50
     unseen_images: int = 8
     seed: int = 1
