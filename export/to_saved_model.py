@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -34,7 +33,9 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if args.maximum_drift is not None and not 0 <= args.maximum_drift <= 2:
         parser.error("--maximum-drift must be 0..2")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from tf_sphereface.native_messages import load_tensorflow
+
+    load_tensorflow()
     from tf_sphereface.deployment import DriftError, export_saved_model
     from tf_sphereface.errors import InputError
 

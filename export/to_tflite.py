@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -53,7 +52,9 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if (args.pairs is None) != (args.images is None):
         parser.error("--pairs and --images belong together")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from tf_sphereface.native_messages import load_tensorflow
+
+    load_tensorflow()
     from tf_sphereface.deployment import DriftError, ExportOptions, export_bundle
     from tf_sphereface.errors import InputError
 
@@ -84,16 +85,24 @@ def measurement(images, pairs_file, mirror):
     """A function that measures accuracy and thresholds of a variant, or None."""
     if pairs_file is None:
         return None
+    from tf_sphereface.commands.progress_bar import progress_bar
     from tf_sphereface.deployment.measurement import measured_by
     from tf_sphereface.evaluation.pairs import read_lfw_pairs
     from tf_sphereface.evaluation.verification import evaluate_verification
 
     pairs = read_lfw_pairs(pairs_file)
 
+    notes = set()
+
     def evaluate(source):
-        report = evaluate_verification(source, images, pairs, mirror=mirror)
+        with progress_bar("evaluating", "faces") as progress:
+            report = evaluate_verification(
+                source, images, pairs, mirror=mirror, progress=progress
+            )
         for note in report.notes:
-            print(note, file=sys.stderr)
+            if note not in notes:  # the same for every variant
+                print(f"note: {note}", file=sys.stderr)
+        notes.update(report.notes)
         return report
 
     return measured_by(evaluate)

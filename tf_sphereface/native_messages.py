@@ -32,6 +32,8 @@ def load_tensorflow() -> None:
 
     Commands call this before anything that imports TensorFlow by itself.
     """
+    if "tensorflow" in sys.modules:
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with native_messages_held_back():
         import tensorflow as tf

@@ -1,6 +1,7 @@
 """The `sphereface` command: finds the subcommand and calls it."""
 
 import importlib
+import os
 import sys
 
 from tf_sphereface import __version__
@@ -51,7 +52,12 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     command = importlib.import_module(f"tf_sphereface.commands.{name}")
     try:
-        return command.main(rest)
+        code = command.main(rest)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

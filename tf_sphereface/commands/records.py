@@ -51,6 +51,9 @@ def main(argv: list[str] | None = None) -> int:
 def _write(args):
     from tf_sphereface.commands.progress_bar import progress_bar
     from tf_sphereface.data.aligned_folders import read_identity_list
+    from tf_sphereface.native_messages import load_tensorflow
+
+    load_tensorflow()
     from tf_sphereface.data.records import write_records
 
     names = args.identities and read_identity_list(args.identities)

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.native_messages import load_tensorflow
 
 NETWORK_NAMES = ("pnet", "rnet", "onet")
 # Counted up when `networks.py` changes what it writes, so that no old file is used.
@@ -53,6 +54,7 @@ def cached_networks() -> Path:
 
 
 def _export_into(folder: Path) -> None:
+    load_tensorflow()
     from tf_sphereface.detection.networks import export_detector
 
     folder.parent.mkdir(parents=True, exist_ok=True)

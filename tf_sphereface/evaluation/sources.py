@@ -14,6 +14,7 @@ from tf_sphereface.evaluation.model_sources import (
     KerasEmbeddingSource,
     SavedModelEmbeddingSource,
 )
+from tf_sphereface.native_messages import load_tensorflow
 from tf_sphereface.preprocessing import PixelContract
 
 CONTRACT_FILE = "contract.json"
@@ -106,17 +107,15 @@ def _is_saved_model(path):
 
 
 def _load_keras(path):
-    import keras
+    load_tensorflow()
+    from tf_sphereface.deployment.strip import load_backbone
 
-    # Classes must be registered before a file that names them is read.
-    import tf_sphereface.backbones
-    import tf_sphereface.face_classifier
-    import tf_sphereface.heads  # noqa: F401
-
-    return KerasEmbeddingSource(keras.models.load_model(path, compile=False))
+    # In float32 whatever the training's precision was: this is what is exported.
+    return KerasEmbeddingSource(load_backbone(path))
 
 
 def _load_saved_model(path):
+    load_tensorflow()
     return SavedModelEmbeddingSource(path, _contract_of_file(path, path.parent))
 
 
