@@ -33,11 +33,23 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if args.maximum_drift is not None and not 0 <= args.maximum_drift <= 2:
         parser.error("--maximum-drift must be 0..2")
+    from tf_sphereface.deployment.folders import check_paths
+    from tf_sphereface.errors import InputError
+
+    try:
+        check_paths(args.model, args.out, args.overwrite)  # before the seconds it takes
+        return export(args)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def export(args):
+    """Loads TensorFlow, exports and prints the result; returns the exit status."""
     from tf_sphereface.native_messages import load_tensorflow
 
     load_tensorflow()
     from tf_sphereface.deployment import DriftError, export_saved_model
-    from tf_sphereface.errors import InputError
 
     try:
         contract = export_saved_model(
@@ -46,9 +58,6 @@ def main(argv=None):
     except DriftError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     result = {"saved_model": str(args.out), **contract.model_dump(mode="json")}
     print(json.dumps(result, indent=2))
     return 0

@@ -52,11 +52,23 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if (args.pairs is None) != (args.images is None):
         parser.error("--pairs and --images belong together")
+    from tf_sphereface.deployment.folders import check_paths
+    from tf_sphereface.errors import InputError
+
+    try:
+        check_paths(args.model, args.out, args.overwrite)  # before the seconds it takes
+        return export(args, parser)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def export(args, parser):
+    """Loads TensorFlow, exports and prints the result; returns the exit status."""
     from tf_sphereface.native_messages import load_tensorflow
 
     load_tensorflow()
     from tf_sphereface.deployment import DriftError, ExportOptions, export_bundle
-    from tf_sphereface.errors import InputError
 
     try:
         options = ExportOptions(
@@ -74,9 +86,6 @@ def main(argv=None):
     except DriftError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     print(json.dumps(summary(bundle), indent=2))
     return 0
 

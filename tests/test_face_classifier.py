@@ -130,6 +130,13 @@ def test_a_loss_given_to_compile_is_refused():
     classifier.compile("sgd", loss="mse")
     with pytest.raises(ValueError, match="the head is the loss"):
         classifier.fit(images, labels, verbose=0)
+    classifier.compile("sgd")  # as the message says
+    assert np.isfinite(classifier.evaluate(images, labels, verbose=0)).all()
+
+
+def test_something_else_as_head_is_refused():
+    with pytest.raises(TypeError, match="`head` must be a MarginHead"):
+        FaceClassifier(small_backbone(), keras.layers.Dense(4))
 
 
 def test_two_replicas_train_like_one_device():

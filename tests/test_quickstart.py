@@ -77,7 +77,7 @@ def test_a_second_run_repeats_no_work_and_gives_the_same_figures(finished):
 def test_other_data_in_the_same_folder_is_refused(finished, tmp_path):
     out, _ = finished
     with pytest.raises(InputError, match="holds a quickstart on synthetic"):
-        run_quickstart(out, str(tmp_path))
+        run_quickstart(out, "lfw")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("x")
     with pytest.raises(InputError, match="is not a quickstart folder"):
@@ -105,6 +105,29 @@ def test_own_photos_are_split_by_person_without_loss(tmp_path):
     assert not people[0] & people[1]
     assert len(people[1]) == 10
     assert all(len(list((split.unseen / name).iterdir())) >= 2 for name in people[1])
+
+
+def test_changed_photos_are_not_split_anew(tmp_path):
+    """A new draw could move people that were trained on to those verified on."""
+    source = tmp_path / "people"
+    for person in range(20):
+        (source / str(person)).mkdir(parents=True)
+        for number in range(2):
+            (source / str(person) / f"{number}.jpg").write_bytes(b"x")
+    prepare_photos(str(source), tmp_path / "out", None, silent_bar)
+    prepare_photos(str(source), tmp_path / "out", None, silent_bar)
+    (source / "0" / "more.jpg").write_bytes(b"x")
+    with pytest.raises(InputError, match="photos have changed"):
+        prepare_photos(str(source), tmp_path / "out", None, silent_bar)
+
+
+def test_a_wrong_recipe_or_folder_claims_nothing(tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(InputError, match="no such folder"):
+        run_quickstart(out, str(tmp_path / "absent"))
+    with pytest.raises(InputError, match="unknown key"):
+        run_quickstart(out, overrides=("a.b=1",))
+    assert not out.exists()
 
 
 def test_too_few_people_are_refused(tmp_path):

@@ -45,6 +45,13 @@ def test_the_keras_script_trains_and_saves(tmp_path):
     assert (tmp_path / "embedding.keras").exists()
 
 
+def test_links_lead_somewhere():
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert target.startswith("http") or (page.parent / target).exists(), target
+    assert not re.search(r"[A-Z]+_OUTPUT", TEXT)
+
+
 def test_the_make_targets_it_names_exist():
     makefile = (ROOT / "Makefile").read_text()
     named = re.findall(r"`?make ([a-z-]+)", TEXT)

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from tf_sphereface.heads import MarginHead
+
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
 class FaceClassifier(keras.Model):
@@ -22,7 +24,8 @@ class FaceClassifier(keras.Model):
     Returns: Dict of `logits` (batch, num_classes), margin-free, and of whatever else
         the head's loss needs.
 
-    Raises: ValueError in `fit` if `compile` was given a loss.
+    Raises: TypeError if `head` is not a MarginHead; ValueError in `fit` if a loss was
+        given to `compile`.
 
     Example:
         classifier = FaceClassifier(SphereFaceCNN(20), ASoftmaxLayer(num_classes=10572))
@@ -36,6 +39,8 @@ class FaceClassifier(keras.Model):
             # The head needs full precision; the backbone keeps its own policy.
             kwargs["dtype"] = keras.config.dtype_policy().variable_dtype
         super().__init__(**kwargs)
+        if not isinstance(head, MarginHead):
+            raise TypeError(f"`head` must be a MarginHead. Received: head={head!r}")
         self.backbone = backbone
         self.head = head
         if backbone.built:
@@ -50,7 +55,8 @@ class FaceClassifier(keras.Model):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        if self.loss is not None:
+        if self._compile_loss is not None:
+            self._compile_loss = None  # Keras keeps it through the next `compile`
             raise ValueError("`compile` must be given no `loss`: the head is the loss.")
         losses = self.head.sample_losses(y_pred, y, training=training)
         total = BatchMean()(losses, losses, sample_weight=sample_weight)

@@ -14,7 +14,11 @@ from importlib import resources
 from pathlib import Path
 
 from tf_sphereface.data.alignment import AlignmentSummary, align_photos
-from tf_sphereface.data.starter_photos import StarterPhotos, prepare_photos
+from tf_sphereface.data.starter_photos import (
+    StarterPhotos,
+    check_people,
+    prepare_photos,
+)
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
 
@@ -64,6 +68,7 @@ def run_quickstart(
     *,
     recipe: Path | None = None,
     overrides: tuple[str, ...] = (),
+    command: str = "run_quickstart",
     starter: StarterPhotos | None = None,
     progress_bar: ProgressBar = lambda title, unit: nullcontext(lambda *_: None),
     say: Callable[[str], None] = lambda line: None,
@@ -76,6 +81,7 @@ def run_quickstart(
             for each person.
         recipe: Training recipe; None is the one for quickstart.
         overrides: Changes to the recipe, as for `read_recipe`.
+        command: What the report says it was made with.
         starter: How many synthetic people and photos; None is the default set.
         progress_bar: Makes the progress bars.
         say: Told what happens, line by line.
@@ -88,6 +94,10 @@ def run_quickstart(
         say(title)
         return _Timed(stages, name)
 
+    checked = _read_recipe(recipe, overrides)
+    if data not in ("synthetic", "lfw"):
+        check_people(Path(data))
+        data = str(Path(data).resolve())
     _claim(out, data)
     with stage("photos", f"photos of people ({data})"):
         folders = prepare_photos(data, out / "photos", starter, progress_bar)
@@ -100,9 +110,9 @@ def run_quickstart(
         _pack(out)
     pairs = _draw_pairs(out)
     with stage("train", "training"):
-        training = _train(out, recipe, overrides)
+        training = _train(out, checked)
     with stage("export", "exporting and evaluating each format on unseen people"):
-        rows = _export_and_evaluate(out, pairs, training.last, progress_bar)
+        rows = _export_and_evaluate(out, pairs, training.last, command, progress_bar)
     with stage("match", "matching photos with the bundle"):
         matches = tuple(_match(out, pairs))
     result = QuickstartResult(
@@ -173,24 +183,30 @@ def _draw_pairs(out: Path):
             pairs = make_pairs(out / "aligned" / "unseen", FOLDS, wanted)
             break
         except InputError:
+            wanted //= 2
             if wanted < FEWEST_PAIRS_PER_FOLD:
                 raise
-            wanted //= 2
     write_lfw_pairs(pairs, out / "pairs.txt")
     return pairs
 
 
-def _train(out: Path, recipe: Path | None, overrides: tuple[str, ...]):
+def _read_recipe(recipe: Path | None, overrides: tuple[str, ...]):
     from tf_sphereface.training.recipe import read_recipe
-    from tf_sphereface.training.trainer import train
 
     shipped = resources.files("tf_sphereface.recipes") / "quickstart.toml"
     with resources.as_file(shipped) as path:
-        checked = read_recipe(recipe or path, overrides)
-    return train(checked, out / "records", out / "train")
+        return read_recipe(recipe or path, overrides)
 
 
-def _export_and_evaluate(out: Path, pairs, model: str, progress_bar: ProgressBar):
+def _train(out: Path, recipe):
+    from tf_sphereface.training.trainer import train
+
+    return train(recipe, out / "records", out / "train")
+
+
+def _export_and_evaluate(
+    out: Path, pairs, model: str, command: str, progress_bar: ProgressBar
+):
     """Scores Keras, SavedModel and every TFLite variant; writes bundle and report."""
     from tf_sphereface.deployment import (
         ExportOptions,
@@ -219,7 +235,6 @@ def _export_and_evaluate(out: Path, pairs, model: str, progress_bar: ProgressBar
     saved_model, calibration = out / "saved_model", out / "aligned" / "train"
     embedding = _strip(Path(model), out / "embedding.keras")
     evaluate(load_embedding_source(embedding))
-    command = f"sphereface quickstart --out {out}"
     write_report(reports[0], out, command, describe_model(embedding))
     export_saved_model(embedding, saved_model, calibration, overwrite=True)
     evaluate(load_embedding_source(saved_model))

@@ -78,6 +78,12 @@ def test_bad_option_is_one_line_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_help_lists_the_kinds_of_photos(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert ".bmp .jpeg .jpg" in " ".join(capsys.readouterr().out.split())
+
+
 def test_missing_source_is_bad_input(tmp_path, capsys):
     assert main([str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]) == 2
     assert "error: no such folder" in capsys.readouterr().err

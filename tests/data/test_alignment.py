@@ -279,6 +279,17 @@ def test_missing_and_empty_sources_are_named(tmp_path):
         align_photos(tmp_path / "empty", tmp_path / "out")
 
 
+def test_photos_of_unreadable_kinds_are_counted(tmp_path):
+    (tmp_path / "Ada").mkdir()
+    for name in ("1.HEIC", "2.HEIC", ".hidden"):
+        (tmp_path / "Ada" / name).touch()
+    with pytest.raises(InputError, match=r"2 files in .* \(\.bmp \.jpeg .*HEIC: to"):
+        list_photos(tmp_path)
+    (tmp_path / "beside.jpg").touch()
+    with pytest.raises(InputError, match="no photo in .* a folder of their own"):
+        list_photos(tmp_path)
+
+
 def test_damaged_manifest_is_named(source, tmp_path):
     out = tmp_path / "out"
     align_photos(source, out, processes=1)

@@ -325,14 +325,27 @@ def test_command_refuses_a_folder_with_files(tmp_path, capsys):
     assert synthesize.main(command_line(tmp_path)) == 2
     captured = capsys.readouterr()
     assert captured.out == "" and captured.err.count("\n") == 1
-    assert captured.err.startswith("error: `--out` must be")
+    assert captured.err.startswith("error: --out must be")
     assert list(tmp_path.iterdir()) == [tmp_path / "holiday.txt"]
 
 
-def test_command_reports_a_bad_number_in_one_line(tmp_path, capsys):
-    assert synthesize.main(command_line(tmp_path / "new", "--max-yaw", "90")) == 2
-    error = capsys.readouterr().err.strip()
-    assert error.splitlines()[-1].startswith("error: `max_yaw` must be")
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--identities", "0"),
+        ("--images", "-1"),
+        ("--seed", "-1"),
+        ("--first-identity", "-5"),
+        ("--processes", "0"),
+        ("--max-yaw", "90"),
+        ("--max-yaw", "nan"),
+    ],
+)
+def test_command_names_the_bad_option_in_one_line(tmp_path, capsys, option, value):
+    assert synthesize.main(command_line(tmp_path / "new", option, value)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {option} must be") and error.count("\n") == 1
+    assert f"Received: {value}" in error
     assert not (tmp_path / "new").exists()
 
 

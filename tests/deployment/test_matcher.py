@@ -1,5 +1,8 @@
 """Tests for tf_sphereface.deployment.matcher."""
 
+import shutil
+import textwrap
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -54,6 +57,8 @@ def test_score_is_the_cosine_of_unequal_lengths(bundle):
     matcher = FaceMatcher(bundle)
     assert matcher.score([3, 0], [5, 5]) == pytest.approx(np.sqrt(0.5))
     assert matcher.score([1, 0], [-2, 0]) == -1
+    with pytest.raises(ValueError, match=r"first=\(2,\), second=\(3,\)"):
+        matcher.score([1, 0], [1, 0, 0])
     for bad in ([0, 0], [np.nan, 1]):
         with pytest.raises(ValueError, match="finite and not zero"):
             matcher.score([1, 0], bad)
@@ -68,9 +73,64 @@ def test_photo_without_a_face_is_an_input_error(bundle):
 def test_thresholds_come_from_the_variant(bundle):
     measured = FaceMatcher(with_thresholds(bundle, {"far_0.01": 0.25}))
     assert measured.threshold(0.01) == 0.25
-    with pytest.raises(InputError, match="no threshold at FAR 0.001.*far_0.01"):
-        measured.threshold(0.001)
     assert FaceMatcher(bundle).threshold(0.01) is None
+
+
+@pytest.mark.parametrize(
+    ("measured", "far", "message"),
+    [
+        (
+            {"accuracy": 0.3, "far_0.1": 0.2},
+            0.01,
+            "the bundle has no threshold at FAR 0.01; it has FAR 0.1: say --far 0.1 "
+            "(a FAR of 0.01 needs 100 impostor pairs to measure)",
+        ),
+        (
+            {"far_0.1": 0.2, "far_0.0001": 0.6},
+            0.001,
+            "the bundle has no threshold at FAR 0.001; it has FAR 0.0001, 0.1: say "
+            "--far 0.0001 (a FAR of 0.001 needs 1000 impostor pairs to measure)",
+        ),
+        (
+            {"accuracy": 0.3},
+            0.3,
+            "the bundle has no threshold at FAR 0.3 "
+            "(a FAR of 0.3 needs 4 impostor pairs to measure)",
+        ),
+    ],
+)
+def test_missing_far_names_those_that_were_measured(bundle, measured, far, message):
+    with pytest.raises(InputError) as caught:
+        FaceMatcher(with_thresholds(bundle, measured)).threshold(far)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("far", [0.0, -0.1, 1.5, float("nan")])
+def test_far_that_is_no_rate_is_refused(bundle, far):
+    with pytest.raises(InputError, match="a FAR must be above 0 and at most 1"):
+        FaceMatcher(bundle).threshold(far)
+
+
+def test_paths_in_place_of_contents_are_type_errors(bundle):
+    with pytest.raises(TypeError, match="`bundle` must be a Bundle.*load_bundle"):
+        FaceMatcher(bundle.path)
+    matcher, path = FaceMatcher(bundle), bundle.path / "golden/photo_0.png"
+    for call in (matcher.embed_photo, matcher.find_face):
+        for photo in (path, str(path)):
+            with pytest.raises(TypeError, match="`photo` must be .*read_photo"):
+                call(photo)
+
+
+def test_example_of_the_docstring_can_be_pasted(bundle, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bundle").symlink_to(bundle.path)
+    for index, name in enumerate(("first.jpg", "second.jpg")):
+        # The suffix does not decide how a photo is read.
+        shutil.copy(bundle.path / f"golden/photo_{index}.png", name)
+    names = {}
+    exec(textwrap.dedent(FaceMatcher.__doc__.split("Example:\n")[1]), names)
+    assert -1 <= names["score"] < 1
+    assert (names["threshold"], names["same"]) == (None, False)
 
 
 @pytest.mark.parametrize(("shift", "same"), [(0.0, True), (1e-6, False)])

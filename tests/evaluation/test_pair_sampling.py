@@ -95,7 +95,10 @@ def test_drawn_list_survives_the_file(tmp_path, pairs):
     ("photos", "arguments", "reason"),
     [
         ([2, 2, 2, 2], (2, 3, 0), "too few photos: .* 2 genuine pairs, wanted 3"),
-        ([9, 9], (2, 3, 0), "too few people: .* 0 impostor pairs, wanted 3"),
+        ([9, 9, 1, 1], (2, 10, 0), "too few people: .* 9 impostor pairs, wanted 10"),
+        ([1, 1, 1, 1], (2, 1, 0), "too few photos: .* has 0 genuine pairs"),
+        ([9, 9, 9], (2, 3, 0), "^3 people in 2 folds: each fold needs at least 2"),
+        ([1, 1], (10, 3, 0), "^2 people in 10 folds: each fold needs at least 2"),
         ([9, 9], (1, 3, 0), "`folds` must be at least 2"),
         ([9, 9], (2, 0, 0), "pairs_per_fold=0"),
         ([9, 9], (2, 1, -1), "seed=-1"),
@@ -105,6 +108,13 @@ def test_folds_that_cannot_be_are_refused(tmp_path, photos, arguments, reason):
     root = make_people(tmp_path / "aligned", photos)
     with pytest.raises(InputError, match=reason):
         make_pairs(root, *arguments)
+
+
+def test_folder_without_people_is_named(tmp_path):
+    (tmp_path / "Ada").mkdir()
+    (tmp_path / "manifest.csv").touch()
+    with pytest.raises(InputError, match=f"^no aligned face in {tmp_path}$"):
+        make_pairs(tmp_path, 2, 2, 0)
 
 
 def test_missing_folder_is_an_input_error(tmp_path):

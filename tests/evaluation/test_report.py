@@ -121,6 +121,33 @@ def test_page_has_the_figures_and_a_dark_side(text, report):
     assert "@media print" in text
 
 
+def cards_of(text):
+    """Words of each card, by its heading."""
+    cards = re.findall(r'<div class="card"><h3>(.*?)</h3>(.*?)</div>', text)
+    return {name: re.sub("<[^>]*>", " ", content) for name, content in cards}
+
+
+def test_card_of_a_measured_rate_says_what_it_is(text):
+    assert "accepted when 1 in 10 impostor pairs" in cards_of(text)["TAR at FAR 0.1"]
+
+
+def test_card_of_an_unmeasured_rate_says_what_it_takes(text):
+    card = cards_of(text)["TAR at FAR 0.001"]
+    assert "not measured" in card and "accepted" not in card
+    assert "1,000 impostor pairs at least; these are 20." in card
+
+
+def test_page_says_which_scores_each_figure_is_of(text):
+    words = " ".join(text.split())
+    before_cards, after_cards = words.split('<div class="cards">')
+    assert "under the LFW protocol: the mean" in before_cards
+    phone = after_cards.split('<h2 id="phone">')[1].split("<table")[0]
+    assert "plain cosines, as a phone" in phone and "differ" in phone
+    roc = after_cards.split("<h2>")[2]
+    assert "ROC curve of the scores under the protocol" in roc
+    assert 'aria-label="ROC' in roc
+
+
 def test_json_file_has_all_that_the_report_promises(written, report):
     content, out = written
     raw = (out / "report.json").read_text("utf-8")

@@ -185,6 +185,36 @@ def test_bad_input_exits_with_2_and_one_line(module, problem, model, tmp_path, c
     assert not out.exists() or list(out.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["to_tflite", "to_saved_model"])
+@pytest.mark.parametrize("problem", ["model", "out"])
+def test_bad_paths_are_refused_before_tensorflow_is_loaded(name, problem, tmp_path):
+    model, out = tmp_path / "model.keras", tmp_path / "out"
+    if problem == "out":
+        model.touch()
+        out.mkdir()
+    program = (
+        "import sys; sys.path.insert(0, 'export')\n"
+        f"import {name}; code = {name}.main(sys.argv[1:])\n"
+        "loaded = {'tensorflow', 'keras'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {loaded}' if loaded else code)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, model, "--out", out],
+        cwd=EXPORT.parent,
+        capture_output=True,
+        text=True,
+    )
+    expected = {"model": "no such model", "out": "output exists"}[problem]
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"error: {expected}")
+
+
+def test_missing_parents_of_out_are_made(model, aligned, tmp_path):
+    out = tmp_path / "new" / "deeper" / "saved"
+    assert run(to_saved_model, model, "--out", out, "--calibration", aligned) == 0
+    assert (out / "contract.json").is_file()
+
+
 @pytest.mark.parametrize(
     ("module", "options"),
     [

@@ -1,6 +1,7 @@
 """Tests for tf_sphereface.training.trainer: real records, real processes."""
 
 import csv
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tf_sphereface.preprocessing import PixelContract
 from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.callbacks import read_history, restore_backup
 from tf_sphereface.training.recipe import Recipe
+from tf_sphereface.training.run_folder import open_run
 from tf_sphereface.training.trainer import train
 
 SMALL = {
@@ -158,6 +160,74 @@ def test_another_recipe_or_a_foreign_folder_is_refused(records, tmp_path):
     with pytest.raises(InputError, match="is not a run folder"):
         train(recipe(), records, tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "dear"
+
+
+def test_other_records_are_refused(records, tmp_path):
+    train(recipe(schedule={"steps": 4}), records, tmp_path / "run")
+    other = tmp_path / "other"
+    write_records(records.parent / "aligned", other, shards=1, seed=1)
+    with pytest.raises(InputError, match="holds a training of other records"):
+        train(recipe(schedule={"steps": 4}), other, tmp_path / "run")
+
+
+def test_a_second_process_is_refused(records, tmp_path):
+    with (
+        open_run(tmp_path / "run", recipe(), records),
+        pytest.raises(InputError, match="another process is training"),
+    ):
+        train(recipe(), records, tmp_path / "run")
+    assert train(recipe(schedule={"steps": 12}), records, tmp_path / "run").steps == 12
+
+
+def test_a_damaged_shard_is_named_before_anything_is_written(records, tmp_path):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(records, damaged)
+    shard = sorted(damaged.glob("*.tfrecord"))[1]
+    content = bytearray(shard.read_bytes())
+    content[500] ^= 0x40
+    shard.write_bytes(content)
+    with pytest.raises(InputError, match=f"damaged shard: .*{shard.name}"):
+        train(recipe(), damaged, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_damaged_backup_and_history_are_named(records, tmp_path):
+    run = tmp_path / "run"
+    train(recipe(), records, run)
+    (run / "history.csv").write_text("garbage\nfoo,bar\n")
+    with pytest.raises(InputError, match="damaged history: .*history.csv"):
+        train(recipe(), records, run)
+    (run / "history.csv").unlink()
+    assert train(recipe(), records, run).logs == {}
+    backup = run / "backup" / "state.weights.h5"
+    backup.write_bytes(backup.read_bytes()[:3000])
+    with pytest.raises(InputError, match="damaged backup: .*state.weights.h5"):
+        train(recipe(), records, run)
+
+
+def test_verification_may_begin_with_a_resumed_run(records, tmp_path):
+    stopping = recipe(schedule={"steps": 12})
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(stopping, records, run, validate=interrupt_at(2))
+    rows = read_history(run / "history.csv")
+    assert "verification_accuracy" in rows[0]
+    (run / "history.csv").write_text("epoch,loss\n1,0.5\n")
+    resumed = train(
+        stopping, records, run, validate=lambda _: {"verification_accuracy": 0.7}
+    )
+    assert resumed.logs["verification_accuracy"] == 0.7
+
+
+def interrupt_at(epoch):
+    calls = iter(range(1, epoch + 1))
+
+    def validate(backbone):
+        if next(calls) == epoch:
+            raise KeyboardInterrupt
+        return {"verification_accuracy": 0.5}
+
+    return validate
 
 
 def test_a_batch_larger_than_the_records_is_refused(records, tmp_path):

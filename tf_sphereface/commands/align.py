@@ -8,13 +8,20 @@ from pathlib import Path
 
 
 def build_parser() -> argparse.ArgumentParser:
+    from tf_sphereface.data.images import PHOTO_SUFFIXES
+
     parser = argparse.ArgumentParser(
         prog="sphereface align",
         description=__doc__,
         epilog="Exit status: 0 crops were made, 1 no photo had a face, 2 bad input. "
         "Run it again to go on after an interruption, or to add photos.",
     )
-    parser.add_argument("source", type=Path, help="folder with a folder per person")
+    parser.add_argument(
+        "source",
+        type=Path,
+        help="folder with a folder of photos per person; of the kinds "
+        + " ".join(sorted(PHOTO_SUFFIXES)),
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the crops")
     parser.add_argument(
         "--processes", type=int, help="worker processes (default: one per processor)"

@@ -5,6 +5,14 @@ import json
 import sys
 from pathlib import Path
 
+_LEAST = {
+    "identities": 1,
+    "images": 1,
+    "seed": 0,
+    "first_identity": 0,
+    "processes": 1,
+}
+
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -40,9 +48,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
+    from tf_sphereface.errors import InputError
+
     try:
+        _check_options(args)
         summary = _synthesize(args)
-    except (OSError, ValueError) as error:
+    except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     report = {
@@ -56,17 +67,35 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _synthesize(args):
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from tf_sphereface.data.synthetic_faces import write_synthetic_faces
+def _check_options(args):
+    """As `write_synthetic_faces` checks its arguments, but in the options' words."""
     from tf_sphereface.errors import InputError
 
-    if args.out.is_dir() and any(args.out.iterdir()):
-        raise InputError(f"`--out` must be a new or empty folder. Received: {args.out}")
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("photos", total=max(args.identities * args.images, 0))
+    for name, least in _LEAST.items():
+        value = getattr(args, name)
+        if value is not None and value < least:
+            option = "--" + name.replace("_", "-")
+            raise InputError(f"{option} must be at least {least}. Received: {value}")
+    if not 0 <= args.max_yaw <= 30:
+        raise InputError(
+            f"--max-yaw must be between 0 and 30 degrees. Received: {args.max_yaw:g}"
+        )
+    if args.out.exists() and not (args.out.is_dir() and not any(args.out.iterdir())):
+        raise InputError(f"--out must be a new or empty folder. Received: {args.out}")
+
+
+def _synthesize(args):
+    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.data.synthetic_faces import write_synthetic_faces
+
+    total, done = args.identities * args.images, 0
+    with progress_bar("rendering", "photos") as report:
+
+        def advance(count):
+            nonlocal done
+            done += count
+            report(done, total)
+
         return write_synthetic_faces(
             args.out,
             args.identities,
@@ -74,7 +103,7 @@ def _synthesize(args):
             args.seed,
             args.first_identity,
             args.processes,
-            progress=lambda count: bar.advance(task, count),
+            progress=advance,
             max_yaw=args.max_yaw,
         )
 

@@ -21,7 +21,8 @@ def build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="SECTION.KEY=VALUE",
-        help="change a value of the recipe; may be repeated",
+        help="change a value of the recipe; may be repeated; RUN/recipe.toml shows "
+        "every key",
     )
     parser.add_argument(
         "--devices", type=int, help="GPUs to train on (default: all there are)"

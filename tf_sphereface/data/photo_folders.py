@@ -51,11 +51,25 @@ def list_photos(source: Path) -> PhotoFolders:
             else:
                 other_files += 1
     if not photos:
-        raise InputError(
-            f"no photo in {source}; put the photos of each person in a folder of "
-            f"their own, such as {source.name}/Ada/1.jpg"
-        )
+        raise InputError(_no_photo(source, other_files))
     return PhotoFolders(tuple(sorted(photos)), other_files)
+
+
+def _no_photo(source, other_files):
+    beside = any(
+        entry.is_file() and entry.suffix.lower() in PHOTO_SUFFIXES
+        for entry in source.iterdir()
+        if not entry.name.startswith(".")
+    )
+    if other_files and not beside:
+        return (
+            f"{other_files} files in {source} are of no kind that can be read "
+            f"({' '.join(sorted(PHOTO_SUFFIXES))}); convert them first (HEIC: to .jpg)"
+        )
+    return (
+        f"no photo in {source}; put the photos of each person in a folder of "
+        f"their own, such as {source.name}/Ada/1.jpg"
+    )
 
 
 def refuse_merging(

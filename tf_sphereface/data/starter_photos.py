@@ -1,6 +1,7 @@
 """Photos to begin with: synthetic people, LFW, or one's own, split by identity."""
 
 import dataclasses
+import json
 import os
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 
 from tf_sphereface.data.photo_folders import list_photos
 from tf_sphereface.errors import InputError
+from tf_sphereface.files import write_atomically
 
 # Of the identities of a real collection with at least two photos, this share is held
 # out to be verified on.
@@ -55,7 +57,8 @@ def prepare_photos(
         progress_bar: Given a title and a unit, a context that gives a function of the
             number done and the number to do.
 
-    Raises: InputError if `data` is no such folder, or has too few people.
+    Raises: InputError if `data` is no such folder, has too few people, or has changed
+        since it was split: a new split would mix people to train on and to verify on.
     """
     split = SplitPhotos(out / "train", out / "unseen")
     if data == "synthetic":
@@ -104,24 +107,45 @@ def _render(split: SplitPhotos, starter: StarterPhotos, progress_bar) -> None:
             )
 
 
-def _split(source: Path, split: SplitPhotos) -> None:
-    """Links the photos into two folders; copies where links are not possible."""
-    photos = list_photos(source).photos
+def check_people(source: Path) -> dict[str, list[str]]:
+    """Photos by person, of a folder with one folder of photos for each.
+
+    Raises: InputError if there is no such folder, or too few people are in it.
+    """
     people: dict[str, list[str]] = {}
-    for photo in photos:
+    for photo in list_photos(source).photos:
         people.setdefault(photo.split("/")[0], []).append(photo)
-    several = sorted(name for name, names in people.items() if len(names) >= 2)
-    count = max(_FEWEST_UNSEEN, round(_UNSEEN_SHARE * len(several)))
-    if len(several) < 2 * _FEWEST_UNSEEN:
+    several = sum(len(names) >= 2 for names in people.values())
+    if several < 2 * _FEWEST_UNSEEN:
         raise InputError(
-            f"{source} has {len(several)} people with at least 2 photos; "
+            f"{source} has {several} people with at least 2 photos; "
             f"quickstart needs {2 * _FEWEST_UNSEEN}, half of them to verify on"
         )
+    return people
+
+
+def _split(source: Path, split: SplitPhotos) -> None:
+    """Links the photos into two folders; copies where links are not possible."""
+    people = check_people(source)
+    several = sorted(name for name, names in people.items() if len(names) >= 2)
+    count = max(_FEWEST_UNSEEN, round(_UNSEEN_SHARE * len(several)))
     unseen = set(np.random.default_rng(0).permutation(several)[:count])
+    _agree_on_people(people, split.train.parent / "people.json")
     for name, names in people.items():
         folder = split.unseen if name in unseen else split.train
         for photo in names:
             _link(source / photo, folder / photo)
+
+
+def _agree_on_people(people: dict[str, list[str]], record: Path) -> None:
+    content = json.dumps(people, indent=2, sort_keys=True).encode()
+    if not record.exists():
+        record.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(record, content)
+    elif record.read_bytes() != content:
+        raise InputError(
+            "the photos have changed since this quickstart began; choose another --out"
+        )
 
 
 def _link(source: Path, target: Path) -> None:

@@ -88,7 +88,7 @@ def export_bundle(
 
     Args:
         model_path: `.keras` file of a FaceClassifier or of a backbone.
-        out: Folder of the bundle; its parent must exist.
+        out: Folder of the bundle; missing parents are made.
         options: None is `ExportOptions()`.
         measure: Gives accuracy and thresholds of a variant; None leaves them out.
 

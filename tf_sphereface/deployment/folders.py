@@ -13,11 +13,14 @@ from tf_sphereface.errors import InputError
 def check_output(out: Path, overwrite: bool) -> None:
     """Refuses an output folder before any work is done.
 
+    A missing parent is no error: `replacing_folder` makes it.
+
     Raises: InputError if `out` exists and `overwrite` is not set, if it is something
-        else than an earlier export, or if its parent folder is missing.
+        else than an earlier export, or if it would lie inside a file.
     """
-    if not out.parent.is_dir():
-        raise InputError(f"no such folder: {out.parent}")
+    above = next(folder for folder in out.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise InputError(f"not a folder, so nothing can be written in it: {above}")
     if not (out.exists() or out.is_symlink()):
         return
     if not overwrite:
@@ -26,18 +29,28 @@ def check_output(out: Path, overwrite: bool) -> None:
         raise InputError(f"not an earlier export, so it is not replaced: {out}")
 
 
+def check_paths(model: Path, out: Path, overwrite: bool) -> None:
+    """Refuses the paths of an export while that is cheap: TensorFlow is not loaded.
+
+    Raises: InputError if `model` is no file, and as `check_output`.
+    """
+    if not model.is_file():
+        raise InputError(f"no such model: {model}")
+    check_output(out, overwrite)
+
+
 @contextlib.contextmanager
 def replacing_folder(out: Path, overwrite: bool = False):
     """Gives a temporary folder beside `out`; renames it into place on a clean exit.
 
     An earlier export is moved aside first and deleted last, so that at every moment
-    one of the two is whole on the disk.
+    one of the two is whole on the disk. Missing parents of `out` are made, and removed
+    again if the exit is not clean.
 
     Raises: InputError as `check_output`.
     """
     check_output(out, overwrite)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.making-", dir=out.parent))
-    try:
+    with _parents_of(out), _temporary_beside(out) as temporary:
         yield temporary
         for path in temporary.rglob("*"):
             if path.is_file():
@@ -46,6 +59,26 @@ def replacing_folder(out: Path, overwrite: bool = False):
         os.chmod(temporary, 0o755)
         check_output(out, overwrite)
         _swap(temporary, out)
+
+
+@contextlib.contextmanager
+def _parents_of(out):
+    missing = [folder for folder in out.absolute().parents if not folder.exists()]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for folder in missing:
+            with contextlib.suppress(OSError):  # someone else has put a file there
+                folder.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def _temporary_beside(out):
+    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.making-", dir=out.parent))
+    try:
+        yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -1,5 +1,6 @@
 """Matching photos with a bundle alone: what a phone does, without TensorFlow."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,21 +17,36 @@ from tf_sphereface.preprocessing import mirror
 class FaceMatcher:
     """Detector, warp and embedding of one bundle.
 
+    A score is the cosine of two features; two faces are taken for one person if it is
+    at least the threshold of the chosen FAR.
+
     Args:
         bundle: What `load_bundle` gave.
         variant: Of the embedding network; None is the bundle's default.
         threads: CPU threads of the embedding network; None leaves it open.
 
-    Raises: InputError if the bundle has no such variant.
+    Raises: TypeError if `bundle` is no Bundle; InputError if it has no such variant.
 
     Example:
+        from tf_sphereface.data.images import read_photo
+        from tf_sphereface.deployment import FaceMatcher, load_bundle
+
         matcher = FaceMatcher(load_bundle("bundle"))
-        score = matcher.score(matcher.embed_photo(first), matcher.embed_photo(second))
+        first = matcher.embed_photo(read_photo("first.jpg"))
+        second = matcher.embed_photo(read_photo("second.jpg"))
+        score = matcher.score(first, second)  # -1..1
+        threshold = matcher.threshold(far=0.01)  # None if none was measured
+        same = threshold is not None and score >= threshold
     """
 
     def __init__(
         self, bundle: Bundle, variant: str | None = None, threads: int | None = None
     ):
+        if not isinstance(bundle, Bundle):
+            raise TypeError(
+                "`bundle` must be a Bundle: read a folder with load_bundle(path). "
+                f"Received: bundle={bundle!r}"
+            )
         self.contract = bundle.contract
         self.variant = bundle.contract.default_variant if variant is None else variant
         self.thresholds = bundle.variant(self.variant).thresholds
@@ -39,16 +55,32 @@ class FaceMatcher:
         self._template = np.array(self.contract.landmark_template)
 
     def find_face(self, photo: np.ndarray) -> Face | None:
-        """The face nearest the middle of a uint8 RGB photo, or None."""
+        """The face nearest the middle of a photo.
+
+        Args:
+            photo: uint8 (height, width, 3), RGB, as `read_photo` gives it.
+
+        Returns: The face, or None if there is none.
+        Raises: TypeError if `photo` is no array, such as a path; ValueError if it has
+            another shape or dtype.
+        """
+        _require_array(photo)
         faces = self._detector.detect([photo])[0]
         return nearest_to_centre(faces, photo.shape[0], photo.shape[1])
 
     def embed_face(self, photo: np.ndarray, face: Face) -> np.ndarray:
         """The feature of a face that was found in a photo.
 
-        Returns: Float32 (embedding_dim,), or twice as long under the mirror policy: the
-            embedding of the crop, then that of its mirror image.
+        Args:
+            photo: uint8 (height, width, 3), RGB.
+            face: What `find_face` gave for this photo.
+
+        Returns: Float32 (feature_dim,), not L2-normalised. feature_dim is the bundle's
+            embedding_dim, or twice that under the mirror policy: the embedding of the
+            crop, then that of its mirror image.
+        Raises: TypeError if `photo` is no array.
         """
+        _require_array(photo)
         pixels = self.contract.pixels
         crop = align_face(
             photo, face.landmarks, self._template, pixels.height, pixels.width
@@ -60,10 +92,11 @@ class FaceMatcher:
         """The feature of the face nearest the middle of a photo.
 
         Args:
-            photo: uint8 (height, width, 3), RGB.
+            photo: uint8 (height, width, 3), RGB, as `read_photo` gives it.
 
-        Returns: As `embed_face`.
-        Raises: InputError if there is no face.
+        Returns: Float32 (feature_dim,), as `embed_face`.
+        Raises: InputError if there is no face; TypeError if `photo` is no array, such
+            as a path; ValueError if it has another shape or dtype.
         """
         face = self.find_face(photo)
         if face is None:
@@ -71,30 +104,68 @@ class FaceMatcher:
         return self.embed_face(photo, face)
 
     def score(self, first: np.ndarray, second: np.ndarray) -> float:
-        """Cosine of two features, -1..1; higher is more alike.
+        """Cosine of two features; higher is more alike.
 
-        Raises: ValueError if a feature has length zero or is not finite.
+        Args:
+            first: Float (feature_dim,), as `embed_photo` gives it, of any length > 0.
+            second: Float (feature_dim,), of the other face.
+
+        Returns: Float, -1..1, to be compared with `threshold`.
+        Raises: ValueError if the shapes are others, or if a feature has length zero or
+            is not finite.
         """
         first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+        if first.ndim != 1 or first.shape != second.shape:
+            raise ValueError(
+                "`first` and `second` must both be (feature_dim,). "
+                f"Received: first={first.shape}, second={second.shape}"
+            )
         norms = np.linalg.norm(first) * np.linalg.norm(second)
         if not (np.isfinite(norms) and norms > 0):
             raise ValueError("a feature must be finite and not zero")
         return float(np.clip(first @ second / norms, -1, 1))
 
     def threshold(self, far: float) -> float | None:
-        """The threshold measured with this variant at a FAR; None if none was measured.
+        """The threshold measured with this variant at a FAR.
 
-        Raises: InputError if thresholds were measured, but not at this FAR.
+        Args:
+            far: False accept rate, a fraction above 0 and at most 1.
+
+        Returns: The least score, -1..1, of one person; None if no threshold was
+            measured for this bundle.
+        Raises: InputError if `far` is no such fraction, or if thresholds were measured,
+            but not at this FAR.
         """
+        if not 0 < far <= 1:
+            raise InputError(f"a FAR must be above 0 and at most 1. Received: {far:g}")
         if self.thresholds is None:
             return None
         key = threshold_key(far)
         if key not in self.thresholds:
-            raise InputError(
-                f"no threshold at FAR {far:g} in the bundle; it has: "
-                + ", ".join(sorted(self.thresholds))
-            )
+            raise InputError(_no_threshold(far, self.thresholds))
         return self.thresholds[key]
+
+
+def _require_array(photo):
+    if not isinstance(photo, np.ndarray):
+        raise TypeError(
+            "`photo` must be a uint8 array (height, width, 3), RGB: read a file with "
+            "tf_sphereface.data.images.read_photo(path). "
+            f"Received: {type(photo).__name__}"
+        )
+
+
+def _no_threshold(far, thresholds):
+    measured = sorted(
+        float(key.removeprefix("far_")) for key in thresholds if key.startswith("far_")
+    )
+    message = f"the bundle has no threshold at FAR {far:g}"
+    if measured:
+        nearest = min(measured, key=lambda other: abs(math.log(other / far)))
+        listed = ", ".join(f"{other:g}" for other in measured)
+        message += f"; it has FAR {listed}: say --far {nearest:g}"
+    needed = math.ceil(1 / far - 1e-9 / far)
+    return f"{message} (a FAR of {far:g} needs {needed} impostor pairs to measure)"
 
 
 def match_photos(

@@ -36,6 +36,13 @@ def make_pairs(
             f"0. Received: folds={folds}, pairs_per_fold={pairs_per_fold}, seed={seed}"
         )
     people = _photos_of_people(Path(aligned_dir))
+    if not people:
+        raise InputError(f"no aligned face in {aligned_dir}")
+    if len(people) < 2 * folds:
+        raise InputError(
+            f"{len(people)} people in {folds} folds: each fold needs at least 2 people; "
+            "use fewer folds, or more people"
+        )
     rng = np.random.default_rng(seed)
     names = [sorted(people)[index] for index in rng.permutation(len(people))]
     # Dealt out by the number of photos, so that each fold gets its share of the people
@@ -85,7 +92,8 @@ def _relative_paths(name, files):
 
 
 def _draw_genuine(people, wanted, rng):
-    capacities = np.array([len(photos) * (len(photos) - 1) // 2 for photos in people])
+    counts = np.array([len(photos) for photos in people], np.int64)
+    capacities = counts * (counts - 1) // 2
     quotas = _spread(capacities, wanted, rng)
     if quotas is None:
         raise InputError(

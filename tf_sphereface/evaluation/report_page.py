@@ -33,7 +33,7 @@ def render_page(report: VerificationReport, content: dict) -> str:
         "headline": _headline(report, counts),
         "notes": "".join(f"<p>{_escape(note)}</p>" for note in report.notes),
         "notes_class": "notes" if report.notes else "hidden",
-        "cards": _cards(report),
+        "cards": _cards(report, counts["impostor"]),
         "roc": roc_svg(report.scores, report.same),
         "protocol_angles": angles_svg(
             _known(report), report.same, report.protocol_threshold, "protocol"
@@ -66,7 +66,7 @@ def _headline(report, counts):
     )
 
 
-def _cards(report):
+def _cards(report, impostors):
     cards = [
         (
             "Accuracy",
@@ -88,7 +88,7 @@ def _cards(report):
         (
             f"TAR at FAR {far:g}",
             _percent(tar),
-            f"Genuine pairs accepted when {_odds(far)} impostor pairs gets through.",
+            _tar_text(far, tar, impostors),
         )
         for far, tar in report.tar_at_far.items()
     ]
@@ -96,6 +96,17 @@ def _cards(report):
         f'<div class="card"><h3>{name}</h3><p class="figure">{value}</p>'
         f"<p>{text}</p></div>"
         for name, value, text in cards
+    )
+
+
+def _tar_text(far, tar, impostors):
+    if math.isnan(tar):
+        return (
+            f"This takes {_one_in(far)} impostor pairs at least; these are "
+            f"{impostors:,}."
+        )
+    return (
+        f"Genuine pairs accepted when 1 in {_one_in(far)} impostor pairs gets through."
     )
 
 
@@ -166,8 +177,8 @@ def _percent(rate):
     return _NOT_MEASURED if math.isnan(rate) else f"{100 * rate:.2f} %"
 
 
-def _odds(far):
-    return f"1 in {1 / far:,.0f}"
+def _one_in(far):
+    return f"{1 / far:,.0f}"
 
 
 def _escape(text):

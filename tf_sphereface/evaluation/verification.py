@@ -10,7 +10,11 @@ import numpy as np
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.model_sources import KerasEmbeddingSource
 from tf_sphereface.evaluation.pairs import PairList, read_lfw_pairs
-from tf_sphereface.evaluation.photo_embeddings import Progress, embed_photos
+from tf_sphereface.evaluation.photo_embeddings import (
+    Progress,
+    embed_photos,
+    find_photos,
+)
 from tf_sphereface.evaluation.sources import EmbeddingSource, TimedSource
 from tf_sphereface.evaluation.thresholds import (
     FAR_TARGETS,
@@ -135,10 +139,13 @@ def verification_metrics(
 
     Returns: Function to `verification_accuracy`, `verification_auc` and
         `verification_eer`.
-    Raises: InputError if the pair list is malformed or has a single fold.
+    Raises: InputError if the pair list is malformed or has a single fold, or none of
+        its photos is in `images_dir`: at once, not after an epoch.
     """
     pairs = read_lfw_pairs(pairs_file)
     _check_folds([pair.fold for pair in pairs.pairs])
+    if not any(find_photos(images_dir, pairs.photos())):
+        raise InputError(f"none of the photos of {pairs_file} is in {images_dir}")
 
     def validate(model):
         source = KerasEmbeddingSource(model)

@@ -20,10 +20,12 @@ class ASoftmaxLayer(MarginHead):
 
     Args:
         num_classes: Number of identities, at least 2.
-        margin: Integer m in 1..4 or more, no unit (it multiplies an angle). 1 means no
-            margin and no annealing: the modified softmax.
+        margin: Integer m >= 1, no unit (it multiplies an angle); 4 in the paper. 1
+            means no margin and no annealing: the modified softmax.
         annealing: Callable that gives lambda for an iteration, or None for lambda = 0.
-            "release" is the schedule of the 2017 release, for long trainings.
+            "release" is the schedule of the 2017 release, for trainings of many
+            thousand iterations; a short one needs a lambda that falls faster, such as
+            `InverseDecayAnnealing(base=100, gamma=0.05)` for some hundred.
         scale: As in `MarginHead`.
 
     Call arguments, Returns: as `MarginHead`.

@@ -28,7 +28,7 @@ class InverseDecayAnnealing:
             ("power", power),
             ("minimum", minimum),
         ):
-            if not value >= 0:
+            if not isinstance(value, int | float) or not value >= 0:
                 raise ValueError(f"`{name}` must be >= 0. Received: {name}={value!r}")
         self.base, self.gamma, self.power = float(base), float(gamma), float(power)
         self.minimum = float(minimum)

@@ -14,6 +14,17 @@ def l2_norm(values, axis):
     return ops.sqrt(ops.maximum(squares, NORM_FLOOR**2))
 
 
+def _flat_labels(labels):
+    """Labels (batch,) or (batch, 1) as int32 (batch,); one-hot labels are refused."""
+    labels = ops.convert_to_tensor(labels)
+    if len(labels.shape) > 2 or (len(labels.shape) == 2 and labels.shape[1] != 1):
+        raise ValueError(
+            "`labels` must be integers (batch,), not one-hot. "
+            f"Received: labels of shape {tuple(labels.shape)}"
+        )
+    return ops.cast(ops.reshape(labels, (-1,)), "int32")
+
+
 class MarginHead(keras.layers.Layer):
     """A classification layer whose loss changes the logit of the target class only.
 
@@ -22,8 +33,9 @@ class MarginHead(keras.layers.Layer):
 
     Args:
         num_classes: Number of identities, at least 2.
-        scale: None: logits are |embedding| cos(theta), as in SphereFace. A number:
-            embeddings are normalised too and logits are scale * cos(theta).
+        scale: None: logits are |embedding| cos(theta), as in SphereFace. A number, no
+            unit, usually 16 to 64: embeddings are normalised too and logits are
+            scale * cos(theta).
         kernel_initializer: Of the class weights; the default is Caffe's "xavier".
 
     Call arguments:
@@ -88,7 +100,8 @@ class MarginHead(keras.layers.Layer):
         """What the loss needs of a batch; the one matrix product of a step.
 
         Returns: Dict of `logits` (batch, num_classes), margin-free, and `norm`
-            (batch, 1), the factor between a cosine and its logit.
+            (batch, 1), the factor between a cosine and its logit (in a head without a
+            margin, which needs no factor, the norm of the embedding).
         """
         norm = l2_norm(embeddings, axis=-1)
         cos_theta = ops.matmul(
@@ -111,7 +124,7 @@ class MarginHead(keras.layers.Layer):
         if training:
             self.iteration.assign_add(ops.ones_like(self.iteration))
         logits, norm = outputs["logits"], outputs["norm"]
-        labels = ops.expand_dims(ops.cast(ops.reshape(labels, (-1,)), "int32"), 1)
+        labels = ops.expand_dims(_flat_labels(labels), 1)
         cos_theta = ops.take_along_axis(logits, labels, axis=1) / norm
         target = norm * self.target_logit(cos_theta)
         is_target = ops.equal(labels, ops.arange(self.num_classes, dtype="int32"))
@@ -124,7 +137,7 @@ class MarginHead(keras.layers.Layer):
     def sample_losses(self, outputs, labels, training=None):
         """Loss of each sample with the margin, float (batch,)."""
         return ops.sparse_categorical_crossentropy(
-            ops.cast(ops.reshape(labels, (-1,)), "int32"),
+            _flat_labels(labels),
             self.margin_logits(outputs, labels, training=training),
             from_logits=True,
         )

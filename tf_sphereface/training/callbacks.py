@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 
+from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing, write_atomically
 
 Validation = Callable[[keras.Model], dict[str, float]]
@@ -47,7 +48,8 @@ class History(keras.callbacks.Callback):
         ]
 
     def on_epoch_end(self, epoch, logs=None):
-        self.rows.append({"epoch": epoch + 1, **(logs or {})})
+        figures = {name: _rounded(value) for name, value in (logs or {}).items()}
+        self.rows.append({"epoch": epoch + 1, **figures})
         text = io.StringIO()
         fields = list(dict.fromkeys(field for row in self.rows for field in row))
         writer = csv.DictWriter(text, fields, lineterminator="\n")
@@ -56,12 +58,29 @@ class History(keras.callbacks.Callback):
         write_atomically(self.path, text.getvalue().encode())
 
 
+def _rounded(value) -> float:
+    # float32 has no more digits; written out as float64 the rest is noise.
+    return float(f"{float(value):.7g}")
+
+
 def read_history(path: Path) -> list[dict[str, str]]:
-    """Rows of a `history.csv`; none if there is no file."""
+    """Rows of a `history.csv`; none if there is no file.
+
+    Raises: InputError if the file is damaged.
+    """
     if not path.exists():
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            int(row["epoch"])
+            [float(value) for value in row.values() if value]
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise InputError(
+            f"damaged history: {path}; delete it, the run resumes without it"
+        ) from error
+    return rows
 
 
 class BestModel(keras.callbacks.Callback):
@@ -106,9 +125,15 @@ def restore_backup(classifier: keras.Model, path: Path) -> int:
     """Loads a `Backup` file into a compiled classifier.
 
     Returns: Training steps done so far; 0 if there is no file.
+    Raises: InputError if the file is damaged.
     """
     if not path.exists():
         return 0
     classifier.optimizer.build(classifier.trainable_variables)
-    classifier.load_weights(path)
+    try:
+        classifier.load_weights(path)
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(
+            f"damaged backup: {path}; delete it to begin the training again"
+        ) from error
     return int(keras.ops.convert_to_numpy(classifier.optimizer.iterations))

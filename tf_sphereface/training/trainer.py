@@ -1,20 +1,16 @@
 """Trains a recipe on records in a run folder that can be left and resumed."""
 
 import dataclasses
-import json
 import math
-import platform
 import time
-from importlib import metadata
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
 from tf_sphereface.data.pipeline import training_batches
-from tf_sphereface.data.records import read_manifest
+from tf_sphereface.data.records import read_manifest, verify_records
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import replacing, write_atomically
+from tf_sphereface.files import replacing
 from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.callbacks import (
     Backup,
@@ -28,9 +24,14 @@ from tf_sphereface.training.callbacks import (
 from tf_sphereface.training.distribution import training_strategy
 from tf_sphereface.training.progress import TrainingProgress
 from tf_sphereface.training.recipe import Recipe
-
-BEST_MODEL, LAST_MODEL = "best.keras", "last.keras"
-_PACKAGES = ("tf-sphereface", "tensorflow", "keras", "numpy")
+from tf_sphereface.training.run_folder import (
+    BACKUP,
+    BEST_MODEL,
+    HISTORY,
+    LAST_MODEL,
+    LOGS,
+    open_run,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +73,8 @@ def train(
     Raises: InputError on unusable records, recipe or run folder; FloatingPointError
         if the loss stops being finite.
     """
-    manifest = read_manifest(records)
+    # Every byte is read once: a damaged shard is better known now than in an hour.
+    manifest = verify_records(records)
     _check_batch(recipe, manifest.records)
     strategy = training_strategy(devices)
     if recipe.data.batch_size % strategy.num_replicas_in_sync:
@@ -80,22 +82,27 @@ def train(
             f"batch_size {recipe.data.batch_size} must be a multiple of the "
             f"{strategy.num_replicas_in_sync} devices"
         )
-    _open_run(run, recipe)
+    with open_run(run, recipe, records):
+        return _train(recipe, records, run, strategy, validate)
+
+
+def _train(recipe, records, run, strategy, validate) -> TrainingSummary:
     started = time.monotonic()
+    identities = len(read_manifest(records).identities)
     keras.utils.set_random_seed(recipe.schedule.seed)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.schedule.precision)
     try:
         with strategy.scope():
-            classifier = build_classifier(recipe, len(manifest.identities))
-            done = restore_backup(classifier, _backup_path(run))
+            classifier = build_classifier(recipe, identities)
+            done = restore_backup(classifier, run / BACKUP)
         logs = _fit(classifier, recipe, records, run, done, validate)
     finally:
         keras.config.set_dtype_policy(policy)
     with replacing(run / LAST_MODEL) as temporary:
         classifier.save(temporary)
     return TrainingSummary(
-        identities=len(manifest.identities),
+        identities=identities,
         steps=int(classifier.optimizer.iterations.numpy()),
         resumed_at=done,
         seconds=round(time.monotonic() - started, 1),
@@ -107,11 +114,11 @@ def train(
 
 def _fit(classifier, recipe, records, run, done, validate) -> dict[str, float]:
     schedule = recipe.schedule
-    steps_per_epoch = min(schedule.steps_per_epoch, schedule.steps)
-    epochs = math.ceil(schedule.steps / steps_per_epoch)
+    steps_per_epoch = schedule.steps_per_epoch
+    epochs = schedule.steps // steps_per_epoch
     initial_epoch = done // steps_per_epoch
     if initial_epoch >= epochs:
-        return _figures(read_history(run / "history.csv"))
+        return _figures(read_history(run / HISTORY))
     batches = training_batches(
         records,
         recipe.data.batch_size,
@@ -122,8 +129,9 @@ def _fit(classifier, recipe, records, run, done, validate) -> dict[str, float]:
         shuffle_buffer=recipe.data.shuffle_buffer,
     )
     monitor = "accuracy" if validate is None else "verification_accuracy"
-    history = History(run / "history.csv", initial_epoch)
-    best = max((float(row[monitor]) for row in history.rows), default=-math.inf)
+    history = History(run / HISTORY, initial_epoch)
+    figures = [float(row[monitor]) for row in history.rows if row.get(monitor)]
+    best = max(figures, default=-math.inf)
     progress = TrainingProgress(epochs * steps_per_epoch, done)
     try:
         classifier.fit(
@@ -134,13 +142,13 @@ def _fit(classifier, recipe, records, run, done, validate) -> dict[str, float]:
             shuffle=False,  # the dataset shuffles
             verbose=0,
             callbacks=[
-                progress,
                 _StopOnNaN(),
                 ExtraLogs(validate),
+                progress,
                 history,
                 BestModel(run / BEST_MODEL, monitor, best),
-                keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False),
-                Backup(_backup_path(run)),
+                keras.callbacks.TensorBoard(str(run / LOGS), write_graph=False),
+                Backup(run / BACKUP),
             ],
         )
     finally:
@@ -149,6 +157,8 @@ def _fit(classifier, recipe, records, run, done, validate) -> dict[str, float]:
 
 
 def _figures(rows) -> dict[str, float]:
+    if not rows:  # the history was deleted
+        return {}
     return {name: float(value) for name, value in rows[-1].items() if value != ""}
 
 
@@ -168,33 +178,3 @@ def _check_batch(recipe: Recipe, faces: int) -> None:
             f"batch_size {recipe.data.batch_size} is larger than the {faces} faces "
             "in the records"
         )
-
-
-def _backup_path(run: Path) -> Path:
-    return run / "backup" / "state.weights.h5"
-
-
-def _open_run(run: Path, recipe: Recipe) -> None:
-    """Makes the run folder, or checks that it holds the same recipe."""
-    text = recipe.to_toml()
-    if (run / "recipe.toml").exists():
-        if (run / "recipe.toml").read_text(encoding="utf-8") != text:
-            raise InputError(
-                f"{run} holds a training of another recipe; choose another --run"
-            )
-        return
-    if run.exists() and (not run.is_dir() or any(run.iterdir())):
-        raise InputError(f"{run} exists and is not a run folder")
-    (run / "backup").mkdir(parents=True)
-    write_atomically(run / "environment.json", json.dumps(_environment()).encode())
-    write_atomically(run / "recipe.toml", text.encode())
-
-
-def _environment() -> dict:
-    return {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "devices": [device.device_type for device in tf.config.list_logical_devices()],
-        "packages": {name: metadata.version(name) for name in _PACKAGES},
-    }

@@ -1,0 +1,89 @@
+"""The folder of one training: which recipe and records it is of, and who has it."""
+
+import contextlib
+import json
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import filelock
+import tensorflow as tf
+
+from tf_sphereface.data.record_manifest import MANIFEST_NAME
+from tf_sphereface.errors import InputError
+from tf_sphereface.files import sha256_of, write_atomically
+from tf_sphereface.training.recipe import Recipe
+
+BACKUP, BEST_MODEL, LAST_MODEL = "backup/state.weights.h5", "best.keras", "last.keras"
+HISTORY, LOGS = "history.csv", "logs"
+_RECIPE, _RECORDS, _ENVIRONMENT, _LOCK = (
+    "recipe.toml",
+    "records.sha256",
+    "environment.json",
+    ".lock",
+)
+_PACKAGES = ("tf-sphereface", "tensorflow", "keras", "numpy")
+
+
+@contextlib.contextmanager
+def open_run(run: Path, recipe: Recipe, records: Path) -> Iterator[None]:
+    """Makes the run folder, or checks that it is of this recipe and these records.
+
+    No other process trains in the folder meanwhile.
+
+    Raises: InputError if it is of another recipe or of other records, is no run folder,
+        or another process has it.
+    """
+    contents = {
+        _RECIPE: recipe.to_toml().encode(),
+        _RECORDS: sha256_of(records / MANIFEST_NAME).encode(),
+    }
+    if run.exists() and not run.is_dir():
+        raise InputError(f"{run} exists and is not a run folder")
+    if not (run / _RECIPE).exists() and _has_foreign_files(run):
+        raise InputError(f"{run} exists and is not a run folder")
+    (run / BACKUP).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = filelock.FileLock(run / _LOCK, timeout=0)
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise InputError(f"another process is training in {run}") from error
+    try:
+        _agree(run, contents)
+        yield
+    finally:
+        lock.release()
+
+
+def _agree(run: Path, contents: dict[str, bytes]) -> None:
+    if (run / _RECIPE).exists():
+        for name, what in ((_RECIPE, "another recipe"), (_RECORDS, "other records")):
+            path = run / name
+            if path.exists() and path.read_bytes() != contents[name]:
+                raise InputError(
+                    f"{run} holds a training of {what}; choose another folder"
+                )
+        return
+    environment = json.dumps(_environment(), indent=2) + "\n"
+    write_atomically(run / _ENVIRONMENT, environment.encode())
+    write_atomically(run / _RECORDS, contents[_RECORDS])
+    write_atomically(run / _RECIPE, contents[_RECIPE])  # last: it makes the run
+
+
+def _has_foreign_files(run: Path) -> bool:
+    """Whether there is more than a run leaves that was killed in its first moments."""
+    ours = {_RECORDS, _ENVIRONMENT, _LOCK, Path(BACKUP).parent.name}
+    return run.exists() and any(
+        path.name not in ours and ".tmp." not in path.name for path in run.iterdir()
+    )
+
+
+def _environment() -> dict:
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "devices": [device.device_type for device in tf.config.list_logical_devices()],
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+    }
