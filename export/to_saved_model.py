@@ -37,7 +37,7 @@ def main(argv=None):
     from tf_sphereface.errors import InputError
 
     try:
-        check_paths(args.model, args.out, args.overwrite)  # before the seconds it takes
+        check_paths(args.model, args.out, args.overwrite)  # before TensorFlow loads
         return export(args)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -64,4 +64,7 @@ def export(args):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

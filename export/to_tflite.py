@@ -56,7 +56,7 @@ def main(argv=None):
     from tf_sphereface.errors import InputError
 
     try:
-        check_paths(args.model, args.out, args.overwrite)  # before the seconds it takes
+        check_paths(args.model, args.out, args.overwrite)  # before TensorFlow loads
         return export(args, parser)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -129,4 +129,7 @@ def summary(bundle):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

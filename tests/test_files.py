@@ -50,3 +50,10 @@ def test_killed_writer_leaves_the_old_content(tmp_path):
         assert process.stdout.readline().strip() == b"written"
         process.send_signal(signal.SIGKILL)
     assert path.read_bytes() == b"old"
+
+
+def test_the_longest_legal_name_can_be_written(tmp_path):
+    path = tmp_path / ("n" * 251 + ".jpg")
+    write_atomically(path, b"x")
+    assert path.read_bytes() == b"x"
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]

@@ -2,8 +2,11 @@
 
 import contextlib
 import hashlib
+import itertools
 import os
 from pathlib import Path
+
+_COUNTER = itertools.count()
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -22,7 +25,10 @@ def replacing(path: Path):
     For content that a library writes by itself, such as a shard or a model. The suffix
     of `path` is kept, since libraries choose the format by it.
     """
-    temporary = path.with_name(f".{os.getpid()}.tmp.{path.name}")
+    # Not the whole name: it may be as long as the file system allows.
+    suffix = "".join(path.suffixes[-2:])[-24:]
+    unique = f"{os.getpid()}.{next(_COUNTER)}"
+    temporary = path.with_name(f".{unique}.tmp.x{suffix}")
     try:
         yield temporary
         with open(temporary, "rb") as file:

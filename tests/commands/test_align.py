@@ -62,7 +62,7 @@ def test_no_face_in_any_photo_has_its_own_status(source, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--pyramid-factor", "1.5"], "`pyramid_factor` must be between 0 and 1"),
+        (["--pyramid-factor", "1.5"], "`pyramid_factor` must be between 0.1 and 0.95"),
         (["--smallest-face", "5"], "`smallest_face` must be at least 12"),
         (["--processes", "0"], "processes must be at least 1"),
     ],

@@ -297,3 +297,19 @@ def test_damaged_manifest_is_named(source, tmp_path):
     (out / "manifest.csv").write_text(text[: len(text) // 2])
     with pytest.raises(InputError, match="damaged manifest: .*manifest.csv"):
         align_photos(source, out, processes=1)
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        ("Tab\tName", "must not hold tabs"),
+        ("A\rB", "must not hold tabs"),
+        ("manifest.csv", "must not be named 'manifest.csv'"),
+    ],
+)
+def test_names_that_would_damage_the_manifest_are_refused(tmp_path, folder, message):
+    (tmp_path / "photos" / folder).mkdir(parents=True)
+    (tmp_path / "photos" / folder / "1.jpg").write_bytes(b"x")
+    with pytest.raises(InputError, match=message):
+        align_photos(tmp_path / "photos", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

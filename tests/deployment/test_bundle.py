@@ -106,14 +106,6 @@ def test_overwrite_spares_what_is_no_export(tmp_path):
     assert (precious / "a.jpg").exists()
 
 
-def test_missing_parent_folder_is_refused(tmp_path):
-    with (
-        pytest.raises(InputError, match="no such folder"),
-        replacing_folder(tmp_path / "missing" / "out"),
-    ):
-        pass
-
-
 def test_reading_bundles_does_not_load_tensorflow():
     program = (
         "import sys, tf_sphereface.deployment as d; d.FaceMatcher, d.load_bundle; "

@@ -1,9 +1,11 @@
 """Tests for tf_sphereface.deployment.contract."""
 
 import json
+import shutil
 
 import pytest
 
+from tf_sphereface.deployment import load_bundle
 from tf_sphereface.deployment.contract import (
     BundleContract,
     file_record,
@@ -151,3 +153,35 @@ def test_file_record_has_size_and_known_checksum(tmp_path):
 )
 def test_threshold_key(far, key):
     assert threshold_key(far) == key
+
+
+def damaged_bundle(bundle, tmp_path, change):
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundle.path, folder)
+    content = json.loads((folder / "contract.json").read_text())
+    change(content)
+    (folder / "contract.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content.update(landmark_template=[[1, 1]] * 5),
+        lambda content: content.update(landmark_template=[[200, 10]] * 5),
+        lambda content: content["detector"]["files"].pop("pnet"),
+        lambda content: content["pixels"].update(scale=1e-300),
+        lambda content: content["pixels"].update(mean="dark"),
+    ],
+)
+def test_a_contract_that_would_give_wrong_verdicts_is_refused(bundle, tmp_path, change):
+    with pytest.raises(InputError, match="damaged contract"):
+        load_bundle(damaged_bundle(bundle, tmp_path, change))
+
+
+def test_another_embedding_size_than_the_files_is_refused(bundle, tmp_path):
+    folder = damaged_bundle(
+        bundle, tmp_path, lambda content: content.update(embedding_dim=7)
+    )
+    with pytest.raises(InputError, match="gives 32 numbers, the contract says 7"):
+        load_bundle(folder).embedder()

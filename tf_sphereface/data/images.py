@@ -39,6 +39,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         values = np.asarray(image).astype(np.float64)
         if image.mode == "F":
             peak = 255.0 if values.max(initial=0) > 1 else 1.0
+        elif image.mode == "I" and values.max(initial=0) <= 255:
+            peak = 255.0  # 8 bits kept in 32
         else:
             peak = 65535.0
         grey = np.clip(values * (255.0 / peak), 0, 255).round().astype(np.uint8)

@@ -8,6 +8,11 @@ from pathlib import Path
 from tf_sphereface.data.images import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
 
+# What alignment and rendering write beside the folders of the identities.
+RESERVED_NAMES = frozenset(
+    {"align.json", "landmarks.csv", "manifest.csv", "manifest.partial.csv"}
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class PhotoFolders:
@@ -28,7 +33,8 @@ def list_photos(source: Path) -> PhotoFolders:
     """Lists SOURCE/IDENTITY/PHOTO; deeper folders and hidden files are passed over.
 
     Raises: InputError if `source` is no folder or has no photo, if a name is not valid
-        Unicode, or if two identities differ only in case or in Unicode form.
+        Unicode or has a control character, if two identities differ only in case or in
+        Unicode form, or if one has the name of a file that alignment writes.
     """
     if not source.is_dir():
         raise InputError(f"no such folder: {source}")
@@ -52,7 +58,23 @@ def list_photos(source: Path) -> PhotoFolders:
                 other_files += 1
     if not photos:
         raise InputError(_no_photo(source, other_files))
+    _refuse_unusable(photos)
     return PhotoFolders(tuple(sorted(photos)), other_files)
+
+
+def _refuse_unusable(photos):
+    for photo in photos:
+        if not photo.isprintable():
+            raise InputError(
+                f"names must not hold tabs, line breaks or other control characters: "
+                f"{photo!r}"
+            )
+        identity = photo.split("/")[0]
+        if identity.lower() in RESERVED_NAMES:
+            raise InputError(
+                f"a person's folder must not be named {identity!r}: a file of that "
+                "name will lie beside it"
+            )
 
 
 def _no_photo(source, other_files):

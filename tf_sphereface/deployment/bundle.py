@@ -97,7 +97,13 @@ class Bundle:
     ) -> TFLiteEmbedder:
         """The embedding network, ready to use."""
         path = self.path / self.variant(variant).file
-        return TFLiteEmbedder(path, self.contract.pixels, threads)
+        embedder = TFLiteEmbedder(path, self.contract.pixels, threads)
+        if embedder.embedding_dim != self.contract.embedding_dim:
+            raise InputError(
+                f"damaged bundle: {path} gives {embedder.embedding_dim} numbers, the "
+                f"contract says {self.contract.embedding_dim}"
+            )
+        return embedder
 
     def detector(self, threads: int = 1) -> MTCNN:
         """The bundle's own face detector, ready to use."""

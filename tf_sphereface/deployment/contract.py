@@ -28,6 +28,10 @@ def _all_pixel_keys(value):
     expected = {"height", "width", "channel_order", "mean", "scale"}
     if isinstance(value, dict) and set(value) != expected:
         raise ValueError(f"pixels must have exactly the keys {sorted(expected)}")
+    if isinstance(value, dict):
+        for key, low, high in (("mean", -1e3, 1e3), ("scale", 1e-3, 1e3)):
+            if not isinstance(value[key], int | float) or not low <= value[key] <= high:
+                raise ValueError(f"{key} must be between {low:g} and {high:g}")
     return value
 
 
@@ -119,6 +123,14 @@ class DetectorRecord(_Part):
     files: dict[Literal["pnet", "rnet", "onet"], FileRecord]
     settings: dict[str, FiniteFloat | tuple[FiniteFloat, ...]]
 
+    @model_validator(mode="after")
+    def _all_three_in_one_folder(self):
+        if set(self.files) != {"pnet", "rnet", "onet"}:
+            raise ValueError("`files` must name pnet, rnet and onet")
+        if len({record.file.rpartition("/")[0] for record in self.files.values()}) > 1:
+            raise ValueError("`files` must lie in one folder")
+        return self
+
 
 class _Document(_Part):
     format_version: Literal[FORMAT_VERSION] = FORMAT_VERSION
@@ -165,6 +177,16 @@ class BundleContract(_Document):
     variants: dict[str, Variant] = Field(min_length=1)
     default_variant: str
     golden: FileRecord
+
+    @model_validator(mode="after")
+    def _template_is_a_face_in_the_crop(self):
+        xs, ys = zip(*self.landmark_template, strict=True)
+        inside = min(xs + ys) >= 0 and max(xs) < self.pixels.width
+        left_eye, right_eye, _, left_mouth, right_mouth = self.landmark_template
+        upright = left_eye[0] < right_eye[0] and left_mouth[0] < right_mouth[0]
+        if not (inside and max(ys) < self.pixels.height and upright):
+            raise ValueError("`landmark_template` must be a face inside the crop")
+        return self
 
     @model_validator(mode="after")
     def _default_exists(self):

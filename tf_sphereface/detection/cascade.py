@@ -60,9 +60,9 @@ class MTCNNSettings:
                 f"`smallest_face` must be at least {_CELL} pixels. "
                 f"Received: smallest_face={self.smallest_face!r}"
             )
-        if not 0 < self.pyramid_factor < 1:
+        if not 0.1 <= self.pyramid_factor <= 0.95:  # nearer to 1, levels without end
             raise ValueError(
-                "`pyramid_factor` must be between 0 and 1. "
+                "`pyramid_factor` must be between 0.1 and 0.95. "
                 f"Received: pyramid_factor={self.pyramid_factor!r}"
             )
         if len(self.thresholds) != 3 or not all(0 <= t < 1 for t in self.thresholds):

@@ -40,8 +40,8 @@ def make_pairs(
         raise InputError(f"no aligned face in {aligned_dir}")
     if len(people) < 2 * folds:
         raise InputError(
-            f"{len(people)} people in {folds} folds: each fold needs at least 2 people; "
-            "use fewer folds, or more people"
+            f"{len(people)} people in {folds} folds: each fold needs at least 2 "
+            "people; use fewer folds, or more people"
         )
     rng = np.random.default_rng(seed)
     names = [sorted(people)[index] for index in rng.permutation(len(people))]
