@@ -1,0 +1,109 @@
+"""The formats of the trained model: exported, scored on unseen people, and matched."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+BUNDLE_VARIANTS = ("none", "fp16", "dynamic", "int8")
+FAR = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelRow:
+    """One line of the closing table; rates as fractions.
+
+    `tar_at_far` is None if there are too few impostor pairs to measure it.
+    """
+
+    model: str
+    accuracy: float
+    tar_at_far: float | None
+    megabytes: float
+    milliseconds_per_face: float
+
+
+def export_and_evaluate(out: Path, pairs, model: str, command: str, progress_bar):
+    """Scores Keras, SavedModel and every TFLite variant; writes bundle and report."""
+    from tf_sphereface.deployment import (
+        ExportOptions,
+        export_bundle,
+        export_saved_model,
+    )
+    from tf_sphereface.deployment.measurement import measured_by
+    from tf_sphereface.evaluation import (
+        describe_model,
+        evaluate_verification,
+        load_embedding_source,
+        write_report,
+    )
+
+    reports = []
+
+    def evaluate(source):
+        with progress_bar("evaluating", "faces") as progress:
+            report = evaluate_verification(
+                source, out / "aligned" / "unseen", pairs, progress=progress
+            )
+        reports.append(report)
+        return report
+
+    # The run's model file also holds the optimizer; what ships is the backbone.
+    saved_model, calibration = out / "saved_model", out / "aligned" / "train"
+    embedding = _strip(Path(model), out / "embedding.keras")
+    evaluate(load_embedding_source(embedding))
+    write_report(reports[0], out, command, describe_model(embedding))
+    export_saved_model(embedding, saved_model, calibration, overwrite=True)
+    evaluate(load_embedding_source(saved_model))
+    options = ExportOptions(BUNDLE_VARIANTS, calibration=calibration, overwrite=True)
+    bundle = export_bundle(
+        embedding, out / "bundle", options, measure=measured_by(evaluate)
+    )
+    variants = bundle.contract.variants.items()
+    names = ["Keras", "SavedModel", *(f"TFLite {name}" for name, _ in variants)]
+    sizes = [embedding.stat().st_size, _folder_size(saved_model)]
+    sizes += [variant.bytes for _, variant in variants]
+    return [
+        ModelRow(
+            model=name,
+            accuracy=report.accuracy,
+            tar_at_far=_known(report.tar_at_far[FAR]),
+            megabytes=size / 1e6,
+            milliseconds_per_face=report.milliseconds_per_face,
+        )
+        for name, size, report in zip(names, sizes, reports, strict=True)
+    ]
+
+
+def _known(rate: float) -> float | None:
+    return None if math.isnan(rate) else rate
+
+
+def _strip(model: Path, embedding: Path) -> Path:
+    from tf_sphereface.deployment.strip import load_backbone
+    from tf_sphereface.files import replacing
+
+    backbone = load_backbone(model)
+    with replacing(embedding) as temporary:
+        backbone.save(temporary)
+    return embedding
+
+
+def _folder_size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def match_unseen(out: Path, pairs):
+    """Matches the photos of one genuine and one impostor pair, photos to verdict."""
+    from tf_sphereface.deployment import load_bundle, match_photos
+    from tf_sphereface.deployment.contract import threshold_key
+    from tf_sphereface.evaluation.photo_embeddings import find_photos
+
+    contract = load_bundle(out / "bundle").contract
+    measured = contract.variants[contract.default_variant].thresholds
+    # Few pairs support no threshold at a small FAR.
+    far = FAR if threshold_key(FAR) in measured else 10 * FAR
+    for same in (True, False):
+        pair = next(pair for pair in pairs.pairs if pair.same == same)
+        photos = find_photos(out / "photos" / "unseen", [pair.left, pair.right])
+        match = match_photos(out / "bundle", tuple(photos), far=far)
+        yield {"truth": same, **match}
