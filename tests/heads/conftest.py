@@ -49,7 +49,7 @@ def check_oracle():
     def check(head, embeddings, labels, logits=None, loss=None):
         if not head.built:
             head.build(embeddings.shape)
-        weights = [weight.numpy() for weight in head.trainable_weights]
+        weights = [np.array(weight.numpy()) for weight in head.trainable_weights]
         if logits is not None:
             expected = logits(embeddings, weights[0])
             actual = head(embeddings, labels)

@@ -17,6 +17,11 @@ ARGUMENTS = {
     "AMSoftmaxLayer": {"margin": 0.2, "scale": 8.0, "sub_centers": 2},
     "ArcFaceLayer": {"margin": 0.3, "scale": 8.0, "sub_centers": 2},
     "COCOLayer": {"scale": 8.0},
+    "SphereFaceRLayer": {"margin": 1.3, "scale": 8.0},
+    "SphereFace2Layer": {"margin": 0.2, "scale": 8.0, "balance": 0.6},
+    "CurricularFaceLayer": {"margin": 0.3, "scale": 8.0, "rate": 0.1},
+    "AdaFaceLayer": {"margin": 0.3, "scale": 8.0, "rate": 0.1},
+    "MagFaceLayer": {"norms": (1.0, 5.0), "margins": (0.1, 0.4), "scale": 8.0},
 }
 PLAIN = ("SoftmaxLayer", "NormalizedSoftmaxLayer", "COCOLayer")
 
@@ -189,7 +194,8 @@ REPLICATED = {
             "annealing": heads.InverseDecayAnnealing(9.0, 0.02, 1.0, 0.0, "images"),
         },
     ),
-    "ArcFaceLayer": ("ArcFaceLayer", {}),
+    "CurricularFaceLayer": ("CurricularFaceLayer", {}),
+    "AdaFaceLayer": ("AdaFaceLayer", {}),
 }
 
 
@@ -206,8 +212,6 @@ def test_two_replicas_train_like_one_device(case):
             classifier = FaceClassifier(backbone, head)
             classifier.compile(keras.optimizers.SGD(0.02, momentum=0.9))
         classifier.fit(dataset, epochs=2, shuffle=False, verbose=0)
-        results.append({weight.name: weight.numpy() for weight in classifier.weights})
-    alone, mirrored = results
-
-    for name, value in alone.items():
-        np.testing.assert_allclose(mirrored[name], value, rtol=1e-3, atol=1e-5)
+        results.append([weight.numpy() for weight in classifier.weights])
+    for alone, mirrored in zip(*results, strict=True):
+        np.testing.assert_allclose(mirrored, alone, rtol=1e-3, atol=1e-5)

@@ -19,9 +19,9 @@ class COCOLayer(MarginHead):
     Reference: COCO, https://arxiv.org/abs/1710.00870.
     """
 
+    NEEDS_SCALE = True
+
     def __init__(self, num_classes, scale=21.475, **kwargs):
-        if scale is None:
-            raise ValueError("`scale` must be positive. Received: scale=None")
         super().__init__(num_classes, scale=scale, **kwargs)
 
     def target_logit(self, cos_theta, outputs=None):

@@ -55,6 +55,9 @@ class MarginHead(keras.layers.Layer):
         `dtype` half precision; when labels are given eagerly, if one is out of range.
     """
 
+    # Whether the paper's loss is one of normalised embeddings only.
+    NEEDS_SCALE = False
+
     def __init__(
         self, num_classes, scale=None, kernel_initializer="lecun_uniform", **kwargs
     ):
@@ -69,6 +72,8 @@ class MarginHead(keras.layers.Layer):
             raise ValueError(
                 f"`num_classes` must be >= 2. Received: num_classes={num_classes}"
             )
+        if scale is None and self.NEEDS_SCALE:
+            raise ValueError("`scale` must be positive. Received: scale=None")
         if scale is not None and not scale > 0:
             raise ValueError(
                 f"`scale` must be None or positive. Received: scale={scale}"
