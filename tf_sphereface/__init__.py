@@ -9,14 +9,24 @@ import importlib
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "AMSoftmaxLayer": "tf_sphereface.heads",
     "ASoftmaxLayer": "tf_sphereface.heads",
+    "AdaFaceLayer": "tf_sphereface.heads",
+    "ArcFaceLayer": "tf_sphereface.heads",
+    "COCOLayer": "tf_sphereface.heads",
+    "CurricularFaceLayer": "tf_sphereface.heads",
     "FaceClassifier": "tf_sphereface.face_classifier",
     "InverseDecayAnnealing": "tf_sphereface.heads",
+    "LSoftmaxLayer": "tf_sphereface.heads",
+    "MagFaceLayer": "tf_sphereface.heads",
     "MarginHead": "tf_sphereface.heads",
     "NormalizedSoftmaxLayer": "tf_sphereface.heads",
     "PixelContract": "tf_sphereface.preprocessing",
     "SoftmaxLayer": "tf_sphereface.heads",
+    "SphereFace2Layer": "tf_sphereface.heads",
     "SphereFaceCNN": "tf_sphereface.backbones",
+    "SphereFaceRLayer": "tf_sphereface.heads",
+    "StagedMargin": "tf_sphereface.heads",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]

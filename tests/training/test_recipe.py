@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tf_sphereface import heads
 from tf_sphereface.errors import InputError
 from tf_sphereface.heads import ASoftmaxLayer, SoftmaxLayer
 from tf_sphereface.training.assembly import build_head, build_optimizer
@@ -60,6 +61,11 @@ def test_a_new_name_starts_the_section_anew(recipe_file):
         ("head.margin=0", "`head.margin`: Input should be greater than or equal to 1"),
         ("backbone.depth=5", "`backbone.depth`: Input should be 4, 10, 20, 36 or 64"),
         ("head.name=arc", "`head`: Input tag 'arc'"),
+        ("head.margin={margins=[1,0],starts=[0,1]}", "`head.margin.margins.1`: Input"),
+        ("head.margin={margins=[1,2],starts=[0]}", "`starts` must have one value"),
+        ("head.margin={margins=[1,2],starts=[1,2]}", "`starts` must begin with 0"),
+        ("head.annealing.unit=epochs", "`head.annealing.unit`: Input should be"),
+        ("head.gradient=torch", "`head.gradient`: Input should be 'autodiff' or"),
         ("optimizer.boundaries=[3, 2]", "`boundaries` must increase"),
         ("nonsense", "--set must be section.key=value"),
         ("backbone.depth.x=1", "'depth' is not a section"),
@@ -103,3 +109,91 @@ def test_heads_are_built_with_the_recipes_arguments():
     assert (head.margin, head.annealing.gamma) == (4, 0.12)
     softmax = Recipe.model_validate({"head": {"name": "softmax"}}).head
     assert isinstance(build_head(softmax, 10), SoftmaxLayer)
+
+
+HEADS = {
+    "a_softmax": (heads.ASoftmaxLayer, {"margin": 3, "gradient": "caffe"}),
+    "adaface": (
+        heads.AdaFaceLayer,
+        {"margin": 0.3, "concentration": 0.4, "rate": 0.1, "scale": 9.0},
+    ),
+    "am_softmax": (
+        heads.AMSoftmaxLayer,
+        {"margin": 0.3, "scale": 9.0, "sub_centers": 2},
+    ),
+    "arcface": (heads.ArcFaceLayer, {"margin": 0.3, "scale": 9.0, "sub_centers": 2}),
+    "coco": (heads.COCOLayer, {"scale": 9.0}),
+    "curricularface": (
+        heads.CurricularFaceLayer,
+        {"margin": 0.3, "scale": 9.0, "rate": 0.1},
+    ),
+    "l_softmax": (heads.LSoftmaxLayer, {"margin": 3}),
+    "magface": (
+        heads.MagFaceLayer,
+        {
+            "norms": (1.0, 2.0),
+            "margins": (0.1, 0.2),
+            "regularizer_weight": 3.0,
+            "scale": 9.0,
+        },
+    ),
+    "normalized_softmax": (heads.NormalizedSoftmaxLayer, {"scale": 9.0}),
+    "softmax": (heads.SoftmaxLayer, {}),
+    "sphereface2": (
+        heads.SphereFace2Layer,
+        {
+            "margin": 0.3,
+            "scale": 9.0,
+            "balance": 0.6,
+            "exponent": 2.0,
+            "loss_weight": 5.0,
+        },
+    ),
+    "sphereface_r": (
+        heads.SphereFaceRLayer,
+        {"margin": 1.2, "version": 2, "scale": 9.0, "detach_margin": False},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_every_head_is_chosen_by_name_with_its_arguments(name):
+    head_class, arguments = HEADS[name]
+    recipe = Recipe.model_validate({"head": {"name": name, **arguments}}).head
+    head = build_head(recipe, 10)
+    assert type(head) is head_class
+    assert {key: getattr(head, key) for key in arguments} == arguments
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_defaults_of_recipes_are_those_of_the_heads(name):
+    recipe = Recipe.model_validate({"head": {"name": name}}).head
+    ours, theirs = build_head(recipe, 10).get_config(), HEADS[name][0](10).get_config()
+    del ours["name"], theirs["name"]
+    assert ours == theirs
+
+
+def test_every_exported_head_has_a_recipe():
+    exported = {name for name in heads.__all__ if name.endswith("Layer")}
+    assert {head_class.__name__ for head_class, _ in HEADS.values()} == exported
+
+
+def test_a_margin_in_stages_and_lambda_in_images_come_from_a_recipe(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        '[head]\nname = "a_softmax"\n'
+        '[head.margin]\nmargins = [1, 2, 4]\nstarts = [0, 10, 30]\nunit = "images"\n'
+        '[head.annealing]\ngamma = 0.001\nunit = "images"\n'
+    )
+    recipe = read_recipe(path)
+    head = build_head(recipe.head, 10)
+    assert (head.margin.margins, head.margin.starts) == ((1, 2, 4), (0, 10, 30))
+    assert (head.margin.unit, head.annealing.unit) == ("images", "images")
+    assert (head.annealing.gamma, head.annealing.base) == (0.001, 1000.0)
+    (tmp_path / "resolved.toml").write_text(recipe.to_toml())
+    assert read_recipe(tmp_path / "resolved.toml") == recipe
+
+
+def test_a_scale_with_the_release_gradient_is_named(recipe_file):
+    with pytest.raises(InputError, match="`scale` must be left out"):
+        read_recipe(recipe_file, ["head.gradient=caffe", "head.scale=30.0"])

@@ -25,11 +25,28 @@ def _flat_labels(labels):
     return ops.cast(ops.reshape(labels, (-1,)), "int32")
 
 
-class MarginHead(keras.layers.Layer):
-    """A classification layer whose loss changes the logit of the target class only.
+def full_precision(dtype):
+    """The precision of a head: what was asked for, or at least float32 by the policy.
 
-    Subclasses override `target_logit`. The layer computes in the variables' precision
-    also under a mixed policy, since half precision is too coarse for angles.
+    Raises: ValueError if half precision was asked for.
+    """
+    if dtype is None:
+        dtype = keras.config.dtype_policy().variable_dtype
+        return "float32" if dtype in ("float16", "bfloat16") else dtype
+    if keras.dtype_policies.get(dtype).compute_dtype in ("float16", "bfloat16"):
+        raise ValueError(
+            "`dtype` must be float32 or float64: half precision is too coarse for "
+            f"angles. Received: dtype={dtype!r}"
+        )
+    return dtype
+
+
+class MarginHead(keras.layers.Layer):
+    """A classification layer whose loss makes the target class harder to reach.
+
+    Subclasses override `target_logit`, and `other_logits` and `observe` where the paper
+    asks for it. The layer computes in float32 or float64 under every dtype policy,
+    since half precision is too coarse for angles.
 
     Args:
         num_classes: Number of identities, at least 2.
@@ -46,14 +63,17 @@ class MarginHead(keras.layers.Layer):
 
     Returns: Float (batch, num_classes): margin-free logits without labels, logits with
         the margin for softmax cross-entropy with labels.
-    Raises: ValueError if `num_classes` is not an integer >= 2, or `scale` not positive.
+    Raises: ValueError if `num_classes` is not an integer >= 2, `scale` not positive or
+        `dtype` half precision; when labels are given eagerly, if one is out of range.
     """
+
+    # Whether the paper's loss is one of normalised embeddings only.
+    NEEDS_SCALE = False
 
     def __init__(
         self, num_classes, scale=None, kernel_initializer="lecun_uniform", **kwargs
     ):
-        if kwargs.get("dtype") is None:
-            kwargs["dtype"] = keras.config.dtype_policy().variable_dtype
+        kwargs["dtype"] = full_precision(kwargs.get("dtype"))
         super().__init__(**kwargs)
         if isinstance(num_classes, bool) or not isinstance(num_classes, int):
             raise ValueError(
@@ -64,6 +84,8 @@ class MarginHead(keras.layers.Layer):
             raise ValueError(
                 f"`num_classes` must be >= 2. Received: num_classes={num_classes}"
             )
+        if scale is None and self.NEEDS_SCALE:
+            raise ValueError("`scale` must be positive. Received: scale=None")
         if scale is not None and not scale > 0:
             raise ValueError(
                 f"`scale` must be None or positive. Received: scale={scale}"
@@ -72,11 +94,16 @@ class MarginHead(keras.layers.Layer):
         self.scale = scale
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
+    @property
+    def kernel_columns(self):
+        """Columns of the kernel, int."""
+        return self.num_classes
+
     def build(self, input_shape):
         self.kernel = self.add_weight(
             name="kernel",
-            shape=(input_shape[-1], self.num_classes),
-            initializer=self.kernel_initializer,
+            shape=(input_shape[-1], self.kernel_columns),
+            initializer=self.initial_kernel,
         )
         # A weight, so that checkpoints carry it and a resumed run goes on with the
         # right lambda; counted in training only.
@@ -89,6 +116,10 @@ class MarginHead(keras.layers.Layer):
             aggregation="only_first_replica",
         )
         self.built = True
+
+    def initial_kernel(self, shape, dtype=None):
+        """Class weights before training, float (embedding_dim, kernel_columns)."""
+        return self.kernel_initializer(shape, dtype=dtype)
 
     def call(self, embeddings, labels=None, training=None, parts=False):
         outputs = self.forward(embeddings)
@@ -117,22 +148,64 @@ class MarginHead(keras.layers.Layer):
         Args:
             outputs: Dict that `forward` gave.
             labels: Integer (batch,).
-            training: Whether this is a training iteration; it advances the counter.
+            training: Whether this is a training iteration, which `observe` counts.
 
         Returns: Float (batch, num_classes).
         """
+        labels = self.label_column(labels)
+        norm = self.target_norm(outputs, labels)
+        cos_theta = ops.take_along_axis(outputs["logits"], labels, axis=1) / norm
         if training:
-            self.iteration.assign_add(ops.ones_like(self.iteration))
-        logits, norm = outputs["logits"], outputs["norm"]
-        labels = ops.expand_dims(_flat_labels(labels), 1)
-        cos_theta = ops.take_along_axis(logits, labels, axis=1) / norm
-        target = norm * self.target_logit(cos_theta)
-        is_target = ops.equal(labels, ops.arange(self.num_classes, dtype="int32"))
-        return ops.where(is_target, target, logits)
+            self.observe(outputs, cos_theta)
+        target = norm * self.target_logit(cos_theta, outputs)
+        return ops.where(
+            self.is_target(labels), target, self.other_logits(outputs, cos_theta)
+        )
 
-    def target_logit(self, cos_theta):
+    def label_column(self, labels):
+        """Labels as int32 (batch, 1).
+
+        Raises: ValueError, if the values can be read now, for one out of range.
+        """
+        labels = ops.expand_dims(_flat_labels(labels), 1)
+        if labels.shape[0] == 0:
+            return labels
+        try:
+            lowest = ops.convert_to_numpy(ops.min(labels))
+            highest = ops.convert_to_numpy(ops.max(labels))
+        except (TypeError, NotImplementedError):  # in a traced function
+            return labels
+        if lowest < 0 or highest >= self.num_classes:
+            raise ValueError(
+                f"`labels` must be in [0, {self.num_classes}). "
+                f"Received: labels from {lowest} to {highest}"
+            )
+        return labels
+
+    def is_target(self, labels):
+        """Boolean (batch, num_classes), true at the label; labels (batch, 1)."""
+        return ops.equal(labels, ops.arange(self.num_classes, dtype="int32"))
+
+    def target_norm(self, outputs, labels):
+        """Factor between cosine and logit of the target class, (batch, 1)."""
+        return outputs["norm"]
+
+    def observe(self, outputs, cos_theta):
+        """Updates what a head learns from a training batch other than by gradient.
+
+        Args:
+            outputs: Dict that `forward` gave.
+            cos_theta: Cosines of the target classes, float (batch, 1).
+        """
+        self.iteration.assign_add(ops.ones_like(self.iteration))
+
+    def target_logit(self, cos_theta, outputs=None):
         """What replaces the cosine of the target class; (batch, 1) to (batch, 1)."""
         raise NotImplementedError
+
+    def other_logits(self, outputs, cos_theta):
+        """Logits of all other classes, (batch, num_classes); the target's is unused."""
+        return outputs["logits"]
 
     def sample_losses(self, outputs, labels, training=None):
         """Loss of each sample with the margin, float (batch,)."""

@@ -32,7 +32,7 @@ class SoftmaxLayer(MarginHead):
         logits = ops.matmul(embeddings, self.kernel) + self.bias
         return {"logits": logits, "norm": l2_norm(embeddings, axis=-1)}
 
-    def target_logit(self, cos_theta):
+    def target_logit(self, cos_theta, outputs=None):
         return cos_theta
 
 
@@ -48,5 +48,5 @@ class NormalizedSoftmaxLayer(MarginHead):
     Reference: SphereFace, https://arxiv.org/abs/1704.08063.
     """
 
-    def target_logit(self, cos_theta):
+    def target_logit(self, cos_theta, outputs=None):
         return cos_theta

@@ -5,25 +5,40 @@ import keras
 from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.heads import (
+    AdaFaceLayer,
+    AMSoftmaxLayer,
+    ArcFaceLayer,
     ASoftmaxLayer,
+    COCOLayer,
+    CurricularFaceLayer,
     InverseDecayAnnealing,
+    LSoftmaxLayer,
+    MagFaceLayer,
     MarginHead,
     NormalizedSoftmaxLayer,
     SoftmaxLayer,
+    SphereFace2Layer,
+    SphereFaceRLayer,
+    StagedMargin,
 )
 from tf_sphereface.training.caffe_sgd import CaffeSGD
-from tf_sphereface.training.recipe import (
-    BackboneRecipe,
-    HeadRecipe,
-    OptimizerRecipe,
-    Recipe,
-)
+from tf_sphereface.training.head_recipes import HeadRecipe
+from tf_sphereface.training.recipe import BackboneRecipe, OptimizerRecipe, Recipe
 
 _BACKBONES = {"sphereface_cnn": SphereFaceCNN}
 _HEADS = {
     "a_softmax": ASoftmaxLayer,
+    "adaface": AdaFaceLayer,
+    "am_softmax": AMSoftmaxLayer,
+    "arcface": ArcFaceLayer,
+    "coco": COCOLayer,
+    "curricularface": CurricularFaceLayer,
+    "l_softmax": LSoftmaxLayer,
+    "magface": MagFaceLayer,
     "normalized_softmax": NormalizedSoftmaxLayer,
     "softmax": SoftmaxLayer,
+    "sphereface2": SphereFace2Layer,
+    "sphereface_r": SphereFaceRLayer,
 }
 
 
@@ -37,6 +52,8 @@ def build_head(recipe: HeadRecipe, num_classes: int) -> MarginHead:
     arguments = recipe.model_dump(exclude={"name"})
     if "annealing" in arguments:
         arguments["annealing"] = InverseDecayAnnealing(**arguments["annealing"])
+    if isinstance(arguments.get("margin"), dict):
+        arguments["margin"] = StagedMargin(**arguments["margin"])
     return _HEADS[recipe.name](num_classes, **arguments)
 
 

@@ -5,27 +5,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 
 from tf_sphereface.errors import InputError
-
-Positive = Annotated[FiniteFloat, Field(gt=0)]
-NotNegative = Annotated[FiniteFloat, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+from tf_sphereface.training.head_recipes import (
+    MARGIN_KINDS,
+    ASoftmaxRecipe,
+    HeadRecipe,
+)
+from tf_sphereface.training.sections import Count, NotNegative, Positive, Section
 
 
-class BackboneRecipe(_Section):
+class BackboneRecipe(Section):
     """`[backbone]`: the embedding network."""
 
     name: Literal["sphereface_cnn"] = "sphereface_cnn"
@@ -34,44 +25,7 @@ class BackboneRecipe(_Section):
     width: Positive = 1.0
 
 
-class AnnealingRecipe(_Section):
-    """`[head.annealing]`: max(minimum, base (1 + gamma iteration)^-power)."""
-
-    base: NotNegative = 1000.0
-    gamma: NotNegative = 0.12
-    power: NotNegative = 1.0
-    minimum: NotNegative = 5.0
-
-
-class ASoftmaxRecipe(_Section):
-    """`[head]` with name "a_softmax"."""
-
-    name: Literal["a_softmax"] = "a_softmax"
-    margin: Count = 4
-    scale: Positive | None = None
-    annealing: AnnealingRecipe = AnnealingRecipe()
-
-
-class NormalizedSoftmaxRecipe(_Section):
-    """`[head]` with name "normalized_softmax": the modified softmax."""
-
-    name: Literal["normalized_softmax"]
-    scale: Positive | None = None
-
-
-class SoftmaxRecipe(_Section):
-    """`[head]` with name "softmax": with bias, the baseline."""
-
-    name: Literal["softmax"]
-
-
-HeadRecipe = Annotated[
-    ASoftmaxRecipe | NormalizedSoftmaxRecipe | SoftmaxRecipe,
-    Field(discriminator="name"),
-]
-
-
-class DataRecipe(_Section):
+class DataRecipe(Section):
     """`[data]`: batches; `batch_size` is over all devices."""
 
     batch_size: Count = 512
@@ -79,7 +33,7 @@ class DataRecipe(_Section):
     shuffle_buffer: Count = 20_000
 
 
-class OptimizerRecipe(_Section):
+class OptimizerRecipe(Section):
     """`[optimizer]`: SGD as Caffe runs it; the rate is multiplied at each boundary."""
 
     learning_rate: Positive = 0.1
@@ -97,7 +51,7 @@ class OptimizerRecipe(_Section):
         return self
 
 
-class ScheduleRecipe(_Section):
+class ScheduleRecipe(Section):
     """`[schedule]`: length in steps; an epoch ends with a checkpoint."""
 
     steps: Count = 28_000
@@ -112,7 +66,7 @@ class ScheduleRecipe(_Section):
         return self
 
 
-class Recipe(_Section):
+class Recipe(Section):
     """Everything that decides a training besides the records."""
 
     backbone: BackboneRecipe = BackboneRecipe()
@@ -176,6 +130,7 @@ def _first_error(error: ValidationError) -> str:
     location = [str(part) for part in first["loc"]]
     if location[0] == "head" and len(location) > 1:
         del location[1]  # the head's name, which pydantic puts in as the union's tag
+    location = [part for part in location if part not in MARGIN_KINDS]
     where = ".".join(location)
     if first["type"] == "extra_forbidden":
         return f"unknown key `{where}`"

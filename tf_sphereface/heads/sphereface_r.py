@@ -1,0 +1,76 @@
+"""SphereFace-R, the multiplicative margin revived (Liu et al., TPAMI 2022)."""
+
+import math
+
+import keras
+from keras import ops
+
+from tf_sphereface.heads.angles import angle
+from tf_sphereface.heads.margin_head import MarginHead
+
+
+@keras.saving.register_keras_serializable(package="tf_sphereface")
+class SphereFaceRLayer(MarginHead):
+    """Multiplicative angular margin, without sectors or annealing.
+
+    Version 1 makes the target harder: cos(min(margin * theta, pi)). Version 2 leaves it
+    and makes the others nearer: cos(theta / margin).
+
+    Args:
+        num_classes: Number of identities, at least 2.
+        margin: Factor >= 1 on the angle, need not be an integer.
+        version: 1 or 2.
+        scale: As in `MarginHead`; None: the paper's "no feature normalisation".
+        detach_margin: The authors' characteristic gradient detachment: the margin
+            changes the logits' values, and the gradient is that of plain cosines.
+
+    Call arguments, Returns: as `MarginHead`.
+    Raises: ValueError if `margin` is below 1 or `version` unknown.
+    Reference: SphereFace Revived, https://arxiv.org/abs/2109.05565.
+    """
+
+    def __init__(
+        self,
+        num_classes,
+        margin=1.5,
+        version=1,
+        scale=30.0,
+        detach_margin=True,
+        **kwargs,
+    ):
+        super().__init__(num_classes, scale=scale, **kwargs)
+        if not 1 <= margin < math.inf:
+            raise ValueError(f"`margin` must be >= 1. Received: margin={margin!r}")
+        if version not in (1, 2):
+            raise ValueError(f"`version` must be 1 or 2. Received: version={version!r}")
+        self.margin = float(margin)
+        self.version = version
+        self.detach_margin = bool(detach_margin)
+
+    def target_logit(self, cos_theta, outputs=None):
+        if self.version == 2:
+            return cos_theta
+        harder = ops.cos(ops.minimum(self.margin * angle(cos_theta), math.pi))
+        return detached(cos_theta, harder) if self.detach_margin else harder
+
+    def other_logits(self, outputs, cos_theta):
+        if self.version == 1:
+            return outputs["logits"]
+        cos_theta = outputs["logits"] / outputs["norm"]
+        nearer = ops.cos(angle(cos_theta) / self.margin)
+        if self.detach_margin:
+            nearer = detached(cos_theta, nearer)
+        return outputs["norm"] * nearer
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "margin": self.margin,
+            "version": self.version,
+            "detach_margin": self.detach_margin,
+        }
+
+
+def detached(cos_theta, changed):
+    """The value of `changed` with the gradient of `cos_theta`."""
+    return cos_theta + ops.stop_gradient(changed - cos_theta)
