@@ -18,7 +18,7 @@ from tf_sphereface.evaluation import (
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory):
+def prepared(tmp_path_factory):
     """A colour model of 8 x 6 crops, and people who are colours with some noise."""
     root = tmp_path_factory.mktemp("a place with ü")
     keras.utils.set_random_seed(0)
@@ -40,10 +40,10 @@ def workplace(tmp_path_factory):
 
 
 @pytest.fixture
-def run(workplace, tmp_path, capsys):
+def run(prepared, tmp_path, capsys):
     def run(*options, model="my model.keras", images="aligned", pairs="pairs.txt"):
-        arguments = [str(workplace / model), "--images", str(workplace / images)]
-        arguments += ["--pairs", str(workplace / pairs)]
+        arguments = [str(prepared / model), "--images", str(prepared / images)]
+        arguments += ["--pairs", str(prepared / pairs)]
         arguments += ["--out", str(tmp_path / "out")]
         code = main([*arguments, *options])
         captured = capsys.readouterr()
@@ -52,11 +52,11 @@ def run(workplace, tmp_path, capsys):
     return run
 
 
-def expected_report(workplace):
+def expected_report(prepared):
     """The protocol on mean colours, found without the model and its loader."""
-    pairs = read_lfw_pairs(workplace / "pairs.txt").pairs
+    pairs = read_lfw_pairs(prepared / "pairs.txt").pairs
     photos = sorted({photo for pair in pairs for photo in pair[:2]})
-    crops = [Image.open(workplace / "aligned" / f"{photo}.png") for photo in photos]
+    crops = [Image.open(prepared / "aligned" / f"{photo}.png") for photo in photos]
     colours = np.array([np.asarray(crop).mean(axis=(0, 1)) for crop in crops])
     return evaluate_features(
         np.tile((colours - 127.5) / 128, 2),
@@ -67,11 +67,11 @@ def expected_report(workplace):
     )
 
 
-def test_result_is_json_on_stdout_and_two_files(run, tmp_path, workplace):
+def test_result_is_json_on_stdout_and_two_files(run, tmp_path, prepared):
     code, out, err = run("--protocol", "lfw")
     assert code == 0
     result = json.loads(out)
-    expected = expected_report(workplace)
+    expected = expected_report(prepared)
     assert result["accuracy"] == expected.accuracy > 0.8
     threshold = result["operating_thresholds"]["accuracy"]["threshold"]
     assert threshold == pytest.approx(expected.operating.accuracy.threshold, abs=1e-3)
@@ -92,11 +92,11 @@ def test_no_mirror_is_passed_on(run, tmp_path):
 
 
 @pytest.mark.parametrize(("gate", "code"), [("0.5", 0), ("1.0", 1)])
-def test_gate_decides_the_exit_status(run, workplace, gate, code):
+def test_gate_decides_the_exit_status(run, prepared, gate, code):
     # One genuine pair lacks its photos, so that the accuracy is below 1.
-    lines = (workplace / "pairs.txt").read_text("utf-8").split("\n")
+    lines = (prepared / "pairs.txt").read_text("utf-8").split("\n")
     lines[1] = "Nobody\t1\t2"
-    (workplace / "one missing.txt").write_text("\n".join(lines), "utf-8")
+    (prepared / "one missing.txt").write_text("\n".join(lines), "utf-8")
     found, out, err = run("--minimum-accuracy", gate, pairs="one missing.txt")
     assert found == code
     assert json.loads(out)["counts"]["pairs_with_a_missing_photo"] == 1
@@ -133,10 +133,10 @@ def test_out_that_is_a_file_is_refused_before_the_work(run, tmp_path):
     assert (tmp_path / "out").read_text() == "mine"
 
 
-def test_validation_while_training_gives_the_same_accuracy(run, workplace):
+def test_validation_while_training_gives_the_same_accuracy(run, prepared):
     _, out, _ = run()
-    validate = verification_metrics(workplace / "aligned", workplace / "pairs.txt")
-    figures = validate(keras.models.load_model(workplace / "my model.keras"))
+    validate = verification_metrics(prepared / "aligned", prepared / "pairs.txt")
+    figures = validate(keras.models.load_model(prepared / "my model.keras"))
     result = json.loads(out)
     assert figures == {
         "verification_accuracy": result["accuracy"],
