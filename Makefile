@@ -9,7 +9,7 @@ quickstart: $(INSTALLED)
 	$(BIN)/sphereface quickstart --out runs/quickstart
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
