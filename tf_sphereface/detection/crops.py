@@ -3,6 +3,10 @@
 import cv2
 import numpy as np
 
+from tf_sphereface.preprocessing import PixelContract
+
+# The arithmetic of the three networks, whatever the embedding network's own may be.
+_PIXELS = PixelContract(channel_order="RGB", mean=127.5, scale=128.0)
 # Larger reductions sample a photo too sparsely: 12-megapixel photos become noise.
 _LARGEST_REDUCTION = 4
 # Grey, which is 0 after `normalize`, for what lies outside the photo.
@@ -11,7 +15,7 @@ _OUTSIDE = (127.5, 127.5, 127.5)
 
 def normalize(pixels):
     """(x - 127.5) / 128 as float32, the input of all three networks."""
-    return (pixels.astype(np.float32) - np.float32(127.5)) / np.float32(128)
+    return _PIXELS.normalize(pixels.astype(np.float32))
 
 
 def level_sizes(height, width, cell, smallest_face, factor):
