@@ -20,7 +20,7 @@ CAFFE = "head.gradient=caffe"
 # L-Softmax's own release anneals over many thousand steps; here as A-Softmax does.
 L_SOFTMAX = [
     "head.name=l_softmax",
-    "head.annealing.gamma=1.0",
+    "head.annealing.gamma=1.5",
     "head.annealing.power=1.0",
     "head.annealing.minimum=5.0",
 ]
