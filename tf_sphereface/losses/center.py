@@ -12,8 +12,8 @@ class CenterLoss(SetLoss):
     """|embedding - centre of its class|^2 / 2, the mean over the batch.
 
     After a training step with n_j images x of class j its centre moves by
-    alpha sum(x - c_j) / (1 + n_j). The loss is that before the move; no gradient goes to
-    the centres. They are a weight, so that checkpoints carry them, and over replicas
+    alpha sum(x - c_j) / (1 + n_j). The loss is that before the move; no gradient goes
+    to the centres. They are a weight, so that checkpoints carry them, and over replicas
     the sums and counts are those of the whole batch.
 
     Since it has to know when it trains, it works in a `FaceClassifier`, not as the loss
