@@ -245,5 +245,5 @@ def test_parts_that_make_no_classifier_are_refused():
         FaceClassifier(backbone)
     with pytest.raises(TypeError, match="`set_losses` must be SetLoss objects"):
         FaceClassifier(backbone, set_losses=["center"])
-    with pytest.raises(ValueError, match="different names .* names=.'center', 'center"):
+    with pytest.raises(ValueError, match="different names.* names=.'center', 'center"):
         FaceClassifier(backbone, set_losses=[CenterLoss(4), CenterLoss(4)])

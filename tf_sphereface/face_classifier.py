@@ -94,7 +94,8 @@ class FaceClassifier(keras.Model):
         if self._compile_loss is not None:
             self._compile_loss = None  # Keras keeps it through the next `compile`
             raise ValueError(
-                "`compile` must be given no `loss`: head and set losses are the loss."
+                "`compile` must be given no `loss`: the head is the loss, with the set "
+                "losses."
             )
         if self.head is None and self._compile_metrics is not None:
             self._compile_metrics = None

@@ -131,7 +131,8 @@ def records(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faces")
     rng = np.random.default_rng(0)
     for identity in range(5):
-        (folder / "aligned" / f"p{identity}").mkdir(parents=True)
+        person = folder / "aligned" / f"p{identity}"
+        person.mkdir(parents=True)
         for number in range(4):
             crop = rng.integers(0, 256, (112, 96, 3), np.uint8)
             cv2.imwrite(
