@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from tf_sphereface.heads.labels import checked_labels, flat_labels
+
 # Below this L2 norm a vector counts as this long: the gradient of the norm itself is
 # NaN at the zero vector. The square still fits float32.
 NORM_FLOOR = 1e-6
@@ -12,17 +14,6 @@ def l2_norm(values, axis):
     """L2 norm, floored at `NORM_FLOOR`, with `axis` kept as length 1."""
     squares = ops.sum(ops.square(values), axis=axis, keepdims=True)
     return ops.sqrt(ops.maximum(squares, NORM_FLOOR**2))
-
-
-def _flat_labels(labels):
-    """Labels (batch,) or (batch, 1) as int32 (batch,); one-hot labels are refused."""
-    labels = ops.convert_to_tensor(labels)
-    if len(labels.shape) > 2 or (len(labels.shape) == 2 and labels.shape[1] != 1):
-        raise ValueError(
-            "`labels` must be integers (batch,), not one-hot. "
-            f"Received: labels of shape {tuple(labels.shape)}"
-        )
-    return ops.cast(ops.reshape(labels, (-1,)), "int32")
 
 
 def full_precision(dtype):
@@ -167,20 +158,7 @@ class MarginHead(keras.layers.Layer):
 
         Raises: ValueError, if the values can be read now, for one out of range.
         """
-        labels = ops.expand_dims(_flat_labels(labels), 1)
-        if labels.shape[0] == 0:
-            return labels
-        try:
-            lowest = ops.convert_to_numpy(ops.min(labels))
-            highest = ops.convert_to_numpy(ops.max(labels))
-        except (TypeError, NotImplementedError):  # in a traced function
-            return labels
-        if lowest < 0 or highest >= self.num_classes:
-            raise ValueError(
-                f"`labels` must be in [0, {self.num_classes}). "
-                f"Received: labels from {lowest} to {highest}"
-            )
-        return labels
+        return ops.expand_dims(checked_labels(labels, self.num_classes), 1)
 
     def is_target(self, labels):
         """Boolean (batch, num_classes), true at the label; labels (batch, 1)."""
@@ -210,7 +188,7 @@ class MarginHead(keras.layers.Layer):
     def sample_losses(self, outputs, labels, training=None):
         """Loss of each sample with the margin, float (batch,)."""
         return ops.sparse_categorical_crossentropy(
-            _flat_labels(labels),
+            flat_labels(labels),
             self.margin_logits(outputs, labels, training=training),
             from_logits=True,
         )

@@ -183,6 +183,12 @@ class SoftmaxRecipe(Section):
     name: Literal["softmax"]
 
 
+class NoHeadRecipe(Section):
+    """`[head]` with name "none": set losses alone, no classification."""
+
+    name: Literal["none"]
+
+
 HeadRecipe = Annotated[
     ASoftmaxRecipe
     | AMSoftmaxRecipe
@@ -192,6 +198,7 @@ HeadRecipe = Annotated[
     | CurricularFaceRecipe
     | LSoftmaxRecipe
     | MagFaceRecipe
+    | NoHeadRecipe
     | NormalizedSoftmaxRecipe
     | SoftmaxRecipe
     | SphereFace2Recipe
