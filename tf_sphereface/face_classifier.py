@@ -56,8 +56,11 @@ class FaceClassifier(keras.Model):
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
         if self._compile_loss is not None:
-            self._compile_loss = None  # Keras keeps it through the next `compile`
-            raise ValueError("`compile` must be given no `loss`: the head is the loss.")
+            if self.get_compile_config()["loss"] is not None:
+                raise ValueError(
+                    "`compile` must be given no `loss`: the head is the loss."
+                )
+            self._compile_loss = None  # of an earlier `compile`: Keras keeps it
         losses = self.head.sample_losses(y_pred, y, training=training)
         total = BatchMean()(losses, losses, sample_weight=sample_weight)
         if self.losses:  # of regularisers and layers; there is no compiled loss

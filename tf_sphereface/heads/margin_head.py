@@ -122,12 +122,12 @@ class MarginHead(keras.layers.Layer):
         return self.kernel_initializer(shape, dtype=dtype)
 
     def call(self, embeddings, labels=None, training=None, parts=False):
-        outputs = self.forward(embeddings)
+        outputs = self.margin_free(embeddings)
         if labels is not None:
             return self.margin_logits(outputs, labels, training=training)
         return outputs if parts else outputs["logits"]
 
-    def forward(self, embeddings):
+    def margin_free(self, embeddings):
         """What the loss needs of a batch; the one matrix product of a step.
 
         Returns: Dict of `logits` (batch, num_classes), margin-free, and `norm`
@@ -146,7 +146,7 @@ class MarginHead(keras.layers.Layer):
         """Puts the margin on the target logits.
 
         Args:
-            outputs: Dict that `forward` gave.
+            outputs: Dict that `margin_free` gave.
             labels: Integer (batch,).
             training: Whether this is a training iteration, which `observe` counts.
 
@@ -194,7 +194,7 @@ class MarginHead(keras.layers.Layer):
         """Updates what a head learns from a training batch other than by gradient.
 
         Args:
-            outputs: Dict that `forward` gave.
+            outputs: Dict that `margin_free` gave.
             cos_theta: Cosines of the target classes, float (batch, 1).
         """
         self.iteration.assign_add(ops.ones_like(self.iteration))
