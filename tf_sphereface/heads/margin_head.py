@@ -197,7 +197,7 @@ class MarginHead(keras.layers.Layer):
             outputs: Dict that `margin_free` gave.
             cos_theta: Cosines of the target classes, float (batch, 1).
         """
-        self.iteration.assign_add(ops.ones_like(self.iteration))
+        self.iteration.assign_add(ops.ones((), dtype="int32"))
 
     def target_logit(self, cos_theta, outputs=None):
         """What replaces the cosine of the target class; (batch, 1) to (batch, 1)."""
