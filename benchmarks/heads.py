@@ -1,9 +1,8 @@
 """What a head costs: forward and backward against Dense + softmax cross-entropy.
 
-Every round times each head, the Dense layer and (with --peer-python) plain PyTorch once,
-so that a busy machine slows all of them; the medians are compared. A step is the
-mean loss with the margin and its gradients by embeddings and weights, compiled as
-`fit` does.
+Every round times each head, the Dense layer and (with --peer-python) plain PyTorch
+once: a busy machine slows all of them. The medians are compared. A step is the mean
+loss with the margin and its gradients by embeddings and weights, compiled as in `fit`.
 
     python benchmarks/heads.py --peer-python .venv-torch/bin/python
 """

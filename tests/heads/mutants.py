@@ -155,6 +155,8 @@ MUTANTS = {
         ("sphereface2", "self.loss_weight / self.scale", "self.loss_weight"),
         ("sphereface2", "+ self.bias / self.scale", ""),
         ("sphereface2", '"balance": self.balance,', ""),
+        ("sphereface2", '"detach_margin": self.detach_margin,', ""),
+        ("sphereface2", "spread) if self.detach_margin else", "spread) if 0 else"),
     ],
     "test_sphereface_r.py": [
         (
@@ -168,7 +170,7 @@ MUTANTS = {
             "angle(cos_theta) * self.margin",
         ),
         (
-            "sphereface_r",
+            "angles",
             "ops.stop_gradient(changed - cos_theta)",
             "changed - cos_theta",
         ),
