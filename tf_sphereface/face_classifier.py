@@ -24,8 +24,8 @@ class FaceClassifier(keras.Model):
     Returns: Dict of `logits` (batch, num_classes), margin-free, and of whatever else
         the head's loss needs.
 
-    Raises: TypeError if `head` is not a MarginHead; ValueError in `fit` if a loss was
-        given to `compile`.
+    Raises: TypeError if `head` is not a MarginHead; ValueError if a loss is given to
+        `compile`.
 
     Example:
         classifier = FaceClassifier(SphereFaceCNN(20), ASoftmaxLayer(num_classes=10572))
@@ -48,6 +48,20 @@ class FaceClassifier(keras.Model):
                 head.build(backbone.output_shape)
             self.built = True
 
+    def compile(self, optimizer="rmsprop", loss=None, **kwargs):
+        if loss is not None:
+            raise ValueError(
+                "`compile` must be given no `loss`: the head is the loss. "
+                f"Received: loss={loss!r}"
+            )
+        super().compile(optimizer, **kwargs)
+
+    def compile_from_config(self, config):
+        # Keras' own leaves a model with a `compile` of its own uncompiled.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
     def call(self, images, training=None):
         embeddings = self.backbone(images, training=training)
         return self.head(embeddings, parts=True)
@@ -55,12 +69,6 @@ class FaceClassifier(keras.Model):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        if self._compile_loss is not None:
-            if self.get_compile_config()["loss"] is not None:
-                raise ValueError(
-                    "`compile` must be given no `loss`: the head is the loss."
-                )
-            self._compile_loss = None  # of an earlier `compile`: Keras keeps it
         losses = self.head.sample_losses(y_pred, y, training=training)
         total = BatchMean()(losses, losses, sample_weight=sample_weight)
         if self.losses:  # of regularisers and layers; there is no compiled loss

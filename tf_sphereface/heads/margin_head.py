@@ -135,12 +135,12 @@ class MarginHead(keras.layers.Layer):
             margin, which needs no factor, the norm of the embedding).
         """
         norm = l2_norm(embeddings, axis=-1)
-        cos_theta = ops.matmul(
-            embeddings / norm, self.kernel / l2_norm(self.kernel, axis=0)
-        )
         if self.scale is not None:
+            embeddings = embeddings * (self.scale / norm)
             norm = ops.full_like(norm, self.scale)
-        return {"logits": norm * cos_theta, "norm": norm}
+        # Dividing the product costs less than dividing the kernel, which is larger.
+        logits = ops.matmul(embeddings, self.kernel) / l2_norm(self.kernel, axis=0)
+        return {"logits": logits, "norm": norm}
 
     def margin_logits(self, outputs, labels, training=None):
         """Puts the margin on the target logits.
