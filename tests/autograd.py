@@ -1,53 +1,72 @@
-"""Gradients of Keras functions on the backend that is in use."""
+"""Gradients of Keras code as NumPy arrays, on whichever backend is running.
+
+The tests of heads, losses and backbones compare these with oracles in NumPy, so that
+the same test serves TensorFlow, JAX and PyTorch.
+"""
 
 import keras
-import numpy as np
+from keras import ops
+
+BACKEND = keras.backend.backend()
 
 
-def gradients(function, arrays):
-    """Value of a function, and its gradients.
+def gradients(function, arrays, layer=None):
+    """Value and gradients of a scalar function.
 
     Args:
-        function: Of Keras tensors, one for each array; returns a scalar.
-        arrays: NumPy arrays of floats.
+        function: Takes as many tensors as there are arrays, returns a scalar tensor.
+        arrays: NumPy arrays, float.
+        layer: A built layer that the function calls, or None. Its other weights (such
+            as counters) keep what the function assigns to them.
 
-    Returns: The value as a NumPy scalar, and a list of NumPy arrays of the shapes of
-        `arrays`; zeros where the function does not depend on one.
+    Returns: The value as a NumPy scalar, and a list of NumPy gradients: by each array,
+        then by each trainable weight of the layer; zeros where nothing depends on it.
     """
-    backend = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
-    return backend[keras.backend.backend()](function, arrays)
+    variables = [] if layer is None else list(layer.trainable_variables)
+    others = [] if layer is None else list(layer.non_trainable_variables)
+    tensors = [ops.convert_to_tensor(array) for array in arrays]
+    backward = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[BACKEND]
+    value, parts = backward(function, tensors, variables, others)
+    return ops.convert_to_numpy(value), [ops.convert_to_numpy(part) for part in parts]
 
 
-def _tensorflow(function, arrays):
+def _tensorflow(function, tensors, variables, _others):
     import tensorflow as tf
 
-    variables = [tf.Variable(array) for array in arrays]
+    sources = [*tensors, *(variable.value for variable in variables)]
     with tf.GradientTape() as tape:
-        value = function(*(tf.convert_to_tensor(variable) for variable in variables))
-    parts = tape.gradient(value, variables, unconnected_gradients="zero")
-    return value.numpy(), [part.numpy() for part in parts]
+        tape.watch(tensors)
+        value = function(*tensors)
+    return value, tape.gradient(value, sources, unconnected_gradients="zero")
 
 
-def _jax(function, arrays):
+def _jax(function, tensors, variables, others):
     import jax
 
-    double = any(array.dtype == np.float64 for array in arrays)
-    with jax.enable_x64(double):
-        value, parts = jax.value_and_grad(
-            lambda *tensors: function(*tensors), argnums=tuple(range(len(arrays)))
-        )(*(jax.numpy.asarray(array) for array in arrays))
-        return np.asarray(value), [np.asarray(part) for part in parts]
+    def stateless(tensors, values):
+        mapping = list(zip(variables, values, strict=True))
+        mapping += [(variable, variable.value) for variable in others]
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            value = function(*tensors)
+        return value, [scope.get_current_value(variable) for variable in others]
+
+    values = [variable.value for variable in variables]
+    (value, updated), (by_tensors, by_values) = jax.value_and_grad(
+        stateless, argnums=(0, 1), has_aux=True
+    )(tensors, values)
+    for variable, update in zip(others, updated, strict=True):
+        variable.assign(update)
+    return value, [*by_tensors, *by_values]
 
 
-def _torch(function, arrays):
+def _torch(function, tensors, variables, _others):
     import torch
 
-    tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
+    tensors = [tensor.detach().clone().requires_grad_() for tensor in tensors]
     value = function(*tensors)
-    if value.requires_grad:
-        value.backward()
-    parts = [
-        torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
-        for tensor in tensors
-    ]
-    return value.detach().numpy(), [part.numpy() for part in parts]
+    sources = [*tensors, *(variable.value for variable in variables)]
+    if not value.requires_grad:
+        return value, [torch.zeros_like(source) for source in sources]
+    return value, torch.autograd.grad(
+        value, sources, allow_unused=True, materialize_grads=True
+    )

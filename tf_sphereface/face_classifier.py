@@ -29,8 +29,9 @@ class FaceClassifier(keras.Model):
         the losses need, such as `embeddings`; without a head no logits.
 
     Raises: TypeError if `head` is not a MarginHead or a set loss not a SetLoss;
-        ValueError if there is neither head nor set loss; in `fit`, if a loss was given
-        to `compile`, or metrics without a head, or sample weights with set losses.
+        ValueError if there is neither head nor set loss; in `compile`, if a loss is
+        given, or metrics without a head; in `fit`, if there are sample weights and set
+        losses.
 
     Example:
         classifier = FaceClassifier(SphereFaceCNN(20), ASoftmaxLayer(num_classes=10572))
@@ -63,6 +64,25 @@ class FaceClassifier(keras.Model):
             if not part.built:
                 part.build(embeddings_shape[:1], embeddings_shape)
 
+    def compile(self, optimizer="rmsprop", loss=None, metrics=None, **kwargs):
+        if loss is not None:
+            raise ValueError(
+                "`compile` must be given no `loss`: head and set losses are the loss. "
+                f"Received: loss={loss!r}"
+            )
+        if self.head is None and (metrics or kwargs.get("weighted_metrics")):
+            raise ValueError(
+                "`compile` must be given no `metrics` without a head: there are no "
+                "logits. Verify `classifier.backbone` on pairs in a callback instead."
+            )
+        super().compile(optimizer, metrics=metrics, **kwargs)
+
+    def compile_from_config(self, config):
+        # Keras' own leaves a model with a `compile` of its own uncompiled.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
     def call(self, images, training=None):
         embeddings = self.backbone(images, training=training)
         # Here at the latest: losses may make no weights on every backend.
@@ -73,7 +93,11 @@ class FaceClassifier(keras.Model):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        self._check_compiled(sample_weight)
+        if self.set_losses and sample_weight is not None:
+            raise ValueError(
+                "`sample_weight` must be None with set losses: they are of pairs and "
+                "sets, not of samples."
+            )
         total, parts = 0.0, []
         if self.head is not None:
             losses = self.head.sample_losses(y_pred, y, training=training)
@@ -89,25 +113,6 @@ class FaceClassifier(keras.Model):
         if self.losses:  # of regularisers and layers; there is no compiled loss
             total = total + super().compute_loss(x, None, None, None, training=training)
         return total
-
-    def _check_compiled(self, sample_weight):
-        if self._compile_loss is not None:
-            self._compile_loss = None  # Keras keeps it through the next `compile`
-            raise ValueError(
-                "`compile` must be given no `loss`: the head is the loss, with the set "
-                "losses."
-            )
-        if self.head is None and self._compile_metrics is not None:
-            self._compile_metrics = None
-            raise ValueError(
-                "`compile` must be given no `metrics` without a head: there are no "
-                "logits. Verify `classifier.backbone` on pairs in a callback instead."
-            )
-        if self.set_losses and sample_weight is not None:
-            raise ValueError(
-                "`sample_weight` must be None with set losses: they are of pairs and "
-                "sets, not of samples."
-            )
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if self.head is None:

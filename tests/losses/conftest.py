@@ -1,6 +1,5 @@
 """Comparison of a set loss with a NumPy oracle: values and gradients."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -10,11 +9,8 @@ from tests.finite_differences import central_differences
 
 @pytest.fixture
 def exact():
-    """Relative error to expect of a loss in float64.
-
-    Of Keras' backends TensorFlow's alone keeps float64 through all operations.
-    """
-    return 1e-10 if keras.backend.backend() == "tensorflow" else 1e-5
+    """Relative error to expect of a loss in float64."""
+    return 1e-10
 
 
 @pytest.fixture

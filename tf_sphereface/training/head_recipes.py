@@ -131,6 +131,7 @@ class SphereFace2Recipe(Section):
     balance: Annotated[float, Field(gt=0, lt=1)] = 0.7
     exponent: Annotated[float, Field(ge=1)] = 3.0
     loss_weight: Positive = 1.0
+    detach_margin: bool = False
 
 
 class CurricularFaceRecipe(Section):
