@@ -1,5 +1,6 @@
 """Tests for the command tf_sphereface.examples.mnist_hypersphere, end to end."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,10 +13,9 @@ from tf_sphereface.examples import (
     toy_runs,
     toy_training,
 )
-from tf_sphereface.examples.angle_metrics import intra_class_angle
 from tf_sphereface.examples.toy_losses import LOSSES
 
-ARGUMENTS = ["--losses", "normalized_softmax", "center", "--seeds", "1", "--json"]
+ARGUMENTS = ["--losses", "normalized_softmax", "--seeds", "1", "--json"]
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +32,7 @@ def test_each_loss_and_size_has_a_row_and_has_learnt(comparison):
     rows = json.loads((out / "table.json").read_text())
     assert [(row["loss"], row["dim"]) for row in rows] == [
         ("normalized_softmax", 2),
-        ("center", 2),
         ("normalized_softmax", 3),
-        ("center", 3),
     ]
     for row in rows:
         assert 0.2 < row["test_accuracy"] <= 1  # a tenth by chance
@@ -61,13 +59,13 @@ def test_a_second_run_trains_nothing_and_says_the_same(comparison, capsys, monke
 def test_a_run_with_other_settings_is_not_taken_for_this_one(comparison):
     out, _ = comparison
     data = digit_data.load_small_digits()
-    path = toy_runs.run_path(out / "runs", "center", 2, 0)
+    path = toy_runs.run_path(out / "runs", "normalized_softmax", 2, 0)
     settings = {
         "epochs": 8,
         "precision": "float32",
         "data": toy_runs.data_checksum(data),
     }
-    job = (data, "center", 2, 0)
+    job = (data, "normalized_softmax", 2, 0)
     assert toy_runs.load_run(path, *job, settings) is not None
     assert toy_runs.load_run(path, *job, {**settings, "epochs": 9}) is None
 
@@ -80,7 +78,7 @@ def test_a_broken_run_is_trained_again(tmp_path, content):
     assert toy_runs.load_run(path, data, "center", 2, 0, {}) is None
 
 
-def test_no_training_step_sees_a_test_image(monkeypatch):
+def test_training_sees_no_test_image_and_no_test_label(monkeypatch):
     data = digit_data.load_small_digits()
     train = {image.tobytes() for image in digit_data.network_input(data.train_images)}
     seen = []
@@ -92,26 +90,11 @@ def test_no_training_step_sees_a_test_image(monkeypatch):
             return images, labels
 
     monkeypatch.setattr(toy_training, "ShiftedBatches", Watched)
-    toy_training.train_toy(data, "softmax", 2, 0, epochs=1)
+    run = toy_training.train_toy(data, "center", 2, 0, epochs=1)
     assert len(seen) >= 9 * 128 and set(seen) <= train
-
-
-def test_the_same_seed_gives_the_same_embeddings_whatever_the_test_labels():
-    data = digit_data.load_small_digits()
-    first = toy_training.train_toy(data, "a_softmax_4", 3, 1, epochs=1)
-    other = digit_data.DigitData(
-        data.name,
-        data.train_images,
-        data.train_labels,
-        data.test_images,
-        data.test_labels[::-1],
-        data.shift,
-    )
-    second = toy_training.train_toy(other, "a_softmax_4", 3, 1, epochs=1)
-    np.testing.assert_allclose(first.embeddings, second.embeddings, rtol=1e-4)
-    assert first.figures["intra_class_angle"] == intra_class_angle(
-        first.embeddings, data.test_labels
-    )
+    turned = dataclasses.replace(data, test_labels=data.test_labels[::-1])
+    again = toy_training.train_toy(turned, "center", 2, 0, epochs=1)
+    np.testing.assert_allclose(again.embeddings, run.embeddings, rtol=1e-4, atol=1e-5)
 
 
 def test_annealing_reaches_almost_nothing_by_the_last_image():
