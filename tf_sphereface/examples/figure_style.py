@@ -33,7 +33,9 @@ _PALETTE = 96
 
 def new_figure(width: float, height: float) -> Figure:
     """A white figure of this many inches whose parts do not overlap."""
-    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    figure.get_layout_engine().set(h_pad=0.09, w_pad=0.06)
+    return figure
 
 
 def plain_axes(axes, grid: bool = True) -> None:

@@ -11,6 +11,8 @@ from tf_sphereface.examples.toy_losses import LOSSES
 from tf_sphereface.examples.toy_training import TrainedToy
 
 _PANELS_IN_A_ROW = 4
+_SHARE = "share of pairs, a degree"
+_LEAST = 1e-5  # of a share that is drawn
 _PER_CLASS = 250  # points drawn of a class on a sphere: more would hide each other
 
 
@@ -61,11 +63,10 @@ def sphere_3d(runs: Sequence[TrainedToy]) -> Figure:
         for row, side in ((0, 1), (1, -1)):
             _draw_hemisphere(rows[row, column], run, side)
         rows[0, column].set_title(_title(run), fontsize=9.5, color=style.INK)
-        _draw_angles(rows[2, column], run, legend=column == 0)
+        _draw_angles(rows[2, column], run)
     for row, text in ((0, "from the front"), (1, "from behind")):
         rows[row, 0].set_ylabel(text, fontsize=9, color=style.INK)
-    rows[2, 0].set_ylabel("share of pairs in a degree", fontsize=9)
-    _share_limits(rows[2])
+    rows[2, 0].set_ylabel(_SHARE, fontsize=9)
     return figure
 
 
@@ -73,11 +74,10 @@ def angle_histograms(runs: Sequence[TrainedToy]) -> Figure:
     """Angles of all genuine and impostor pairs of test images, a panel a loss."""
     figure, panels = _grid(len(runs), size=2.75, height=2.2)
     for number, (axes, run) in enumerate(zip(panels, runs, strict=True)):
-        _draw_angles(axes, run, legend=number == 0)
+        _draw_angles(axes, run)
         axes.set_title(LOSSES[run.loss].title, fontsize=9.5)
         if number % _PANELS_IN_A_ROW == 0:
-            axes.set_ylabel("share of pairs in a degree", fontsize=9)
-    _share_limits(panels)
+            axes.set_ylabel(_SHARE, fontsize=9)
     return figure
 
 
@@ -95,23 +95,18 @@ def _title(run):
     return f"{LOSSES[run.loss].title}\ntest accuracy {run.test_accuracy:.2%}"
 
 
-def _share_limits(panels):
-    top = max(axes.get_ylim()[1] for axes in panels)
-    for axes in panels:
-        axes.set_ylim(0, top)
-
-
-def _draw_angles(axes, run, legend):
+def _draw_angles(axes, run):
     edges = np.arange(181)
     for name, counts, mean, colour in (
         ("genuine", run.pairs.genuine, run.pairs.genuine_mean, style.GENUINE),
         ("impostor", run.pairs.impostor, run.pairs.impostor_mean, style.IMPOSTOR),
     ):
-        label = (
-            f"{name}, mean {mean:.0f}°" if not legend else f"{name} pairs, {mean:.0f}°"
-        )
-        axes.stairs(counts / counts.sum(), edges, color=colour, fill=True, alpha=0.6)
+        shares = counts / counts.sum()
+        axes.stairs(shares, edges, baseline=_LEAST, color=colour, fill=True, alpha=0.6)
+        label = f"{name}, mean {mean:.0f}°"
         axes.plot([], [], color=colour, linewidth=5, alpha=0.6, label=label)
+    axes.set_yscale("log")
+    axes.set_ylim(_LEAST, 3)
     axes.legend(frameon=False, fontsize=8, labelcolor=style.INK, loc="upper right")
     axes.set_xlim(0, 180)
     axes.set_xticks(range(0, 181, 45), [f"{tick}°" for tick in range(0, 181, 45)])
@@ -136,8 +131,11 @@ def _draw_hemisphere(axes, run, side):
         axes.scatter(own @ right, own @ up, color=colour, s=2.5, linewidths=0)
         if center @ towards > 0:
             place = np.array([center @ right, center @ up])
-            style.label_class(axes, place, label)
-    axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xticks=[], yticks=[])
+            # Beside the class, outwards: it may be smaller than its label.
+            distance = np.linalg.norm(place)
+            away = place / distance if distance > 0.05 else np.array([0.6, 0.8])
+            style.label_class(axes, place + 0.17 * away, label)
+    axes.set(xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), xticks=[], yticks=[])
     axes.set_aspect("equal")
     axes.set_frame_on(False)
 
