@@ -103,7 +103,10 @@ def train_toy(
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, steps, warmup_target=learning_rate, warmup_steps=max(1, steps // 20)
     )
-    classifier.compile(keras.optimizers.Adam(schedule, global_clipnorm=5.0))
+    # Keras would compile with XLA, whose convolutions are slow on a CPU.
+    classifier.compile(
+        keras.optimizers.Adam(schedule, global_clipnorm=5.0), jit_compile=False
+    )
     report = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: on_step()
     )
