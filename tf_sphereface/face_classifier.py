@@ -81,7 +81,8 @@ class FaceClassifier(keras.Model):
             total = BatchMean()(losses, losses, sample_weight=sample_weight)
         for part in self.set_losses:
             parts.append(part(y, y_pred["embeddings"], training=training))
-            total = total + part.weight * BatchMean()(parts[-1], parts[-1])
+            loss = ops.reshape(parts[-1], (1,))  # Keras does not scale a scalar
+            total = total + part.weight * BatchMean()(loss, loss)
         if self.set_losses:
             for mean, part in zip(self.part_means, parts, strict=True):
                 mean.update_state(part, sample_weight=ops.shape(y)[0])
@@ -93,7 +94,8 @@ class FaceClassifier(keras.Model):
         if self._compile_loss is not None:
             self._compile_loss = None  # Keras keeps it through the next `compile`
             raise ValueError(
-                "`compile` must be given no `loss`: head and set losses are the loss."
+                "`compile` must be given no `loss`: the head is the loss, with the set "
+                "losses."
             )
         if self.head is None and self._compile_metrics is not None:
             self._compile_metrics = None

@@ -41,10 +41,10 @@ def compare(case, function):
     np.testing.assert_allclose(gradient, case["gradient"], rtol=1e-4, atol=1e-6)
 
 
-def test_the_versions_are_those_that_are_named():
+def test_the_file_says_its_versions_and_holds_losses_above_zero():
     assert GOLDEN["versions"]["tensorflow-addons"] == "0.23.0"
     values = [case["value"] for case in GOLDEN["triplet_semihard_loss"]]
-    assert sum(value > 0.01 for value in values) > 40
+    assert sum(value > 0.01 for value in values) > 30
 
 
 @cases("triplet_semihard_loss")

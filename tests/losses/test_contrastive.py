@@ -34,7 +34,7 @@ def test_loss_is_deepid2s_over_all_pairs(check_oracle, batch, margin, normalize)
 
 
 @pytest.mark.parametrize("normalize", [True, False])
-def test_pairs_of_ones_own_choice(normalize):
+def test_pairs_of_ones_own_choice(normalize, exact):
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(2, 6, 4))
     genuine = np.array([True, False, False, True, False, True])
@@ -46,7 +46,7 @@ def test_pairs_of_ones_own_choice(normalize):
     expected = [
         pair_loss(*pair, 2.5) for pair in zip(first, second, genuine, strict=True)
     ]
-    np.testing.assert_allclose(actual, expected, rtol=1e-12)
+    np.testing.assert_allclose(actual, expected, rtol=exact)
 
 
 def test_near_embeddings_far_from_the_origin_keep_their_distance():

@@ -18,7 +18,9 @@ class SetLoss(keras.layers.Layer):
     every dtype policy.
 
     Under a distribution strategy pairs and triplets are sought within a replica's share
-    of the batch, and the replicas' losses are averaged.
+    of the batch, and a `FaceClassifier` averages the replicas' losses. Train with one
+    there, if need be without a head: Keras adds up the replicas' gradients and does not
+    divide a scalar loss of `compile` by their number.
 
     Args:
         weight: Factor on the loss where a `FaceClassifier` adds it to others; a call
