@@ -20,6 +20,7 @@ LAYERS = [
     {"training", "evaluation", "deployment"},
     {"quickstart"},
     {"commands"},
+    {"examples"},
 ]
 # Evaluation scores bundles, which only deployment can read; losses share the heads'
 # labels, norms and angles.
