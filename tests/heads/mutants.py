@@ -59,7 +59,7 @@ MUTANTS = {
         ("margin_head", "norm * self.target_logit", "self.target_logit"),
         ("margin_head", "labels, axis=1) / norm", "labels, axis=1)"),
         ("margin_head", "ops.equal(labels, ", "ops.equal(labels + 1, "),
-        ("margin_head", "embeddings / norm, self", "embeddings, self"),
+        ("margin_head", "(self.scale / norm)", "self.scale"),
         ("margin_head", '"scale": self.scale,', ""),
     ],
     "test_arcface.py": [
@@ -88,7 +88,7 @@ MUTANTS = {
             'kwargs.pop("scale", None) is not None',
             'kwargs.pop("scale", 0) == 1',
         ),
-        ("margin_head", "self.kernel / l2_norm(self.kernel, axis=0)", "self.kernel"),
+        ("margin_head", "self.kernel) / l2_norm(self.kernel, axis=0)", "self.kernel)"),
         ("softmax", "l2_norm(embeddings, axis=-1)}", "2 + 0 * embeddings[:, :1]}"),
     ],
     "test_curricularface.py": [
