@@ -44,9 +44,12 @@ class CollectionFacts:
     settings: dict
     template: np.ndarray
 
-    def people_sorted(self) -> list[tuple[str, int]]:
-        """Names and numbers of crops, the most first; equals by name."""
-        return sorted(self.people.items(), key=lambda entry: (-entry[1], entry[0]))
+    def people_sorted(self, fewest: bool = False) -> list[tuple[str, int]]:
+        """Names and numbers of crops, the most or the fewest first; equals by name."""
+        sign = 1 if fewest else -1
+        return sorted(
+            self.people.items(), key=lambda entry: (sign * entry[1], entry[0])
+        )
 
 
 def read_facts(folder: Path) -> CollectionFacts:
