@@ -5,8 +5,10 @@ from tf_sphereface.evaluation.cleaning.label_noise import (
     LabelThresholds,
     find_label_noise,
 )
+from tf_sphereface.evaluation.cleaning.page import write_clean_page
 from tf_sphereface.evaluation.cleaning.proposals import (
     CleaningReport,
+    clean_embeddings,
     propose_cleaning,
 )
 
@@ -14,7 +16,9 @@ __all__ = [
     "CleaningReport",
     "Finding",
     "LabelThresholds",
+    "clean_embeddings",
     "find_label_noise",
     "propose_cleaning",
     "write_clean_list",
+    "write_clean_page",
 ]

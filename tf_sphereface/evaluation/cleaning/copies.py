@@ -15,7 +15,7 @@ from tf_sphereface.evaluation.cleaning.people import People, blocks, joined
 
 # A picture that was re-encoded or scaled stays far above both. The pixels decide; the
 # embeddings only say where to look, so that few crops are read.
-ALIKE_EMBEDDINGS = 0.9  # cosine
+ALIKE_EMBEDDINGS = 0.85  # cosine
 ALIKE_PIXELS = 0.97  # correlation of the small grey pictures
 _SMALL = (24, 28)  # width and height of these, pixels
 _KEPT_SMALL = 20000  # small pictures in memory, 54 MB
@@ -32,7 +32,7 @@ def find_copies(
     """Finds crops of one photo, within an identity and under another name.
 
     Two crops are copies if their files are equal, or if the cosine of their embeddings
-    is at least 0.9 and the correlation of their grey pictures, scaled to 24 x 28
+    is at least 0.85 and the correlation of their grey pictures, scaled to 24 x 28
     pixels, at least 0.97. Near copies under another name are looked for in the
     identity that each crop is nearest to, exact ones everywhere.
 

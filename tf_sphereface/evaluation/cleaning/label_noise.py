@@ -27,7 +27,7 @@ _STRANGER_SHARE = 0.99  # of scores with strangers that `stranger` exceeds
 _NEAREST_SHARE = 0.99  # of sound crops whose nearest stranger is below `other_person`
 _HALVES_SHARE = 0.10  # of people whose two halves are less alike than `same_person`
 _FALSE_PAIRS = 0.1  # pairs of people above `same_person` if the scores were normal
-_SMALLEST_MIXED = 2  # crops of the second person
+_SMALLEST_MIXED, _MIXED_SHARE = 2, 0.2  # crops of the second person
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,9 +64,11 @@ def find_label_noise(
     - same person: two identities whose centres score at least `same_person`. They are
       one person in what follows.
     - mislabelled: own score below `stranger`, other score at least `other_person`.
-      These crops then count for no centre.
-    - mixed identity: at least two crops below `stranger` that score at least `typical`
-      with each other.
+      These crops then count for no centre. The list proposes to leave them out if the
+      other person has two crops or more.
+    - mixed identity: at least two crops, and a fifth of the identity's, that are below
+      `stranger`, score at least `typical` with each other, and whose centre is below
+      `stranger` with the identity's.
     - outlier: own score below both `stranger` and `outlier`, other score higher.
 
     Args:
@@ -89,7 +91,7 @@ def find_label_noise(
     # With the wrong crops gone, the others of their identities are judged anew.
     centres, own_again = score_people(rows, people, left_out=wrong)
     others = score_strangers(rows, people.labels, centres, groups, count=False)
-    mixed = _mixed(rows, people, own_again, thresholds)
+    mixed = _mixed(rows, people, own_again, centres, thresholds)
     far = (own_again < min(thresholds.stranger, thresholds.outlier)) & (
         others.scores > own_again
     )
@@ -154,16 +156,19 @@ def _same_people(rows, people: People, centres):
     return pairs, threshold
 
 
-def _mixed(rows, people: People, own, thresholds):
+def _mixed(rows, people: People, own, centres, thresholds):
     """Crops of a second person: number of that person's crops and of all, by crop."""
     found = {}
-    for members in people.members:
+    for label, members in enumerate(people.members):
         far = members[own[members] < thresholds.stranger]
-        if len(far) < _SMALLEST_MIXED or len(members) - len(far) < _SMALLEST_MIXED:
+        least = max(_SMALLEST_MIXED, _MIXED_SHARE * len(members))
+        if len(far) < least or len(members) - len(far) < _SMALLEST_MIXED:
             continue
-        _, alike = scores_within(rows[far])
+        centre, alike = scores_within(rows[far])
         second = far[alike >= thresholds.typical]
-        if len(second) >= _SMALLEST_MIXED:
+        # Hard photos of one person are unlike each on its own, not in the mean.
+        apart = centre @ centres[label] < thresholds.stranger
+        if len(second) >= least and apart:
             found |= {int(i): (len(second), len(members)) for i in second}
     return found
 
@@ -174,6 +179,7 @@ def _where(flags):
 
 def _mislabelled(index, names, people, own, strangers):
     other = people.identities[strangers.nearest[index]]
+    known = len(people.members[strangers.nearest[index]]) > 1
     return Finding(
         kind=MISLABELLED,
         crop=names[index],
@@ -182,7 +188,7 @@ def _mislabelled(index, names, people, own, strangers):
         other=other,
         other_score=float(strangers.scores[index]),
         suggestion=f"looks like {other}: leave it out, or move the photo there",
-        drop=True,
+        drop=known,  # one crop, perhaps with the same hat, is no proof
     )
 
 
