@@ -20,6 +20,7 @@ from tf_sphereface.evaluation.cleaning.people import (
     score_people,
     score_strangers,
     scores_within,
+    trimmed_centre,
     unit_rows,
 )
 
@@ -67,8 +68,8 @@ def find_label_noise(
       These crops then count for no centre. The list proposes to leave them out if the
       other person has two crops or more.
     - mixed identity: at least two crops, and a fifth of the identity's, that are below
-      `stranger`, score at least `typical` with each other, and whose centre is below
-      `stranger` with the identity's.
+      `stranger`, score halfway from there to `typical` with each other, and whose
+      centre is below `stranger` with the identity's.
     - outlier: own score below both `stranger` and `outlier`, other score higher.
 
     Args:
@@ -127,12 +128,12 @@ def _thresholds(own, strangers, strangers_apart, same_person):
 def _same_people(rows, people: People, centres):
     """Pairs of identities (first, second, score), and the threshold."""
     halves = [
-        float(unit_rows(half[0]) @ unit_rows(half[1]))
-        for half in (
-            (rows[members[::2]].sum(axis=0), rows[members[1::2]].sum(axis=0))
-            for members in people.members
-            if len(members) > 1
+        float(
+            trimmed_centre(rows[members[::2]])[0]
+            @ trimmed_centre(rows[members[1::2]])[0]
         )
+        for members in people.members
+        if len(members) > 1
     ]
     count = len(centres) * (len(centres) - 1) // 2
     if not halves or not count:
@@ -165,7 +166,8 @@ def _mixed(rows, people: People, own, centres, thresholds):
         if len(far) < least or len(members) - len(far) < _SMALLEST_MIXED:
             continue
         centre, alike = scores_within(rows[far])
-        second = far[alike >= thresholds.typical]
+        # Few crops make a rough centre, which scores lower than a typical one.
+        second = far[alike >= (thresholds.stranger + thresholds.typical) / 2]
         # Hard photos of one person are unlike each on its own, not in the mean.
         apart = centre @ centres[label] < thresholds.stranger
         if len(second) >= least and apart:
