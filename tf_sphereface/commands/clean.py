@@ -61,6 +61,8 @@ def main(argv: list[str] | None = None) -> int:
         "thresholds": thresholds,
     }
     print(json.dumps(summary, indent=2, allow_nan=False))
+    for note in report.notes():
+        print(f"note: {note}", file=sys.stderr)
     print(f"list to review: {args.out}", file=sys.stderr)
     if args.html is not None:
         print(f"page: {args.html}", file=sys.stderr)

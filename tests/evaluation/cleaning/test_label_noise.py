@@ -106,6 +106,16 @@ def test_look_alike_with_one_crop_is_no_proof():
     assert found["p00/1.jpg"].other == "solo" and not found["p00/1.jpg"].drop
 
 
+def test_scores_that_tell_nobody_apart_propose_nothing():
+    rng = np.random.default_rng(0)
+    _, names = collection(rng)
+    findings, limits = find_label_noise(rng.normal(size=(len(names), 4)), names)
+    assert not limits.tells_people_apart()
+    assert not any(found.drop for found in findings)
+    rows, names = collection(rng)
+    assert find_label_noise(rows, names)[1].tells_people_apart()
+
+
 @pytest.mark.parametrize("names", [["A/1.jpg"], ["A/1.jpg", "A/2.jpg"], ["A/1", "B/1"]])
 def test_too_little_to_judge_finds_nothing(names):
     findings, _ = find_label_noise(np.eye(4)[: len(names)], names)

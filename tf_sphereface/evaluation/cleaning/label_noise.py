@@ -52,6 +52,10 @@ class LabelThresholds:
     outlier: float
     same_person: float
 
+    def tells_people_apart(self) -> bool:
+        """False if many crops are no more like their own person than strangers are."""
+        return self.stranger < self.typical
+
 
 def find_label_noise(
     embeddings: np.ndarray, names: list[str]
@@ -66,7 +70,7 @@ def find_label_noise(
       one person in what follows.
     - mislabelled: own score below `stranger`, other score at least `other_person`.
       These crops then count for no centre. The list proposes to leave them out if the
-      other person has two crops or more.
+      other person has two crops or more and the scores tell people apart.
     - mixed identity: at least two crops, and a fifth of the identity's, that are below
       `stranger`, score halfway from there to `typical` with each other, and whose
       centre is below `stranger` with the identity's.
@@ -98,7 +102,10 @@ def find_label_noise(
     )
     far[list(mixed)] = False
     return [
-        *(_mislabelled(i, names, people, own, strangers_apart) for i in _where(wrong)),
+        *(
+            _mislabelled(i, names, people, own, strangers_apart, thresholds)
+            for i in _where(wrong)
+        ),
         *(_mixed_finding(i, names, people, own_again, *mixed[i]) for i in mixed),
         *(_outlier(i, names, people, own_again, others) for i in _where(far)),
         *(_pair(people, *pair) for pair in pairs),
@@ -179,7 +186,7 @@ def _where(flags):
     return map(int, np.flatnonzero(flags))
 
 
-def _mislabelled(index, names, people, own, strangers):
+def _mislabelled(index, names, people, own, strangers, thresholds):
     other = people.identities[strangers.nearest[index]]
     known = len(people.members[strangers.nearest[index]]) > 1
     return Finding(
@@ -190,7 +197,8 @@ def _mislabelled(index, names, people, own, strangers):
         other=other,
         other_score=float(strangers.scores[index]),
         suggestion=f"looks like {other}: leave it out, or move the photo there",
-        drop=known,  # one crop, perhaps with the same hat, is no proof
+        # One crop, perhaps with the same hat, is no proof.
+        drop=known and thresholds.tells_people_apart(),
     )
 
 

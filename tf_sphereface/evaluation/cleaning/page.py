@@ -70,6 +70,8 @@ def write_clean_page(
         "name": escape(Path(aligned).resolve().name),
         "list": escape(list_name),
         "headline": _headline(report),
+        "notes": "".join(f"<p>{escape(note)}</p>" for note in report.notes()),
+        "notes_class": "notes" if report.notes() else "hidden",
         "cards": cards([(_title(kind), f"{counts[kind]:,}", "") for kind in KINDS]),
         "sections": "".join(_section(kind, report, pictures) for kind in KINDS),
         "details": definition_list(_details(report, aligned, model, command)),

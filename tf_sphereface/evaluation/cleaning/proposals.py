@@ -53,6 +53,16 @@ class CleaningReport:
         found = Counter(finding.kind for finding in self.findings)
         return {kind: found[kind] for kind in KINDS}
 
+    def notes(self) -> list[str]:
+        """What to know before the findings are trusted."""
+        if self.thresholds.tells_people_apart():
+            return []
+        return [
+            "By this model's scores many crops are no more like their own person than "
+            "strangers are: judge the labels with a better model. Copies are found "
+            "all the same."
+        ]
+
     def proposed(self) -> int:
         """Number of crops that the list proposes to leave out."""
         return len({found.crop for found in self.findings if found.drop})
