@@ -1,4 +1,7 @@
-"""Find, align and crop the faces of photos: one folder of photos for each person."""
+"""Find, align and crop the faces of photos: one folder of photos for each person.
+
+The folder of the crops gets a manifest.csv and a page to look at, audit.html.
+"""
 
 import argparse
 import dataclasses
@@ -46,19 +49,27 @@ def build_parser() -> argparse.ArgumentParser:
         metavar=("PNET", "RNET", "ONET"),
         help="least face probabilities (default: 0.6 0.7 0.9)",
     )
+    parser.add_argument(
+        "--no-thumbnails",
+        action="store_true",
+        help="leave the faces out of audit.html; names of people and photos stay",
+    )
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
     from tf_sphereface.errors import InputError
 
     try:
         summary = _align(args)
+        audit = _audit(args, argv)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(json.dumps(dataclasses.asdict(summary), indent=2, ensure_ascii=False))
+    print(f"audit: {audit}", file=sys.stderr)
     if summary.kept == 0:
         print("error: no face in any photo", file=sys.stderr)
         return 1
@@ -82,6 +93,21 @@ def _align(args):
     with progress_bar("aligning", "photos") as progress:
         return align_photos(
             args.source, args.out, settings, args.processes, progress=progress
+        )
+
+
+def _audit(args, argv):
+    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.data.audit import write_audit
+    from tf_sphereface.data.audit.writer import command_line
+
+    with progress_bar("auditing", "crops") as progress:
+        return write_audit(
+            args.out,
+            thumbnails=not args.no_thumbnails,
+            command=command_line("align", argv),
+            source=args.source,
+            progress=progress,
         )
 
 

@@ -27,6 +27,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--identities", type=Path, metavar="FILE", help="keep these only, one a line"
     )
+    parser.add_argument(
+        "--exclude-crops",
+        type=Path,
+        metavar="CSV",
+        help="leave out the crops whose column `drop` says yes, as in the list of "
+        "`sphereface clean`",
+    )
     return parser
 
 
@@ -44,6 +51,9 @@ def main(argv: list[str] | None = None) -> int:
             f"{summary.missing_identities} names of {args.identities} have no crop"
         )
         print(f"note: {message}", file=sys.stderr)
+    if summary.missing_crops:
+        message = f"{summary.missing_crops} crops of {args.exclude_crops} do not exist"
+        print(f"note: {message}", file=sys.stderr)
     print(json.dumps(dataclasses.asdict(summary), indent=2))
     return 0
 
@@ -51,12 +61,14 @@ def main(argv: list[str] | None = None) -> int:
 def _write(args):
     from tf_sphereface.commands.progress_bar import progress_bar
     from tf_sphereface.data.aligned_folders import read_identity_list
+    from tf_sphereface.data.exclusions import read_exclusions
     from tf_sphereface.native_messages import load_tensorflow
 
     load_tensorflow()
     from tf_sphereface.data.records import write_records
 
     names = args.identities and read_identity_list(args.identities)
+    excluded = read_exclusions(args.exclude_crops) if args.exclude_crops else ()
     with progress_bar("packing", "faces") as progress:
         return write_records(
             args.aligned,
@@ -65,6 +77,7 @@ def _write(args):
             seed=args.seed,
             min_images=args.min_images,
             identities=names,
+            exclude=excluded,
             progress=progress,
         )
 

@@ -30,16 +30,23 @@ class CropSelection:
         identities: Names, sorted: the position is the label.
         dropped_identities: Number of identities with too few images.
         missing_identities: Number of wanted names that the folder does not have.
+        excluded_crops: Number of crops that were left out by name.
+        missing_crops: Number of crops to leave out that the folder does not have.
     """
 
     crops: tuple[str, ...]
     identities: tuple[str, ...]
     dropped_identities: int
     missing_identities: int
+    excluded_crops: int
+    missing_crops: int
 
 
 def select_crops(
-    aligned: Path, min_images: int = 1, wanted: Iterable[str] | None = None
+    aligned: Path,
+    min_images: int = 1,
+    wanted: Iterable[str] | None = None,
+    excluded: Iterable[str] = (),
 ) -> CropSelection:
     """Chooses crops by identity.
 
@@ -48,13 +55,23 @@ def select_crops(
             without one, all images of the folder are crops.
         min_images: Identities with fewer crops are dropped.
         wanted: Identities to keep; None keeps all.
+        excluded: Crops "IDENTITY/FILE" to leave out, before identities are counted.
 
-    Raises: InputError if the folder is unusable or no crop is left.
+    Raises: InputError if the folder is unusable, has none of the crops to leave out,
+        or no crop is left.
     """
     if min_images < 1:
         raise InputError(f"min_images must be at least 1. Received: {min_images}")
-    names = _list_crops(aligned)
-    missing = 0
+    everything = _list_crops(aligned)
+    keys = {_key(name) for name in excluded}
+    names = [name for name in everything if _key(name) not in keys]
+    left_out = len(everything) - len(names)
+    if keys and not left_out:
+        raise InputError(
+            f"{aligned} has none of the {len(keys)} crops to leave out; "
+            "the list is of another folder"
+        )
+    missing_crops, missing = len(keys) - left_out, 0
     if wanted is not None:
         keys = {_key(name) for name in wanted}
         missing = len(keys - {_key(_identity(name)) for name in names})
@@ -69,6 +86,8 @@ def select_crops(
         identities=tuple(sorted(counts.keys() - few)),
         dropped_identities=len(few),
         missing_identities=missing,
+        excluded_crops=left_out,
+        missing_crops=missing_crops,
     )
 
 

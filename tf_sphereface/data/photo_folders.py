@@ -10,7 +10,13 @@ from tf_sphereface.errors import InputError
 
 # What alignment and rendering write beside the folders of the identities.
 RESERVED_NAMES = frozenset(
-    {"align.json", "landmarks.csv", "manifest.csv", "manifest.partial.csv"}
+    {
+        "align.json",
+        "audit.html",
+        "landmarks.csv",
+        "manifest.csv",
+        "manifest.partial.csv",
+    }
 )
 
 
