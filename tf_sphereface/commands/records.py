@@ -27,6 +27,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--identities", type=Path, metavar="FILE", help="keep these only, one a line"
     )
+    parser.add_argument(
+        "--exclude",
+        metavar="LIST",
+        help="leave out the people of a file, one a line, or of the built-in list "
+        "casia-lfw (the 3 people of CASIA-WebFace who are in LFW)",
+    )
     return parser
 
 
@@ -50,13 +56,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def _write(args):
     from tf_sphereface.commands.progress_bar import progress_bar
-    from tf_sphereface.data.aligned_folders import read_identity_list
+    from tf_sphereface.data.exclusions import read_exclusions, read_identity_list
     from tf_sphereface.native_messages import load_tensorflow
 
     load_tensorflow()
     from tf_sphereface.data.records import write_records
 
     names = args.identities and read_identity_list(args.identities)
+    exclude = read_exclusions(args.exclude) if args.exclude else ()
     with progress_bar("packing", "faces") as progress:
         return write_records(
             args.aligned,
@@ -65,6 +72,7 @@ def _write(args):
             seed=args.seed,
             min_images=args.min_images,
             identities=names,
+            exclude=exclude,
             progress=progress,
         )
 
