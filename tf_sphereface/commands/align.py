@@ -131,11 +131,16 @@ def _settings(args):
 
 def _write_pairs(source, path):
     """The pairs of a verification set, for `sphereface evaluate --pairs`."""
+    from tf_sphereface.data.crop_names import crop_name
     from tf_sphereface.errors import InputError
     from tf_sphereface.evaluation import pair_list_of_set, write_lfw_pairs
 
+    pairs = [
+        (crop_name(left, exact=True), crop_name(right, exact=True), same)
+        for left, right, same in source.pairs
+    ]
     try:
-        write_lfw_pairs(pair_list_of_set(source.pairs), path)
+        write_lfw_pairs(pair_list_of_set(pairs), path)
     except InputError as error:
         print(f"note: no pair list: {error}", file=sys.stderr)
     else:

@@ -16,6 +16,8 @@ class FileReader:
 
     def read(self, place: str) -> bytes:
         path = self.root / place
+        if not path.is_file():  # reading a pipe would wait for ever
+            raise FileNotFoundError(path)
         with open(path, "rb") as file:
             content = file.read(LARGEST_PHOTO + 1)
         if len(content) > LARGEST_PHOTO:
@@ -48,6 +50,6 @@ def file_photo(root: Path, name: str, place: str) -> Photo:
         status = (root / place).stat()
     except OSError:
         return Photo(name, place, 0, 0)
-    if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
+    if not stat.S_ISREG(status.st_mode):
         return Photo(name, place, 0, 0)
     return Photo(name, place, status.st_size, status.st_mtime_ns)

@@ -53,6 +53,8 @@ _NEXT_STEP = (
 
 
 def _size(path):
+    if not path.is_file():  # opening a pipe would wait for ever
+        return None
     try:
         with Image.open(path) as image:
             return image.size

@@ -1,7 +1,8 @@
 """InsightFace's training sets: train.rec with train.idx, read without mxnet.
 
-Record 0 has no image. If it has labels, the first is the number after the last image:
-what follows there are records of the identities, which have no image either.
+Record 0 has labels and no image: the first is the number after the last image. What
+follows there are records of the identities, which have no image either. Sets without
+such a record 0 are images only.
 """
 
 import array
@@ -99,8 +100,9 @@ def _read_labels(path, offsets):
         size = file.seek(0, 2)
         first = min(offsets)
         head = read_head(file, offsets[first], size, path)
-        # Without labels, the first record is an image like the others.
-        first, end = (first + 1, head.labels[0]) if head.flag else (first, math.inf)
+        end = math.inf
+        if head.bytes == head.image_start and head.flag:  # or it is an image
+            end = head.labels[0]
         for key in sorted(key for key in offsets if first <= key < end):
             head = read_head(file, offsets[key], size, path)
             # The end is a float32, rounded in large sets: identities may follow.

@@ -8,7 +8,7 @@ _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _DTYPE = re.compile(r"[|<>=]?(?:[biu]1|[iu][248])")
 
 
-class Refusal(Exception):
+class RefusedPickleError(Exception):
     """A pickle asks for what plain data does not need."""
 
 
@@ -33,7 +33,7 @@ def _text(value):
 
 def array_values(dtype, content):
     if type(dtype) is not DType or type(content) is not bytes:
-        raise Refusal("an array of objects")
+        raise RefusedPickleError("an array of objects")
     return np.frombuffer(content, np.dtype(str(dtype)))
 
 
@@ -41,7 +41,7 @@ def _make_dtype(arguments):
     code = _text(arguments[0])
     found = _DTYPE.fullmatch(code) if type(code) is str else None
     if found is None:
-        raise Refusal(f"an array of dtype {code!r:.80}")
+        raise RefusedPickleError(f"an array of dtype {code!r:.80}")
     return DType(found.group())
 
 
@@ -56,15 +56,15 @@ def _make_scalar(arguments):
 def _encode(arguments):
     text, encoding = arguments
     if _text(encoding) not in ("latin1", "latin-1"):
-        raise Refusal(f"the encoding {encoding!r:.80}")
+        raise RefusedPickleError(f"the encoding {encoding!r:.80}")
     if type(text) is not str:
-        raise Refusal("an encoding of something that is no text")
+        raise RefusedPickleError("an encoding of something that is no text")
     return text.encode("latin-1")
 
 
 def _make_bytes(arguments):
     if arguments:
-        raise Refusal("bytes made of something else")
+        raise RefusedPickleError("bytes made of something else")
     return b""
 
 

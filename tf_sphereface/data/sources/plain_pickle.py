@@ -20,7 +20,7 @@ from tf_sphereface.data.sources.pickle_names import (
     DType,
     Name,
     PlainArray,
-    Refusal,
+    RefusedPickleError,
     array_values,
 )
 from tf_sphereface.errors import InputError
@@ -47,7 +47,7 @@ def read_plain_pickle(content: bytes, path: Path):
     machine = _Machine(content)
     try:
         return machine.run()
-    except Refusal as error:
+    except RefusedPickleError as error:
         raise InputError(
             f"{path}, byte {machine.start}: a pickle must hold plain lists, bytes, "
             f"numbers and NumPy arrays only. Received: {error}"
@@ -73,7 +73,7 @@ class _Machine:
                 return self._stack.pop()
             action = _ACTIONS.get(code)
             if action is None:
-                raise Refusal(f"instruction {code!r}")
+                raise RefusedPickleError(f"instruction {code!r}")
             action(self)
 
     def _take(self, length):
@@ -153,7 +153,7 @@ class _Machine:
     def _name(self, module, name):
         full = Name(f"{module}.{name}")
         if full not in CALLS and full not in CLASSES:
-            raise Refusal(f"the name {str(full)!r}")
+            raise RefusedPickleError(f"the name {str(full)!r}")
         self._push(full)
 
     def _name_lines(self):
@@ -168,14 +168,14 @@ class _Machine:
     def _call(self):
         name, arguments = self._last(2)
         if type(name) is not Name or name not in CALLS:
-            raise Refusal("a call of something that is no function")
+            raise RefusedPickleError("a call of something that is no function")
         if type(arguments) is not tuple:
             raise ValueError("no arguments")
         made = CALLS[name](arguments)
         if type(made) is bytes:
             self._encoded += len(made)
             if self._encoded > len(self._content):
-                raise Refusal("one text many times over")
+                raise RefusedPickleError("one text many times over")
         self._push(made)
 
     def _build(self):
@@ -188,7 +188,7 @@ class _Machine:
                 raise ValueError("an array of another size")
             target.values = values
         elif type(target) is not DType:
-            raise Refusal("a state for something that has none")
+            raise RefusedPickleError("a state for something that has none")
 
 
 def _unescape(match):

@@ -32,7 +32,7 @@ class RecordHead(NamedTuple):
         labels: Numbers of the record: the header's one, or those that follow it.
         flag: 0 if the label is the header's own.
         image_start: Offset of the image in the record's content, bytes.
-        bytes: Size of the record's first part.
+        bytes: Size of the record's content.
     """
 
     labels: tuple[float, ...]
@@ -60,6 +60,7 @@ def read_head(file: BinaryIO, offset: int, size: int, path: Path) -> RecordHead:
             content += file.read(min(length, _HEADER.size + 4 * flag) - len(content))
     else:
         content = read_record(path, offset)
+        length = len(content)
     return _head(content, length, offset, path)
 
 
