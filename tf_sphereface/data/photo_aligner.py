@@ -134,11 +134,12 @@ class PhotoAligner:
         ]
 
     def _crop(self, row, opened, faces):
-        height, width = opened.decoded.pixels.shape[:2]
-        reduction = opened.decoded.reduction
-        chosen = choose_faces(
-            faces, self._task.choice, height * reduction, width * reduction
-        )
+        chosen = faces
+        if self._detector is not None:
+            reduction = opened.decoded.reduction
+            height, width = opened.decoded.pixels.shape[:2]
+            size = height * reduction, width * reduction
+            chosen = choose_faces(faces, self._task.choice, *size)
         rows = []
         for number, face in enumerate(chosen, start=1):
             # The crop is made from the numbers in the manifest, so that it can be
@@ -198,7 +199,7 @@ def align_large(
     if picture.reduction == 1:
         return align_face(picture.pixels, landmarks)
     linear = similarity_transform(points, LANDMARK_TEMPLATE)[:, :2]
-    if np.linalg.det(linear) > 1:
+    if np.linalg.det(linear) > 1 + 1e-6:
         return align_face(decode_photo(content, name).pixels, landmarks)
     return align_face(picture.pixels, points)
 
