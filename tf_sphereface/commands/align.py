@@ -49,6 +49,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--processes", type=int, help="worker processes (default: one per processor)"
     )
+    _add_detector_options(parser)
+    return parser
+
+
+def _add_detector_options(parser):
     parser.add_argument(
         "--smallest-face",
         type=float,
@@ -69,7 +74,6 @@ def build_parser() -> argparse.ArgumentParser:
         metavar=("PNET", "RNET", "ONET"),
         help="least face probabilities (default: 0.6 0.7 0.9)",
     )
-    return parser
 
 
 def main(argv: list[str] | None = None) -> int:
