@@ -40,6 +40,7 @@ def test_summary_is_json_on_stdout(source, tmp_path, capsys):
         "identities": 1,
         "reused": 0,
         "other_files": 0,
+        "excluded_identities": 0,
     }
 
 

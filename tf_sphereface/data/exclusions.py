@@ -1,53 +1,61 @@
-"""The list of crops to leave out: `sphereface clean` writes it, `records` reads it."""
+"""People who must not be trained on, since a model will be tested on them."""
 
-import csv
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
 
-COLUMNS = (
-    *("crop", "identity", "kind", "own_score"),
-    *("other", "other_score", "suggestion", "drop"),
-)
-_ANSWERS = {"yes": True, "no": False}
+# The three people of CASIA-WebFace who are in LFW too, by the SphereFace release.
+KNOWN_OVERLAPS = {"casia-lfw": ("0166921", "1056413", "1193098")}
 
 
-def read_exclusions(path: Path) -> frozenset[str]:
-    """The crops of the rows whose column `drop` says yes.
+def read_exclusions(value: str) -> tuple[str, ...]:
+    """The identities of a built-in list ("casia-lfw") or of a file, one a line.
 
-    Only the columns `crop` and `drop` count, so that a list may be made by hand. A
-    spreadsheet's mark at the beginning, and its semicolons or tabs, are understood.
-    Rows without a crop are about whole identities and leave nothing out.
+    Raises: InputError if there is no such list.
+    """
+    if value in KNOWN_OVERLAPS:
+        return KNOWN_OVERLAPS[value]
+    try:
+        return tuple(read_identity_list(Path(value)))
+    except InputError as error:
+        known = ", ".join(KNOWN_OVERLAPS)
+        raise InputError(f"{error} (built in: {known})") from error
 
-    Args:
-        path: CSV file with a header.
 
-    Raises: InputError if the file is missing, is no such list, or has another answer
-        than yes or no.
+def read_identity_list(path: Path) -> list[str]:
+    """Reads names of identities, one a line; blank lines do not count.
+
+    Raises: InputError if the file is missing or not UTF-8 text.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError as error:
-        raise InputError(f"no such list of crops: {path}") from error
+        raise InputError(f"no such list of identities: {path}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8 text: {path}") from error
-    lines = text.splitlines()
-    header = lines[0] if lines else ""
-    separator = max(",;\t", key=header.count)
-    table = csv.DictReader(lines, delimiter=separator)
-    if not {"crop", "drop"} <= set(table.fieldnames or ()):
-        raise InputError(
-            f"a list of crops must have the columns crop and drop: {path}; "
-            "`sphereface clean` writes one"
-        )
-    excluded = set()
-    for row in table:
-        answer = (row["drop"] or "").strip().lower()
-        if answer not in _ANSWERS:
-            raise InputError(
-                f"drop must be yes or no. Received: {row['drop']!r} in line "
-                f"{table.line_num} of {path}"
-            )
-        if _ANSWERS[answer] and row["crop"]:
-            excluded.add(row["crop"])
-    return frozenset(excluded)
+    return [line.strip() for line in lines if line.strip()]
+
+
+def without_identities(
+    names: Iterable[str], excluded: Iterable[str]
+) -> tuple[tuple[str, ...], int]:
+    """Leaves out the "IDENTITY/FILE" names of some identities.
+
+    Returns: The other names, and the number of identities that were left out.
+    """
+    keys = {identity_key(identity) for identity in excluded}
+    kept, gone = [], set()
+    for name in names:
+        key = identity_key(name.partition("/")[0])
+        if key in keys:
+            gone.add(key)
+        else:
+            kept.append(name)
+    return tuple(kept), len(gone)
+
+
+def identity_key(identity: str) -> str:
+    """One spelling of a name: systems differ in how they write accented letters."""
+    return unicodedata.normalize("NFC", identity)

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.page_reader import read_page
 from tf_sphereface.commands import clean as command
 from tf_sphereface.commands import records
-from tf_sphereface.data.exclusions import read_exclusions
+from tf_sphereface.data.crop_exclusions import read_crop_exclusions
 from tf_sphereface.data.synthetic_faces import (
     render_photo,
     sample_capture,
@@ -94,8 +94,8 @@ def test_list_goes_into_records_after_review(report, aligned, tmp_path, capsys):
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(report.findings)
-    assert {"p0/exact.jpg", "p1/recoded.jpg"} <= read_exclusions(path)
-    proposed = len(read_exclusions(path))
+    assert {"p0/exact.jpg", "p1/recoded.jpg"} <= read_crop_exclusions(path)
+    proposed = len(read_crop_exclusions(path))
     assert proposed == report.proposed()
     text = path.read_text("utf-8").replace(
         "one of the names is wrong,no", "one of the names is wrong,yes"
@@ -104,8 +104,8 @@ def test_list_goes_into_records_after_review(report, aligned, tmp_path, capsys):
     options = ["--out", str(tmp_path / "out"), "--exclude-crops", str(path)]
     assert records.main([str(aligned), *options]) == 0
     summary = json.loads(capsys.readouterr().out)
-    excluded = len(read_exclusions(path))
-    assert "p2/stolen.jpg" in read_exclusions(path)
+    excluded = len(read_crop_exclusions(path))
+    assert "p2/stolen.jpg" in read_crop_exclusions(path)
     assert summary["excluded_crops"] == excluded
     assert summary["records"] == report.crops - excluded
 

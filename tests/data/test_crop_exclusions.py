@@ -1,10 +1,10 @@
-"""Tests for tf_sphereface.data.exclusions, and for records that heed the list."""
+"""Tests for tf_sphereface.data.crop_exclusions, and for records that heed the list."""
 
 import pytest
 from PIL import Image
 
 from tf_sphereface.data.aligned_folders import select_crops
-from tf_sphereface.data.exclusions import read_exclusions
+from tf_sphereface.data.crop_exclusions import read_crop_exclusions
 from tf_sphereface.errors import InputError
 
 
@@ -32,7 +32,7 @@ def write(tmp_path, text, encoding="utf-8"):
     ],
 )
 def test_rows_with_yes_are_left_out(tmp_path, text, encoding):
-    assert read_exclusions(write(tmp_path, text, encoding)) == {"Ada/1.jpg"}
+    assert read_crop_exclusions(write(tmp_path, text, encoding)) == {"Ada/1.jpg"}
 
 
 @pytest.mark.parametrize(
@@ -46,18 +46,18 @@ def test_rows_with_yes_are_left_out(tmp_path, text, encoding):
 )
 def test_other_lists_are_refused(tmp_path, text, message):
     with pytest.raises(InputError, match=message):
-        read_exclusions(write(tmp_path, text))
+        read_crop_exclusions(write(tmp_path, text))
 
 
 def test_missing_list_is_named(tmp_path):
     with pytest.raises(InputError, match="no such list of crops"):
-        read_exclusions(tmp_path / "nowhere.csv")
+        read_crop_exclusions(tmp_path / "nowhere.csv")
 
 
 def test_crops_are_left_out_before_identities_are_counted(aligned):
     # A list written on a Mac: the letter is decomposed.
     excluded = {"Zoe\u0308/1.jpg", "Gone/1.jpg"}
-    chosen = select_crops(aligned, min_images=2, excluded=excluded)
+    chosen = select_crops(aligned, min_images=2, exclude_crops=excluded)
     assert chosen.crops == ("Ada/1.jpg", "Ada/2.jpg")
     assert (chosen.excluded_crops, chosen.missing_crops) == (1, 1)
     assert chosen.dropped_identities == 1
@@ -65,4 +65,4 @@ def test_crops_are_left_out_before_identities_are_counted(aligned):
 
 def test_list_of_another_folder_is_refused(aligned):
     with pytest.raises(InputError, match="none of the 1 crops to leave out"):
-        select_crops(aligned, excluded={"Gone/1.jpg"})
+        select_crops(aligned, exclude_crops={"Gone/1.jpg"})
