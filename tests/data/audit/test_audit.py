@@ -152,11 +152,26 @@ def test_other_folders_are_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_crop_without_landmarks_is_named(aligned):
-    text = (aligned / "manifest.csv").read_text("utf-8").splitlines()
-    cells = text[1].split(",")
-    cells[11:21] = [""] * 10
-    text[1] = ",".join(cells)
-    (aligned / "manifest.csv").write_text("\n".join(text) + "\n", "utf-8")
-    with pytest.raises(InputError, match="no box or no landmarks"):
+def blank_cells(folder, line, cells):
+    """Empties cells of a line of the manifest."""
+    text = (folder / "manifest.csv").read_text("utf-8").splitlines()
+    row = text[line].split(",")
+    row[cells] = [""] * len(row[cells])
+    text[line] = ",".join(row)
+    (folder / "manifest.csv").write_text("\n".join(text) + "\n", "utf-8")
+
+
+def test_crop_with_half_its_landmarks_is_named(aligned):
+    blank_cells(aligned, 1, slice(11, 15))
+    with pytest.raises(InputError, match="damaged manifest: box or landmarks of"):
         write_audit(aligned)
+
+
+def test_crops_that_came_without_a_detector_have_a_page(aligned):
+    for line in range(1, 12):
+        blank_cells(aligned, line, slice(6, 21))  # score, box and landmarks
+    text = write_audit(aligned).read_text("utf-8")
+    page = read_page(text)
+    assert "img" in page.tags  # crops at random and the average face
+    assert "–" in words(text)  # no misfit
+    assert "nan" not in words(text).lower().split()

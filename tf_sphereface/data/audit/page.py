@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from tf_sphereface.data.audit.facts import CollectionFacts
+from tf_sphereface.data.audit.measures import measured
 from tf_sphereface.data.audit.notes import lead, notes
 from tf_sphereface.data.audit.plots import (
     average_svg,
@@ -59,7 +60,7 @@ def render_audit(
         "cards": summary_cards(facts, counts),
         "dropped": dropped_list(facts),
         "average": _average(facts, pictures),
-        "landmarks": landmarks_svg(facts.crops.warped, facts.template, seed),
+        "landmarks": landmarks_svg(measured(facts.crops.warped), facts.template, seed),
         "points": point_rows(facts),
         "groups": groups_svg(counts),
         "people": people_svg(counts),
@@ -88,17 +89,15 @@ def _classes(facts, pictures, said):
 
 
 def _histograms(crops):
-    low = min(crops.scores.min(initial=0.9), 0.9)
-    high = max(np.ceil(np.abs(crops.rolls).max(initial=0) / 10) * 10, 10)
+    misfits, sides = measured(crops.misfits), measured(crops.sides)
+    scores, rolls = measured(crops.scores), measured(crops.rolls)
+    low = min(scores.min(initial=0.9), 0.9)
+    high = max(np.ceil(np.abs(rolls).max(initial=0) / 10) * 10, 10)
     drawn = {
-        "misfit": (
-            crops.misfits,
-            _edges(crops.misfits),
-            "misfit, pixels of the crop",
-        ),
-        "score": (crops.scores, np.linspace(low, 1, 51), "score of the detector"),
-        "size": (crops.sides, _edges(crops.sides), "side of the face's box, pixels"),
-        "roll": (crops.rolls, np.linspace(-high, high, 61), "roll, degrees"),
+        "misfit": (misfits, _edges(misfits), "misfit, pixels of the crop"),
+        "score": (scores, np.linspace(low, 1, 51), "score of the detector"),
+        "size": (sides, _edges(sides), "side of the face's box, pixels"),
+        "roll": (rolls, np.linspace(-high, high, 61), "roll, degrees"),
     }
     return {
         f"{name}s": histogram_svg(values, edges, label, name)

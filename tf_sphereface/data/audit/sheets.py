@@ -72,8 +72,9 @@ def choose_sheets(crops: CropMeasures, seed: int) -> dict[str, Sheet]:
 
 
 def _sheet(order, caption, positions=None):
-    """The crops with the smallest values of `order`, equals by name."""
-    chosen = np.argsort(order, kind="stable")[:EXTREMES_SHOWN]
+    """The crops with the smallest values of `order`, equals by name; NaN is none."""
+    chosen = np.argsort(order, kind="stable")[: np.count_nonzero(np.isfinite(order))]
+    chosen = chosen[:EXTREMES_SHOWN]
     if positions is not None:
         chosen = positions[chosen]
     return Sheet(chosen, tuple(caption(index) for index in chosen))

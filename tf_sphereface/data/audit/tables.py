@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tf_sphereface.data.audit.measures import measured
 from tf_sphereface.pages.markup import cards, escape, plural
 
 _NAMES_SHOWN = 30
@@ -19,6 +20,7 @@ def summary_cards(facts, counts):
     """The figures at the top, HTML."""
     crops, kept = facts.crops, len(facts.crops.names)
     enlarged = np.count_nonzero(crops.scales > 1)
+    misfits = measured(crops.misfits)
     several = np.count_nonzero(crops.faces > 1)
     return cards(
         [
@@ -53,7 +55,7 @@ def summary_cards(facts, counts):
             ),
             (
                 "Misfit",
-                f"{np.median(crops.misfits):.1f} px" if kept else "–",
+                f"{np.median(misfits):.1f} px" if len(misfits) else "–",
                 "median distance of the landmarks from the template",
             ),
         ]
@@ -81,7 +83,7 @@ def dropped_list(facts):
 
 def point_rows(facts):
     """Rows of the table of landmarks, HTML."""
-    offsets = facts.crops.warped - facts.template
+    offsets = measured(facts.crops.warped) - facts.template
     if not len(offsets):
         return ""
     rows = []
