@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: quickstart test test-slow lint format clean
+.PHONY: quickstart test test-slow test-backends lint format clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sphereface quickstart --out runs/quickstart
@@ -14,6 +14,16 @@ test: $(INSTALLED)
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
 
+# What imports Keras only, on Keras' other backends; x64, so that oracles see errors.
+BACKEND_TESTS := tests/heads $(wildcard tests/losses) tests/backbones \
+  tests/test_face_classifier.py tests/test_face_classifier_steps.py
+
+test-backends: .venv-jax/.installed .venv-torch/.installed
+	KERAS_BACKEND=jax JAX_ENABLE_X64=1 \
+	  .venv-jax/bin/python -m pytest -n auto --dist loadfile $(BACKEND_TESTS)
+	KERAS_BACKEND=torch \
+	  .venv-torch/bin/python -m pytest -n auto --dist loadfile $(BACKEND_TESTS)
+
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -23,13 +33,23 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache runs
+	rm -rf .venv .venv-jax .venv-torch build dist *.egg-info .pytest_cache .ruff_cache runs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+define CHECK_PYTHON
+@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+  || { echo 'error: Python 3.11 to 3.13 is needed; say make PYTHON=python3.11' >&2; exit 2; }
+endef
+
 $(INSTALLED): requirements.txt setup.cfg pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
-	  || { echo 'error: Python 3.11 to 3.13 is needed; say make PYTHON=python3.11' >&2; exit 2; }
+	$(CHECK_PYTHON)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.venv-%/.installed: requirements-%.txt
+	$(CHECK_PYTHON)
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check -r requirements-$*.txt
 	@touch $@

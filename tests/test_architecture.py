@@ -12,17 +12,19 @@ PACKAGE = ROOT / "tf_sphereface"
 
 # Modules and packages of a layer may import those of lower layers, and themselves.
 LAYERS = [
-    {"errors", "files", "geometry", "native_messages", "recipes", "__init__"},
+    {"errors", "files", "geometry", "native_messages", "pages", "recipes", "__init__"},
     {"preprocessing", "litert"},
-    {"heads", "backbones"},
+    {"heads", "losses", "backbones"},
     {"face_classifier", "detection"},
     {"data"},
     {"training", "evaluation", "deployment"},
     {"quickstart"},
     {"commands"},
+    {"examples"},
 ]
-# Evaluation scores bundles, which only deployment can read.
-ALLOWED = {("evaluation", "deployment")}
+# Evaluation scores bundles, which only deployment can read; losses share the heads'
+# labels, norms and angles.
+ALLOWED = {("evaluation", "deployment"), ("losses", "heads")}
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/losses.md")
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -46,7 +47,7 @@ def test_the_keras_script_trains_and_saves(tmp_path):
 
 
 def test_links_lead_somewhere():
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+    for page in (ROOT / name for name in PAGES):
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert target.startswith("http") or (page.parent / target).exists(), target
     assert not re.search(r"[A-Z]+_OUTPUT", TEXT)

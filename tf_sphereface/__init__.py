@@ -12,8 +12,11 @@ _PUBLIC = {
     "AMSoftmaxLayer": "tf_sphereface.heads",
     "ASoftmaxLayer": "tf_sphereface.heads",
     "AdaFaceLayer": "tf_sphereface.heads",
+    "AngularTripletLoss": "tf_sphereface.losses",
     "ArcFaceLayer": "tf_sphereface.heads",
     "COCOLayer": "tf_sphereface.heads",
+    "CenterLoss": "tf_sphereface.losses",
+    "ContrastiveLoss": "tf_sphereface.losses",
     "CurricularFaceLayer": "tf_sphereface.heads",
     "FaceClassifier": "tf_sphereface.face_classifier",
     "InverseDecayAnnealing": "tf_sphereface.heads",
@@ -27,6 +30,8 @@ _PUBLIC = {
     "SphereFaceCNN": "tf_sphereface.backbones",
     "SphereFaceRLayer": "tf_sphereface.heads",
     "StagedMargin": "tf_sphereface.heads",
+    "TripletHardLoss": "tf_sphereface.losses",
+    "TripletSemiHardLoss": "tf_sphereface.losses",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]

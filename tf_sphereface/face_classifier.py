@@ -1,31 +1,37 @@
-"""Backbone and margin head as one Keras model for `model.fit`."""
+"""Backbone, margin head and set losses as one Keras model for `model.fit`."""
 
 import keras
 from keras import ops
 
 from tf_sphereface.heads import MarginHead
+from tf_sphereface.losses import SetLoss
 
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
 class FaceClassifier(keras.Model):
-    """Trains a backbone with a margin head on datasets of (image, label).
+    """Trains a backbone with a margin head, set losses or both on (image, label).
 
-    The loss has the margin; the metrics see margin-free logits, so that the accuracy is
-    honest. `classifier.backbone` is what is evaluated and exported.
+    The loss is the head's, with the margin, plus weight times each set loss. The
+    metrics see margin-free logits, so that the accuracy is honest; with set losses the
+    parts of the loss are logged too, each without its weight (`loss_head`,
+    `loss_center`). `classifier.backbone` is what is evaluated and exported.
 
     Args:
         backbone: Keras model: images (batch, height, width, 3) to embeddings
             (batch, embedding_dim).
-        head: A `MarginHead`.
+        head: A `MarginHead`, or None to train with set losses alone.
+        set_losses: `SetLoss` objects of different names.
 
     Call arguments:
         images: Float (batch, height, width, 3), normalised by the pixel contract.
 
     Returns: Dict of `logits` (batch, num_classes), margin-free, and of whatever else
-        the head's loss needs.
+        the losses need, such as `embeddings`; without a head no logits.
 
-    Raises: TypeError if `head` is not a MarginHead; ValueError in `fit` if a loss was
-        given to `compile`.
+    Raises: TypeError if `head` is not a MarginHead or a set loss not a SetLoss;
+        ValueError if there is neither head nor set loss; in `compile`, if a loss is
+        given, or metrics without a head; in `fit`, if there are sample weights and set
+        losses.
 
     Example:
         classifier = FaceClassifier(SphereFaceCNN(20), ASoftmaxLayer(num_classes=10572))
@@ -34,53 +40,102 @@ class FaceClassifier(keras.Model):
         classifier.backbone.save("embedding.keras")
     """
 
-    def __init__(self, backbone, head, **kwargs):
+    def __init__(self, backbone, head=None, set_losses=(), **kwargs):
         if kwargs.get("dtype") is None:
             # The head needs full precision; the backbone keeps its own policy.
             kwargs["dtype"] = keras.config.dtype_policy().variable_dtype
         super().__init__(**kwargs)
-        if not isinstance(head, MarginHead):
-            raise TypeError(f"`head` must be a MarginHead. Received: head={head!r}")
+        _check_parts(head, set_losses)
         self.backbone = backbone
         self.head = head
+        self.set_losses = list(set_losses)
+        names = [part.name for part in self.set_losses]
+        if names and head is not None:
+            names = ["head", *names]
+        self.part_means = [keras.metrics.Mean(name=f"loss_{name}") for name in names]
         if backbone.built:
-            if not head.built:
-                head.build(backbone.output_shape)
+            self._build_parts(backbone.output_shape)
             self.built = True
+
+    def _build_parts(self, embeddings_shape):
+        if self.head is not None and not self.head.built:
+            self.head.build(embeddings_shape)
+        for part in self.set_losses:
+            if not part.built:
+                part.build(embeddings_shape[:1], embeddings_shape)
+
+    def compile(self, optimizer="rmsprop", loss=None, metrics=None, **kwargs):
+        if loss is not None:
+            raise ValueError(
+                "`compile` must be given no `loss`: head and set losses are the loss. "
+                f"Received: loss={loss!r}"
+            )
+        if self.head is None and (metrics or kwargs.get("weighted_metrics")):
+            raise ValueError(
+                "`compile` must be given no `metrics` without a head: there are no "
+                "logits. Verify `classifier.backbone` on pairs in a callback instead."
+            )
+        super().compile(optimizer, metrics=metrics, **kwargs)
+
+    def compile_from_config(self, config):
+        # Keras' own leaves a model with a `compile` of its own uncompiled.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
 
     def call(self, images, training=None):
         embeddings = self.backbone(images, training=training)
-        return self.head(embeddings, parts=True)
+        # Here at the latest: losses may make no weights on every backend.
+        self._build_parts(embeddings.shape)
+        outputs = {} if self.head is None else self.head(embeddings, parts=True)
+        return {"embeddings": embeddings, **outputs} if self.set_losses else outputs
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        if self._compile_loss is not None:
-            self._compile_loss = None  # Keras keeps it through the next `compile`
-            raise ValueError("`compile` must be given no `loss`: the head is the loss.")
-        losses = self.head.sample_losses(y_pred, y, training=training)
-        total = BatchMean()(losses, losses, sample_weight=sample_weight)
+        if self.set_losses and sample_weight is not None:
+            raise ValueError(
+                "`sample_weight` must be None with set losses: they are of pairs and "
+                "sets, not of samples."
+            )
+        total, parts = 0.0, []
+        if self.head is not None:
+            losses = self.head.sample_losses(y_pred, y, training=training)
+            parts.append(ops.mean(losses))
+            total = BatchMean()(losses, losses, sample_weight=sample_weight)
+        for part in self.set_losses:
+            parts.append(part(y, y_pred["embeddings"], training=training))
+            loss = ops.reshape(parts[-1], (1,))  # Keras does not scale a scalar
+            total = total + part.weight * BatchMean()(loss, loss)
+        if self.set_losses:
+            for mean, part in zip(self.part_means, parts, strict=True):
+                mean.update_state(part, sample_weight=ops.shape(y)[0])
         if self.losses:  # of regularisers and layers; there is no compiled loss
             total = total + super().compute_loss(x, None, None, None, training=training)
         return total
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        if self.head is None:
+            return self.get_metrics_result()
         return super().compute_metrics(x, y, y_pred["logits"], sample_weight)
 
     def get_config(self):
+        serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
-            "backbone": keras.saving.serialize_keras_object(self.backbone),
-            "head": keras.saving.serialize_keras_object(self.head),
+            "backbone": serialize(self.backbone),
+            "head": serialize(self.head),
+            "set_losses": [serialize(part) for part in self.set_losses],
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        for part in ("backbone", "head"):
+        for part in ("backbone", "head", "set_losses"):
             config[part] = keras.saving.deserialize_keras_object(
-                config[part], custom_objects=custom_objects
+                config.get(part), custom_objects=custom_objects
             )
+        config["set_losses"] = config["set_losses"] or ()  # files of before they were
         return cls(**config)
 
 
@@ -89,3 +144,20 @@ class BatchMean(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         return ops.convert_to_tensor(y_pred)
+
+
+def _check_parts(head, set_losses):
+    if head is None and not set_losses:
+        raise ValueError(
+            "`head` or `set_losses` must be given. Received: head=None, set_losses=()"
+        )
+    if head is not None and not isinstance(head, MarginHead):
+        raise TypeError(f"`head` must be a MarginHead. Received: head={head!r}")
+    for part in set_losses:
+        if not isinstance(part, SetLoss):
+            raise TypeError(f"`set_losses` must be SetLoss objects. Received: {part!r}")
+    names = [part.name for part in set_losses]
+    if len(set(names)) < len(names) or "head" in names:
+        raise ValueError(
+            f"`set_losses` must have different names. Received: names={names}"
+        )

@@ -29,7 +29,9 @@ def source(tmp_path):
 
 def test_summary_is_json_on_stdout(source, tmp_path, capsys):
     assert main([str(source), "--out", str(tmp_path / "out"), "--processes", "1"]) == 0
-    summary = json.loads(capsys.readouterr().out)
+    output = capsys.readouterr()
+    summary = json.loads(output.out)
+    assert f"audit: {tmp_path / 'out' / 'audit.html'}" in output.err
     assert summary.pop("seconds") > 0
     assert summary == {
         "photos": 2,
@@ -38,7 +40,19 @@ def test_summary_is_json_on_stdout(source, tmp_path, capsys):
         "identities": 1,
         "reused": 0,
         "other_files": 0,
+        "excluded_identities": 0,
     }
+
+
+def test_audit_is_of_the_whole_manifest_and_names_the_source(source, tmp_path):
+    command = [str(source), "--out", str(tmp_path / "out"), "--processes", "1"]
+    assert main(command) == 0
+    (source / "Ada" / "1.jpg").rename(source / "Ada" / "3.jpg")
+    assert main([*command, "--no-thumbnails"]) == 0
+    text = (tmp_path / "out" / "audit.html").read_text("utf-8")
+    assert "<strong>1 of 2 photos</strong>" in text
+    assert f"<dd>{source}</dd>" in text and "sphereface align" in text
+    assert "<img" not in text
 
 
 def test_options_reach_the_detector(source, tmp_path):

@@ -33,6 +33,9 @@ def test_summary_is_json_on_stdout(aligned, tmp_path, capsys):
         "shards": 2,
         "dropped_identities": 1,
         "missing_identities": 1,
+        "excluded_crops": 0,
+        "missing_crops": 0,
+        "excluded_identities": 0,
     }
     assert "note: 1 names of" in output.err
     assert read_manifest(tmp_path / "out").identities == ["Ada", "Zoë"]

@@ -272,7 +272,7 @@ def test_crop_names():
 
 
 def test_missing_and_empty_sources_are_named(tmp_path):
-    with pytest.raises(InputError, match="no such folder: .*nowhere"):
+    with pytest.raises(InputError, match="no such folder or file: .*nowhere"):
         align_photos(tmp_path / "nowhere", tmp_path / "out")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no photo in .*empty"):

@@ -2,19 +2,10 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import ops
 
-
-def central_differences(function, values, step=1e-6):
-    """Gradient of a scalar NumPy function by central differences."""
-    gradient = np.zeros_like(values)
-    for index in np.ndindex(values.shape):
-        shifted = values.copy()
-        shifted[index] += step
-        above = function(shifted)
-        shifted[index] -= 2 * step
-        gradient[index] = (above - function(shifted)) / (2 * step)
-    return gradient
+from tests.autograd import gradients
+from tests.finite_differences import central_differences
 
 
 def cross_entropy(logits, labels):
@@ -24,42 +15,58 @@ def cross_entropy(logits, labels):
     return np.mean(np.log(np.exp(logits).sum(axis=1)) - picked)
 
 
-def head_gradients(head, embeddings, labels):
+def mean_loss_and_gradients(head, embeddings, labels):
     """Mean loss of a head, and its gradients by embeddings and by each weight."""
-    embeddings = tf.Variable(embeddings)
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(head.sample_losses(head.forward(embeddings), labels))
-    sources = [embeddings, *(weight.value for weight in head.trainable_weights)]
-    return loss.numpy(), [part.numpy() for part in tape.gradient(loss, sources)]
+    if not head.built:
+        head.build(embeddings.shape)
+    return gradients(
+        lambda values: ops.mean(head.sample_losses(head.margin_free(values), labels)),
+        [embeddings],
+        head,
+    )
+
+
+def single_precision(head):
+    """The same head with the same weights, in float32."""
+    copy = type(head).from_config({**head.get_config(), "dtype": "float32"})
+    copy.build((None, head.kernel.shape[0]))
+    for ours, theirs in zip(copy.weights, head.weights, strict=True):
+        ours.assign(theirs.numpy())
+    return copy
 
 
 @pytest.fixture
-def gradients():
-    return head_gradients
+def head_gradients():
+    return mean_loss_and_gradients
 
 
 @pytest.fixture
 def check_oracle():
-    """check(head, embeddings, labels, logits=f) or (..., loss=f), f in NumPy.
+    """check(head, embeddings, labels, logits=f) or (..., loss=f), f in NumPy float64.
 
     `logits` maps (embeddings, kernel) to logits with the margin; `loss` maps
-    (embeddings, *trainable weights) to the mean loss.
+    (embeddings, *trainable weights) to the mean loss. The head is float64; a copy of it
+    in float32 must give the same to single precision.
     """
 
     def check(head, embeddings, labels, logits=None, loss=None):
         if not head.built:
             head.build(embeddings.shape)
         weights = [np.array(weight.numpy()) for weight in head.trainable_weights]
+        single, points = single_precision(head), [embeddings, *weights]
         if logits is not None:
             expected = logits(embeddings, weights[0])
-            actual = head(embeddings, labels)
+            actual = ops.convert_to_numpy(head(embeddings, labels))
+            assert actual.dtype == np.float64
             np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10)
+            actual = ops.convert_to_numpy(single(embeddings, labels))
+            assert actual.dtype == np.float32
+            np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
             def loss(embeddings, kernel):
                 return cross_entropy(logits(embeddings, kernel), labels)
 
-        value, parts = head_gradients(head, embeddings, labels)
-        points = [embeddings, *weights]
+        value, parts = mean_loss_and_gradients(head, embeddings, labels)
         assert value == pytest.approx(loss(*points), rel=1e-10)
         for number, part in enumerate(parts):
 
@@ -68,7 +75,15 @@ def check_oracle():
 
             expected = central_differences(at, points[number])
             assert np.abs(expected).max() > 0
-            np.testing.assert_allclose(part, expected, rtol=1e-5, atol=1e-7)
+            np.testing.assert_allclose(part, expected, rtol=1e-10, atol=1e-10)
+        value, coarse = mean_loss_and_gradients(
+            single, embeddings.astype("float32"), labels
+        )
+        assert value == pytest.approx(loss(*points), rel=1e-5)
+        for fine, part in zip(parts, coarse, strict=True):
+            # Near pi an angle has few digits in float32.
+            atol = 1e-4 * np.abs(fine).max()
+            np.testing.assert_allclose(part, fine, rtol=1e-4, atol=atol)
 
     return check
 

@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import ops
 
+from tests.autograd import gradients
 from tf_sphereface.heads import ASoftmaxLayer, InverseDecayAnnealing
 
 
@@ -35,7 +36,7 @@ def oracle_logits(embeddings, kernel, labels, margin, lambda_):
 def test_psi_matches_the_paper_and_falls_monotonically(margin):
     theta = np.linspace(0.0, np.pi, 721)  # radians; hits every sector edge k*pi/m
     head = ASoftmaxLayer(num_classes=5, margin=margin, dtype="float64")
-    actual = head.psi(tf.constant(np.cos(theta))).numpy()
+    actual = ops.convert_to_numpy(head.psi(ops.convert_to_tensor(np.cos(theta))))
     np.testing.assert_allclose(actual, psi(theta, margin), atol=1e-12)
     assert (np.diff(actual) < 0).all()
 
@@ -52,8 +53,41 @@ def test_logits_with_labels_match_the_oracle(margin):
     expected = oracle_logits(
         embeddings, head.kernel.numpy(), labels, margin, lambda_=lambda_
     )
-    actual = head(embeddings, labels).numpy()
+    actual = ops.convert_to_numpy(head(embeddings, labels))
     np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-12)
+
+
+# Degrees of a target in every sector of m: edges are multiples of 180 / m.
+SECTORS = {
+    1: [10, 50, 80, 100, 130, 170],
+    2: [10, 50, 80, 100, 130, 170],
+    3: [10, 50, 80, 100, 130, 170],
+    4: [10, 50, 80, 100, 130, 170],
+    5: [20, 50, 90, 120, 160, 100],
+}
+
+
+@pytest.mark.parametrize("margin", SECTORS)
+@pytest.mark.parametrize("lambda_", [0.0, 5.0])
+@pytest.mark.parametrize("scale", [None, 8.0])
+def test_gradients_in_every_sector_match_the_oracle(
+    check_oracle, batch, place, margin, lambda_, scale
+):
+    embeddings, labels = batch
+    degrees = SECTORS[margin]
+    sectors = {int(margin * angle / 180) for angle in degrees}
+    assert sectors == set(range(margin))
+    annealing = InverseDecayAnnealing(lambda_, gamma=0.0, minimum=0.0)
+    head = ASoftmaxLayer(5, margin, annealing, scale=scale, dtype="float64")
+    place(head, embeddings, labels, degrees)
+    weight = 0.0 if margin == 1 else lambda_
+
+    def logits(x, kernel):
+        if scale is not None:
+            x = scale * x / np.linalg.norm(x, axis=1, keepdims=True)
+        return oracle_logits(x, kernel, labels, margin, weight)
+
+    check_oracle(head, embeddings, labels, logits=logits)
 
 
 def test_logits_without_labels_have_no_margin():
@@ -63,7 +97,8 @@ def test_logits_without_labels_have_no_margin():
     head.build((None, 7))
     kernel = head.kernel.numpy()
     expected = embeddings @ (kernel / np.linalg.norm(kernel, axis=0))
-    np.testing.assert_allclose(head(embeddings).numpy(), expected, atol=1e-12)
+    actual = ops.convert_to_numpy(head(embeddings))
+    np.testing.assert_allclose(actual, expected, atol=1e-12)
 
 
 def test_scale_replaces_the_norm_of_the_embedding():
@@ -73,30 +108,35 @@ def test_scale_replaces_the_norm_of_the_embedding():
     head.build((None, 7))
     unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
     expected = 16 * oracle_logits(unit, head.kernel.numpy(), labels, 4, lambda_=0.0)
-    np.testing.assert_allclose(head(embeddings, labels), expected, atol=1e-11)
+    actual = ops.convert_to_numpy(head(embeddings, labels))
+    np.testing.assert_allclose(actual, expected, atol=1e-11)
 
 
 @pytest.mark.parametrize("direction", [1.0, -1.0])
 def test_gradient_at_theta_0_and_pi_is_finite_and_m_squared(direction):
     head = ASoftmaxLayer(num_classes=5, margin=4)
-    cos_theta = tf.Variable([direction], dtype=tf.float64)
-    with tf.GradientTape() as tape:
-        value = head.psi(cos_theta)
-    np.testing.assert_allclose(tape.gradient(value, cos_theta), [16.0], rtol=1e-12)
+    _, (slope,) = gradients(lambda cos: ops.sum(head.psi(cos)), [np.array([direction])])
+    np.testing.assert_allclose(slope, [16.0], rtol=1e-12)
 
 
 def test_zero_embedding_has_a_finite_gradient():
-    head, embeddings = ASoftmaxLayer(num_classes=5), tf.Variable(tf.zeros((1, 8)))
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(head(embeddings, np.array([1])))
-    assert np.isfinite(tape.gradient(loss, embeddings)).all()
+    head, labels = ASoftmaxLayer(num_classes=5), np.array([1])
+    head.build((None, 8))
+    _, parts = gradients(
+        lambda values: ops.sum(head(values, labels)),
+        [np.zeros((1, 8), np.float32)],
+        head,
+    )
+    for part in parts:
+        assert np.isfinite(part).all()
 
 
 def test_loss_is_cross_entropy_of_the_margin_logits():
     rng = np.random.default_rng(6)
     embeddings, labels = rng.normal(size=(6, 7)), np.array([0, 4, 2, 2, 1, 3])
     head = ASoftmaxLayer(5, annealing=None, dtype="float64")
-    losses = head.sample_losses(head(embeddings, parts=True), labels).numpy()
+    losses = head.sample_losses(head(embeddings, parts=True), labels)
+    losses = ops.convert_to_numpy(losses)
     logits = oracle_logits(embeddings, head.kernel.numpy(), labels, 4, lambda_=0.0)
     logits -= logits.max(axis=1, keepdims=True)
     expected = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(6), labels]
@@ -149,19 +189,18 @@ def test_works_alone_as_the_last_layer_of_anyones_keras_model():
     centres = rng.normal(size=(4, 16))
     labels = rng.integers(0, 4, 256)
     points = centres[labels] + 0.1 * rng.normal(size=(256, 16))
+    points = points.astype("float32")
+    keras.utils.set_random_seed(2)
     head = ASoftmaxLayer(4, annealing=InverseDecayAnnealing(base=5.0))
-    dense, optimizer = keras.layers.Dense(8), keras.optimizers.Adam(0.01)
-    for _ in range(60):
-        with tf.GradientTape() as tape:
-            logits = head(dense(points), labels, training=True)
-            loss = tf.reduce_mean(
-                keras.losses.sparse_categorical_crossentropy(
-                    labels, logits, from_logits=True
-                )
-            )
-        variables = dense.trainable_variables + head.trainable_variables
-        optimizer.apply(tape.gradient(loss, variables), variables)
-    assert (np.argmax(head(dense(points)), axis=1) == labels).mean() > 0.95
+    inputs, targets = keras.Input((16,)), keras.Input((), dtype="int32")
+    embeddings = keras.layers.Dense(8)(inputs)
+    training = keras.Model([inputs, targets], head(embeddings, targets))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    training.compile(keras.optimizers.Adam(0.01), loss)
+    training.fit([points, labels], labels, batch_size=256, epochs=60, verbose=0)
+    assert int(head.iteration) == 60
+    logits = keras.Model(inputs, head(embeddings)).predict(points, verbose=0)
+    assert (np.argmax(logits, axis=1) == labels).mean() > 0.95
 
 
 @pytest.mark.parametrize("margin", [0, -1, 2.5, "4", True])

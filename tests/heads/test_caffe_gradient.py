@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import ops
 
 from tf_sphereface import FaceClassifier
 from tf_sphereface.heads import ASoftmaxLayer, InverseDecayAnnealing, StagedMargin
@@ -71,13 +71,15 @@ def caffe_head(margin=4, lambda_=0.0, dtype="float64"):
 
 @pytest.mark.parametrize("margin", [1, 2, 3, 4])
 @pytest.mark.parametrize("lambda_", [0.0, 5.0])
-def test_loss_and_gradients_are_the_releases(batch, place, gradients, margin, lambda_):
+def test_loss_and_gradients_are_the_releases(
+    batch, place, head_gradients, margin, lambda_
+):
     embeddings, labels = batch
     head = caffe_head(margin, lambda_)
     kernel = place(head, embeddings, labels, DEGREES)
     weight = 0.0 if margin == 1 else lambda_
     loss, *expected = release_backward(embeddings, kernel, labels, margin, weight)
-    actual_loss, actual = gradients(head, embeddings, labels)
+    actual_loss, actual = head_gradients(head, embeddings, labels)
     assert actual_loss == pytest.approx(loss, rel=1e-12)
     for ours, release in zip(actual, expected, strict=True):
         np.testing.assert_allclose(ours, release, rtol=1e-10, atol=1e-12)
@@ -93,12 +95,12 @@ def test_logits_are_those_of_the_autodiff_head(batch, place):
     other.build(embeddings.shape)
     other.kernel.assign(kernel)
     for given in (labels, None):
-        np.testing.assert_allclose(
-            head(embeddings, given), other(embeddings, given), rtol=1e-14
-        )
+        actual = ops.convert_to_numpy(head(embeddings, given))
+        expected = ops.convert_to_numpy(other(embeddings, given))
+        np.testing.assert_allclose(actual, expected, rtol=1e-13)
 
 
-def test_staged_margin_has_the_gradient_of_its_stage(batch, place, gradients):
+def test_staged_margin_has_the_gradient_of_its_stage(batch, place, head_gradients):
     embeddings, labels = batch
     staged = StagedMargin((1, 4), (0, 2))
     head = ASoftmaxLayer(
@@ -108,37 +110,18 @@ def test_staged_margin_has_the_gradient_of_its_stage(batch, place, gradients):
     for iteration, margin in ((1, 1), (2, 4)):
         head.iteration.assign(iteration)
         _, expected, _ = release_backward(embeddings, kernel, labels, margin, 0.0)
-        actual = gradients(head, embeddings, labels)[1][0]
+        actual = head_gradients(head, embeddings, labels)[1][0]
         np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-12)
 
 
-def test_compiled_gradient_is_the_eager_one(batch, place, gradients):
-    embeddings, labels = batch
-    embeddings = embeddings.astype("float32")
-    head = caffe_head(4, 5.0, dtype="float32")
-    place(head, embeddings, labels, DEGREES)
-
-    @tf.function(jit_compile=True)
-    def compiled(values):
-        with tf.GradientTape() as tape:
-            tape.watch(values)
-            losses = head.sample_losses(head.forward(values), labels)
-            loss = tf.reduce_mean(losses)
-        return tape.gradient(loss, [values, head.kernel.value])
-
-    actual = compiled(tf.constant(embeddings))
-    for ours, eager in zip(actual, gradients(head, embeddings, labels)[1], strict=True):
-        np.testing.assert_allclose(ours, eager, rtol=1e-4, atol=1e-6)
-
-
 @pytest.mark.parametrize("cosine", [1.0, -1.0, 0.0])
-def test_gradient_is_finite_at_the_edges(gradients, cosine):
+def test_gradient_is_finite_at_the_edges(head_gradients, cosine):
     head = caffe_head(dtype="float32")
     embeddings = np.zeros((1, 4), np.float32)
     head.build(embeddings.shape)
     head.kernel.assign(np.eye(4, 5) + 0.1)
     embeddings[0] = cosine * head.kernel.numpy()[:, 1]  # 0: the zero embedding
-    for part in gradients(head, embeddings, np.array([1]))[1]:
+    for part in head_gradients(head, embeddings, np.array([1]))[1]:
         assert np.isfinite(part).all()
 
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from keras import ops
 
 from tf_sphereface.heads import SphereFace2Layer
 
@@ -45,12 +46,34 @@ def test_losses_and_gradients_match_the_paper(check_oracle, batch, exponent, wei
     )
 
 
+def test_detached_margin_is_a_constant_for_the_gradient(check_oracle, batch):
+    embeddings, labels = batch
+    head = SphereFace2Layer(5, 0.3, 6.0, 0.7, 3.0, dtype="float64", detach_margin=True)
+    head.build(embeddings.shape)
+    targets = labels[:, None] == np.arange(5)
+
+    def cosines(x, kernel):
+        unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+        return unit @ (kernel / np.linalg.norm(kernel, axis=0))
+
+    start = cosines(embeddings, head.kernel.numpy())
+    spread = 2 * ((start + 1) / 2) ** 3 - 1
+    frozen = 6.0 * (spread + np.where(targets, -0.3, 0.3) - start)
+
+    def loss(x, kernel, bias):
+        logits = 6.0 * cosines(x, kernel) + frozen + bias
+        losses = np.logaddexp(0, np.where(targets, -logits, logits))
+        return (np.where(targets, 0.7, 0.3) * losses).sum() / 6.0 / len(x)
+
+    check_oracle(head, embeddings, labels, loss=loss)
+
+
 def test_logits_with_labels_are_the_binary_ones(batch):
     embeddings, labels = batch
     head = SphereFace2Layer(5, margin=0.3, scale=6.0, exponent=2.0, dtype="float64")
-    cosines = head(embeddings).numpy() / 6.0
+    cosines = ops.convert_to_numpy(head(embeddings)) / 6.0
     head.bias.assign(0.7)
-    actual = head(embeddings, labels).numpy()
+    actual = ops.convert_to_numpy(head(embeddings, labels))
     for row, label in enumerate(labels):
         expected = [
             binary_logit(cos, column == label, 0.7, 0.3, 6.0, 2.0)
@@ -77,13 +100,15 @@ def test_defaults_are_the_papers():
     head = SphereFace2Layer(5)
     assert (head.margin, head.scale, head.balance) == (0.4, 40.0, 0.7)
     assert (head.exponent, head.loss_weight) == (3.0, 1.0)
+    assert head.detach_margin is False
 
 
 def test_config_round_trip_keeps_every_argument():
-    head = SphereFace2Layer(5, 0.2, 16.0, 0.6, 2.0, 50.0)
+    head = SphereFace2Layer(5, 0.2, 16.0, 0.6, 2.0, 50.0, detach_margin=True)
     copy = SphereFace2Layer.from_config(head.get_config())
     assert (copy.num_classes, copy.margin, copy.scale) == (5, 0.2, 16.0)
     assert (copy.balance, copy.exponent, copy.loss_weight) == (0.6, 2.0, 50.0)
+    assert copy.detach_margin is True
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""Find, align and crop the faces of photos: one folder of photos for each person."""
+"""Find, align and crop the faces of any collection of photos of people.
+
+The folder of the crops gets a manifest.csv and a page to look at, audit.html.
+"""
 
 import argparse
 import dataclasses
@@ -8,7 +11,9 @@ from pathlib import Path
 
 
 def build_parser() -> argparse.ArgumentParser:
+    from tf_sphereface.data.face_choice import CHOICES
     from tf_sphereface.data.images import PHOTO_SUFFIXES
+    from tf_sphereface.data.sources import KINDS_HELP
 
     parser = argparse.ArgumentParser(
         prog="sphereface align",
@@ -19,13 +24,44 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "source",
         type=Path,
-        help="folder with a folder of photos per person; of the kinds "
-        + " ".join(sorted(PHOTO_SUFFIXES)),
+        help=f"{KINDS_HELP}; photos of the kinds {' '.join(sorted(PHOTO_SUFFIXES))}",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the crops")
     parser.add_argument(
+        "--root", type=Path, help="where a list's paths start (default: beside it)"
+    )
+    parser.add_argument(
+        "--landmarks",
+        type=Path,
+        metavar="FILE.csv",
+        help="photo and x,y of its five points a line: crop by these, detect nothing",
+    )
+    parser.add_argument(
+        "--choose",
+        choices=CHOICES,
+        default="centre",
+        help="of several faces, the one nearest the centre (default), the largest, or "
+        "all: x.jpg, x#2.jpg, ...",
+    )
+    parser.add_argument(
+        "--exclude",
+        metavar="LIST",
+        help="leave out the people of a file, one a line, or of the built-in list "
+        "casia-lfw (the 3 people of CASIA-WebFace who are in LFW)",
+    )
+    parser.add_argument(
         "--processes", type=int, help="worker processes (default: one per processor)"
     )
+    parser.add_argument(
+        "--no-thumbnails",
+        action="store_true",
+        help="leave the faces out of audit.html; names of people and photos stay",
+    )
+    _add_detector_options(parser)
+    return parser
+
+
+def _add_detector_options(parser):
     parser.add_argument(
         "--smallest-face",
         type=float,
@@ -46,19 +82,21 @@ def build_parser() -> argparse.ArgumentParser:
         metavar=("PNET", "RNET", "ONET"),
         help="least face probabilities (default: 0.6 0.7 0.9)",
     )
-    return parser
 
 
 def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
     from tf_sphereface.errors import InputError
 
     try:
         summary = _align(args)
+        audit = _audit(args, argv)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(json.dumps(dataclasses.asdict(summary), indent=2, ensure_ascii=False))
+    print(f"audit: {audit}", file=sys.stderr)
     if summary.kept == 0:
         print("error: no face in any photo", file=sys.stderr)
         return 1
@@ -68,20 +106,74 @@ def main(argv: list[str] | None = None) -> int:
 def _align(args):
     from tf_sphereface.commands.progress_bar import progress_bar
     from tf_sphereface.data.alignment import align_photos
+    from tf_sphereface.data.exclusions import read_exclusions
+    from tf_sphereface.data.landmark_table import read_landmark_table
+    from tf_sphereface.data.sources import open_source
+
+    settings = _settings(args)
+    exclude = read_exclusions(args.exclude) if args.exclude else ()
+    landmarks = read_landmark_table(args.landmarks) if args.landmarks else None
+    source = open_source(args.source, args.root)
+    with progress_bar("aligning", "photos") as progress:
+        summary = align_photos(
+            source,
+            args.out,
+            settings,
+            args.processes,
+            progress=progress,
+            choice=args.choose,
+            landmarks=landmarks,
+            exclude=exclude,
+        )
+    if hasattr(source, "pairs"):
+        _write_pairs(source, args.out / "pairs.txt")
+    return summary
+
+
+def _settings(args):
     from tf_sphereface.detection import MTCNNSettings
     from tf_sphereface.errors import InputError
 
     try:
-        settings = MTCNNSettings(
+        return MTCNNSettings(
             smallest_face=args.smallest_face,
             pyramid_factor=args.pyramid_factor,
             thresholds=tuple(args.thresholds),
         )
     except ValueError as error:
         raise InputError(str(error)) from error
-    with progress_bar("aligning", "photos") as progress:
-        return align_photos(
-            args.source, args.out, settings, args.processes, progress=progress
+
+
+def _write_pairs(source, path):
+    """The pairs of a verification set, for `sphereface evaluate --pairs`."""
+    from tf_sphereface.data.crop_names import crop_name
+    from tf_sphereface.errors import InputError
+    from tf_sphereface.evaluation import pair_list_of_set, write_lfw_pairs
+
+    pairs = [
+        (crop_name(left, exact=True), crop_name(right, exact=True), same)
+        for left, right, same in source.pairs
+    ]
+    try:
+        write_lfw_pairs(pair_list_of_set(pairs), path)
+    except InputError as error:
+        print(f"note: no pair list: {error}", file=sys.stderr)
+    else:
+        print(f"pair list: {path}", file=sys.stderr)
+
+
+def _audit(args, argv):
+    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.data.audit import write_audit
+    from tf_sphereface.data.audit.writer import command_line
+
+    with progress_bar("auditing", "crops") as progress:
+        return write_audit(
+            args.out,
+            thumbnails=not args.no_thumbnails,
+            command=command_line("align", argv),
+            source=args.source,
+            progress=progress,
         )
 
 

@@ -10,6 +10,8 @@ COMMANDS = {
     "quickstart": "the whole road on built-in synthetic faces, no download",
     "synthesize": "render photos of made-up people",
     "align": "detect and align faces: photo folders to crops and a manifest",
+    "audit": "show an aligned collection on one page",
+    "clean": "propose wrong labels and duplicates to leave out",
     "records": "pack aligned faces into TFRecord shards",
     "train": "train a recipe on records; resumes an interrupted run",
     "pairs": "draw a pair list for the LFW protocol from aligned faces",

@@ -27,6 +27,19 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--identities", type=Path, metavar="FILE", help="keep these only, one a line"
     )
+    parser.add_argument(
+        "--exclude-crops",
+        type=Path,
+        metavar="CSV",
+        help="leave out the crops whose column `drop` says yes, as in the list of "
+        "`sphereface clean`",
+    )
+    parser.add_argument(
+        "--exclude",
+        metavar="LIST",
+        help="leave out the people of a file, one a line, or of the built-in list "
+        "casia-lfw (the 3 people of CASIA-WebFace who are in LFW)",
+    )
     return parser
 
 
@@ -44,19 +57,25 @@ def main(argv: list[str] | None = None) -> int:
             f"{summary.missing_identities} names of {args.identities} have no crop"
         )
         print(f"note: {message}", file=sys.stderr)
+    if summary.missing_crops:
+        message = f"{summary.missing_crops} crops of {args.exclude_crops} do not exist"
+        print(f"note: {message}", file=sys.stderr)
     print(json.dumps(dataclasses.asdict(summary), indent=2))
     return 0
 
 
 def _write(args):
     from tf_sphereface.commands.progress_bar import progress_bar
-    from tf_sphereface.data.aligned_folders import read_identity_list
+    from tf_sphereface.data.crop_exclusions import read_crop_exclusions
+    from tf_sphereface.data.exclusions import read_exclusions, read_identity_list
     from tf_sphereface.native_messages import load_tensorflow
 
     load_tensorflow()
     from tf_sphereface.data.records import write_records
 
     names = args.identities and read_identity_list(args.identities)
+    exclude = read_exclusions(args.exclude) if args.exclude else ()
+    crops = read_crop_exclusions(args.exclude_crops) if args.exclude_crops else ()
     with progress_bar("packing", "faces") as progress:
         return write_records(
             args.aligned,
@@ -65,6 +84,8 @@ def _write(args):
             seed=args.seed,
             min_images=args.min_images,
             identities=names,
+            exclude=exclude,
+            exclude_crops=crops,
             progress=progress,
         )
 

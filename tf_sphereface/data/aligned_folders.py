@@ -1,7 +1,6 @@
 """Which crops of an aligned folder go into records, and whether they are sound."""
 
 import dataclasses
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +12,7 @@ from tf_sphereface.data.alignment_manifest import (
     alignment_is_complete,
     read_manifest_rows,
 )
+from tf_sphereface.data.exclusions import identity_key, without_identities
 from tf_sphereface.data.photo_folders import list_photos
 from tf_sphereface.errors import InputError
 
@@ -30,16 +30,26 @@ class CropSelection:
         identities: Names, sorted: the position is the label.
         dropped_identities: Number of identities with too few images.
         missing_identities: Number of wanted names that the folder does not have.
+        excluded_crops: Number of crops that were left out by name.
+        missing_crops: Number of crops to leave out that the folder does not have.
+        excluded_identities: Number of identities that were left out as asked.
     """
 
     crops: tuple[str, ...]
     identities: tuple[str, ...]
     dropped_identities: int
     missing_identities: int
+    excluded_crops: int
+    missing_crops: int
+    excluded_identities: int
 
 
 def select_crops(
-    aligned: Path, min_images: int = 1, wanted: Iterable[str] | None = None
+    aligned: Path,
+    min_images: int = 1,
+    wanted: Iterable[str] | None = None,
+    exclude: Iterable[str] = (),
+    exclude_crops: Iterable[str] = (),
 ) -> CropSelection:
     """Chooses crops by identity.
 
@@ -48,17 +58,30 @@ def select_crops(
             without one, all images of the folder are crops.
         min_images: Identities with fewer crops are dropped.
         wanted: Identities to keep; None keeps all.
+        exclude: Identities to leave out, wanted or not.
+        exclude_crops: Crops "IDENTITY/FILE" to leave out, before identities are
+            counted.
 
-    Raises: InputError if the folder is unusable or no crop is left.
+    Raises: InputError if the folder is unusable, has none of the crops to leave out,
+        or no crop is left.
     """
     if min_images < 1:
         raise InputError(f"min_images must be at least 1. Received: {min_images}")
-    names = _list_crops(aligned)
-    missing = 0
+    everything = _list_crops(aligned)
+    keys = {identity_key(name) for name in exclude_crops}
+    names = [name for name in everything if identity_key(name) not in keys]
+    left_out = len(everything) - len(names)
+    if keys and not left_out:
+        raise InputError(
+            f"{aligned} has none of the {len(keys)} crops to leave out; "
+            "the list is of another folder"
+        )
+    missing_crops, missing = len(keys) - left_out, 0
     if wanted is not None:
-        keys = {_key(name) for name in wanted}
-        missing = len(keys - {_key(_identity(name)) for name in names})
-        names = [name for name in names if _key(_identity(name)) in keys]
+        keys = {identity_key(name) for name in wanted}
+        missing = len(keys - {identity_key(_identity(name)) for name in names})
+        names = [name for name in names if identity_key(_identity(name)) in keys]
+    names, excluded = without_identities(names, exclude)
     counts = Counter(map(_identity, names))
     few = {identity for identity, count in counts.items() if count < min_images}
     names = [name for name in names if _identity(name) not in few]
@@ -69,21 +92,10 @@ def select_crops(
         identities=tuple(sorted(counts.keys() - few)),
         dropped_identities=len(few),
         missing_identities=missing,
+        excluded_crops=left_out,
+        missing_crops=missing_crops,
+        excluded_identities=excluded,
     )
-
-
-def read_identity_list(path: Path) -> list[str]:
-    """Reads names of identities, one a line; blank lines do not count.
-
-    Raises: InputError if the file is missing or not UTF-8 text.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError as error:
-        raise InputError(f"no such list of identities: {path}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8 text: {path}") from error
-    return [line.strip() for line in lines if line.strip()]
 
 
 def read_crop(path: Path, height: int, width: int) -> bytes:
@@ -129,7 +141,3 @@ def _list_crops(aligned):
 
 def _identity(name):
     return name.split("/")[0]
-
-
-def _key(name):
-    return unicodedata.normalize("NFC", name)

@@ -16,7 +16,7 @@ KEPT, DROPPED = "kept", "dropped"
 
 _POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 _BOX_FIELDS = ("x1", "y1", "x2", "y2")
-_LANDMARK_FIELDS = tuple(f"{point}_{axis}" for point in _POINTS for axis in "xy")
+LANDMARK_FIELDS = tuple(f"{point}_{axis}" for point in _POINTS for axis in "xy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ManifestRow:
 _COLUMNS = (
     ("photo", "identity", "status", "reason", "crop", "faces", "score")
     + _BOX_FIELDS
-    + _LANDMARK_FIELDS
+    + LANDMARK_FIELDS
     + ("bytes", "modified_ns")
 )
 
@@ -179,7 +179,7 @@ def _flat(settings, prefix=""):
 
 def _to_fields(row):
     box = [f"{value:.3f}" for value in row.box] or [""] * len(_BOX_FIELDS)
-    points = [f"{value:.3f}" for value in row.landmarks] or [""] * len(_LANDMARK_FIELDS)
+    points = [f"{value:.3f}" for value in row.landmarks] or [""] * len(LANDMARK_FIELDS)
     score = f"{row.score:.6f}" if row.box else ""
     head = [row.photo, row.identity, row.status, row.reason, row.crop, row.faces, score]
     return [*head, *box, *points, row.bytes, row.modified_ns]
@@ -212,7 +212,7 @@ def _from_fields(fields):
         raise ValueError(f"status {record['status']!r}")
     numbers = {
         name: tuple(float(record[key]) for key in keys if record[key])
-        for name, keys in (("box", _BOX_FIELDS), ("landmarks", _LANDMARK_FIELDS))
+        for name, keys in (("box", _BOX_FIELDS), ("landmarks", LANDMARK_FIELDS))
     }
     return ManifestRow(
         **{

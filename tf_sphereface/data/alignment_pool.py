@@ -1,58 +1,50 @@
 """Worker processes for `align_photos`, with a bounded queue of batches."""
 
 import concurrent.futures
-import dataclasses
 import itertools
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
 
 from tf_sphereface.data import alignment_worker
 from tf_sphereface.data.alignment_manifest import ManifestRow
-from tf_sphereface.detection import MTCNNSettings, load_detector
+from tf_sphereface.data.photo_aligner import (
+    AlignmentItem,
+    AlignmentTask,
+    PhotoAligner,
+)
 from tf_sphereface.errors import InputError
 
 _PHOTOS_PER_BATCH = 8
 _BATCHES_PER_PROCESS = 3  # submitted ahead, so that no process waits
 
 
-@dataclasses.dataclass(frozen=True)
-class AlignmentTask:
-    """What all batches of a run share: folders, settings and networks."""
-
-    source: Path
-    out: Path
-    settings: MTCNNSettings
-    networks: Path
-
-    def arguments(self, batch):
-        return self.source, self.out, batch, self.settings.smallest_face
-
-
 def align_in_processes(
-    task: AlignmentTask, photos: list[tuple[str, str]], processes: int
+    task: AlignmentTask, items: Iterable[AlignmentItem], count: int, processes: int
 ) -> Iterator[list[ManifestRow]]:
     """Aligns photos and gives the rows of each batch as it is done, in any order.
 
     Args:
-        task: Where the photos are, and how to align them.
-        photos: "IDENTITY/FILE" of each photo, and of its crop.
+        task: How to align them.
+        items: The photos; taken as they are needed.
+        count: Number of photos.
         processes: Number of worker processes; 1 works in the calling process.
 
     Raises: OSError if a crop cannot be written; InputError if a worker is killed.
     """
-    batches = [
-        photos[start : start + _PHOTOS_PER_BATCH]
-        for start in range(0, len(photos), _PHOTOS_PER_BATCH)
-    ]
-    processes = min(processes, len(batches))
+    batches = _in_batches(iter(items))
+    processes = min(processes, -(-count // _PHOTOS_PER_BATCH))
     if processes > 1:
         yield from _in_pool(task, batches, processes)
-    elif batches:
-        detector = load_detector(task.networks, task.settings)
+    elif count:
+        aligner = PhotoAligner(task)
         for batch in batches:
-            yield alignment_worker.align_batch(detector, *task.arguments(batch))
+            yield aligner.align_batch(batch)
+
+
+def _in_batches(items):
+    while batch := list(itertools.islice(items, _PHOTOS_PER_BATCH)):
+        yield batch
 
 
 def _in_pool(task, batches, processes):
@@ -61,16 +53,15 @@ def _in_pool(task, batches, processes):
         # A forked copy of a process with threads, as OpenCV has, can hang.
         mp_context=multiprocessing.get_context("spawn"),
         initializer=alignment_worker.start_worker,
-        initargs=(task.networks, task.settings),
+        initargs=(task,),
     )
     try:
-        waiting, left = set(), iter(batches)
+        waiting = set()
         while True:
             for batch in itertools.islice(
-                left, processes * _BATCHES_PER_PROCESS - len(waiting)
+                batches, processes * _BATCHES_PER_PROCESS - len(waiting)
             ):
-                arguments = task.arguments(batch)
-                waiting.add(pool.submit(alignment_worker.align_in_worker, *arguments))
+                waiting.add(pool.submit(alignment_worker.align_in_worker, batch))
             if not waiting:
                 return
             done, waiting = concurrent.futures.wait(

@@ -10,7 +10,14 @@ from tf_sphereface.errors import InputError
 
 # What alignment and rendering write beside the folders of the identities.
 RESERVED_NAMES = frozenset(
-    {"align.json", "landmarks.csv", "manifest.csv", "manifest.partial.csv"}
+    {
+        "align.json",
+        "audit.html",
+        "landmarks.csv",
+        "manifest.csv",
+        "manifest.partial.csv",
+        "pairs.txt",
+    }
 )
 
 
@@ -58,11 +65,16 @@ def list_photos(source: Path) -> PhotoFolders:
                 other_files += 1
     if not photos:
         raise InputError(_no_photo(source, other_files))
-    _refuse_unusable(photos)
+    refuse_unusable(photos)
     return PhotoFolders(tuple(sorted(photos)), other_files)
 
 
-def _refuse_unusable(photos):
+def refuse_unusable(photos: Iterable[str]) -> None:
+    """Refuses "IDENTITY/FILE" names that cannot stand in a manifest beside the crops.
+
+    Raises: InputError if a name has a control character, or an identity the name of a
+        file that alignment writes.
+    """
     for photo in photos:
         if not photo.isprintable():
             raise InputError(

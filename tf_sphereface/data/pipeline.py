@@ -41,8 +41,26 @@ def training_batches(
         deterministic=True,
     )
     dataset = dataset.shuffle(min(shuffle_buffer, manifest.records), seed=seed)
-    dataset = dataset.repeat()
-    numbers = tf.data.Dataset.counter()
+    dataset = normalized_faces(
+        dataset.repeat(), contract=contract, seed=seed, mirrored=mirrored
+    )
+    return dataset.batch(batch_size, drop_remainder=True).prefetch(2)
+
+
+def normalized_faces(
+    records: tf.data.Dataset, *, contract: PixelContract, seed: int, mirrored: bool
+) -> tf.data.Dataset:
+    """Decodes, mirrors and normalises records, in parallel and in order.
+
+    Args:
+        records: Dataset of serialized records, string scalars.
+        contract: What the network expects of pixels.
+        seed: Which faces are mirrored; the number of a face in the dataset decides too.
+        mirrored: Mirror each face with probability 1/2.
+
+    Returns: Dataset of float32 (height, width, 3) in the contract's units and int32
+        labels.
+    """
 
     def prepare(serialized, number):
         encoded, label = parse_record(serialized)
@@ -54,6 +72,5 @@ def training_batches(
         face = tf.ensure_shape(face, (contract.height, contract.width, 3))
         return contract.normalize(face), tf.cast(label, tf.int32)
 
-    dataset = tf.data.Dataset.zip(dataset, numbers)
-    dataset = dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
-    return dataset.batch(batch_size, drop_remainder=True).prefetch(2)
+    numbered = tf.data.Dataset.zip(records, tf.data.Dataset.counter())
+    return numbered.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)

@@ -5,6 +5,7 @@ from typing import Literal
 
 import pydantic
 
+from tf_sphereface.data.tfrecord_frames import record_spans
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import sha256_of
 
@@ -128,10 +129,13 @@ def verify_records(records: Path) -> RecordManifest:
     """Compares every shard with its checksum.
 
     Returns: The manifest.
-    Raises: InputError that names the first missing, truncated or damaged shard.
+    Raises: InputError that names the first missing, truncated or damaged shard, and
+        where it is damaged if that can be told.
     """
     manifest = read_manifest(records)
     for path, shard in zip(shard_paths(records), manifest.shards, strict=True):
         if sha256_of(path) != shard.sha256:
+            for _ in record_spans(path):  # raises where a length is damaged
+                pass
             raise InputError(f"damaged shard: {path} (its checksum is another)")
     return manifest

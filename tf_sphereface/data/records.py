@@ -58,6 +58,9 @@ class RecordSummary:
         bytes: Size of all shards.
         dropped_identities: Number of identities with fewer images than asked for.
         missing_identities: Number of wanted names that the folder does not have.
+        excluded_crops: Number of crops that were left out by name.
+        missing_crops: Number of crops to leave out that the folder does not have.
+        excluded_identities: Number of identities that were left out as asked.
     """
 
     records: int
@@ -66,6 +69,9 @@ class RecordSummary:
     bytes: int
     dropped_identities: int
     missing_identities: int
+    excluded_crops: int
+    missing_crops: int
+    excluded_identities: int
 
 
 def write_records(
@@ -76,6 +82,8 @@ def write_records(
     seed: int = 0,
     min_images: int = 1,
     identities: Iterable[str] | None = None,
+    exclude: Iterable[str] = (),
+    exclude_crops: Iterable[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> RecordSummary:
     """Packs aligned faces into shuffled shards with a manifest.
@@ -90,6 +98,8 @@ def write_records(
         seed: Of the shuffle across all identities.
         min_images: Identities with fewer crops are left out.
         identities: Identities to keep; None keeps all.
+        exclude: Identities to leave out, such as those of a test set.
+        exclude_crops: Crops "IDENTITY/FILE" to leave out.
         progress: Called with the number of faces written, and to write.
 
     Raises: InputError if a folder, a crop or an option is unusable; OSError if writing
@@ -99,7 +109,7 @@ def write_records(
         raise InputError(f"--out must be new or empty: {out}")
     if aligned.resolve() in (out.resolve(), *out.resolve().parents):
         raise InputError(f"--out must not be inside the aligned folder: {out}")
-    chosen = select_crops(aligned, min_images, identities)
+    chosen = select_crops(aligned, min_images, identities, exclude, exclude_crops)
     total = len(chosen.crops)
     shards = shards if shards is not None else max(1, total // _FACES_PER_SHARD)
     if not 1 <= shards <= total:
@@ -121,6 +131,9 @@ def write_records(
         bytes=sum(shard.bytes for shard in written),
         dropped_identities=chosen.dropped_identities,
         missing_identities=chosen.missing_identities,
+        excluded_crops=chosen.excluded_crops,
+        missing_crops=chosen.missing_crops,
+        excluded_identities=chosen.excluded_identities,
     )
 
 

@@ -25,6 +25,7 @@ _PUBLIC = {
     "load_embedding_source": "sources",
     "make_pairs": "pair_sampling",
     "operating_thresholds": "thresholds",
+    "pair_list_of_set": "verification_sets",
     "read_lfw_pairs": "pairs",
     "verification_metrics": "verification",
     "write_lfw_pairs": "pairs",

@@ -1,12 +1,10 @@
 """report.html: one self-contained page that a newcomer can read."""
 
-import html
-import importlib.resources
 import math
-import string
 
 from tf_sphereface.evaluation.plots import angles_svg, roc_svg
 from tf_sphereface.evaluation.verification_report import VerificationReport
+from tf_sphereface.pages.markup import escape, fill_template
 
 _NOT_MEASURED = '<span class="none">not measured</span>'
 _MISSING_SHOWN = 20
@@ -19,19 +17,17 @@ def render_page(report: VerificationReport, content: dict) -> str:
         report: What was measured.
         content: What report.json says.
     """
-    package = importlib.resources.files("tf_sphereface.evaluation")
-    template = (package / "report_template.html").read_text("utf-8")
     counts = content["counts"]
     mirror = "; every face with its mirror image" if report.mirror else ""
     values = {
-        "model_name": _escape(
+        "model_name": escape(
             content["model"]["path"].replace("\\", "/").split("/")[-1]
         ),
-        "subtitle": _escape(
+        "subtitle": escape(
             f"{counts['pairs']:,} pairs of photos in {counts['folds']} folds{mirror}"
         ),
         "headline": _headline(report, counts),
-        "notes": "".join(f"<p>{_escape(note)}</p>" for note in report.notes),
+        "notes": "".join(f"<p>{escape(note)}</p>" for note in report.notes),
         "notes_class": "notes" if report.notes else "hidden",
         "cards": _cards(report, counts["impostor"]),
         "roc": roc_svg(report.scores, report.same),
@@ -49,7 +45,7 @@ def render_page(report: VerificationReport, content: dict) -> str:
         "missing": _missing(report),
         "details": _details(content),
     }
-    return string.Template(template).substitute(values)
+    return fill_template(__package__, "report_template.html", values)
 
 
 def _known(report):
@@ -140,7 +136,7 @@ def _missing(report):
     if not report.missing_photos:
         return ""
     items = "".join(
-        f"<li>{_escape(photo)}</li>" for photo in report.missing_photos[:_MISSING_SHOWN]
+        f"<li>{escape(photo)}</li>" for photo in report.missing_photos[:_MISSING_SHOWN]
     )
     more = len(report.missing_photos) - _MISSING_SHOWN
     if more > 0:
@@ -169,7 +165,7 @@ def _details(content):
         ("tf_sphereface", content["library_version"]),
     ]
     return "".join(
-        f"<dt>{name}</dt><dd>{_escape(str(value))}</dd>" for name, value in rows
+        f"<dt>{name}</dt><dd>{escape(str(value))}</dd>" for name, value in rows
     )
 
 
@@ -179,7 +175,3 @@ def _percent(rate):
 
 def _one_in(far):
     return f"{1 / far:,.0f}"
-
-
-def _escape(text):
-    return html.escape(text, quote=True)

@@ -78,9 +78,9 @@ class ASoftmaxLayer(MultiplicativeMarginHead):
         kernel = super().initial_kernel(shape, dtype=dtype)
         return UnitColumns()(kernel) if self.gradient == "caffe" else kernel
 
-    def forward(self, embeddings):
+    def margin_free(self, embeddings):
         if self.gradient == "autodiff":
-            return super().forward(embeddings)
+            return super().margin_free(embeddings)
         unit = self.kernel / l2_norm(self.kernel, axis=0)
         # The value is the unit kernel, the gradient by-passes the normalisation.
         kernel = self.kernel + ops.stop_gradient(unit - self.kernel)

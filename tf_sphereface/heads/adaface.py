@@ -81,9 +81,9 @@ class AdaFaceLayer(MarginHead):
             aggregation=aggregation,
         )
 
-    def forward(self, embeddings):
+    def margin_free(self, embeddings):
         return {
-            **super().forward(embeddings),
+            **super().margin_free(embeddings),
             "embedding_norm": l2_norm(embeddings, axis=-1),
         }
 

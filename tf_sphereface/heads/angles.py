@@ -1,4 +1,7 @@
-"""Trigonometry of margin heads with finite gradients at theta = 0 and theta = pi."""
+"""Trigonometry of margin heads, and margins that have no gradient of their own.
+
+Gradients are finite at theta = 0 and theta = pi.
+"""
 
 import math
 
@@ -47,3 +50,8 @@ def arc_margin(cos_theta, margin):
         cosine_of_sum(cos_theta, margin),
         cos_theta - margin * ops.sin(margin),
     )
+
+
+def detached(cos_theta, changed):
+    """The value of `changed` with the gradient of `cos_theta`."""
+    return cos_theta + ops.stop_gradient(changed - cos_theta)

@@ -32,7 +32,7 @@ class LSoftmaxLayer(MultiplicativeMarginHead):
             raise ValueError("`scale` must be None: L-Softmax does not normalise.")
         super().__init__(num_classes, margin, annealing, **kwargs)
 
-    def forward(self, embeddings):
+    def margin_free(self, embeddings):
         logits = ops.matmul(embeddings, self.kernel)
         return {"logits": logits, "norm": l2_norm(embeddings, axis=-1)}
 

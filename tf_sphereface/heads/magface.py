@@ -62,9 +62,9 @@ class MagFaceLayer(MarginHead):
             )
         self.regularizer_weight = float(regularizer_weight)
 
-    def forward(self, embeddings):
+    def margin_free(self, embeddings):
         return {
-            **super().forward(embeddings),
+            **super().margin_free(embeddings),
             "embedding_norm": l2_norm(embeddings, axis=-1),
         }
 

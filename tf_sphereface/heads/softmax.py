@@ -28,7 +28,7 @@ class SoftmaxLayer(MarginHead):
             name="bias", shape=(self.num_classes,), initializer="zeros"
         )
 
-    def forward(self, embeddings):
+    def margin_free(self, embeddings):
         logits = ops.matmul(embeddings, self.kernel) + self.bias
         return {"logits": logits, "norm": l2_norm(embeddings, axis=-1)}
 

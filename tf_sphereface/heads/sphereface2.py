@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from tf_sphereface.heads.angles import detached
 from tf_sphereface.heads.margin_head import MarginHead
 
 
@@ -26,6 +27,9 @@ class SphereFace2Layer(MarginHead):
         exponent: The paper's t >= 1, which spreads the similarities.
         loss_weight: Factor on the loss; the authors' code has 50, since the gradient is
             small otherwise. The default is the paper's formula.
+        detach_margin: Whether g and the margin change the logits' values only, and the
+            gradient is that of scale * cos, as in the authors' code. The default is the
+            gradient of the paper's formula.
 
     Call arguments, Returns: as `MarginHead`, with logits for binary cross-entropy;
         train with `sample_losses` or `FaceClassifier`, not with softmax.
@@ -44,6 +48,7 @@ class SphereFace2Layer(MarginHead):
         balance=0.7,
         exponent=3.0,
         loss_weight=1.0,
+        detach_margin=False,
         **kwargs,
     ):
         super().__init__(num_classes, scale=scale, **kwargs)
@@ -61,6 +66,7 @@ class SphereFace2Layer(MarginHead):
         self.balance = float(balance)
         self.exponent = float(exponent)
         self.loss_weight = float(loss_weight)
+        self.detach_margin = bool(detach_margin)
 
     def build(self, input_shape):
         super().build(input_shape)
@@ -87,7 +93,8 @@ class SphereFace2Layer(MarginHead):
     def similarity(self, cos_theta):
         """g of a cosine, any shape."""
         half = ops.maximum((cos_theta + 1.0) / 2.0, 0.0)
-        return 2.0 * half**self.exponent - 1.0
+        spread = 2.0 * half**self.exponent - 1.0
+        return detached(cos_theta, spread) if self.detach_margin else spread
 
     def target_logit(self, cos_theta, outputs=None):
         return self.similarity(cos_theta) - self.margin + self.bias / self.scale
@@ -112,4 +119,5 @@ class SphereFace2Layer(MarginHead):
             "balance": self.balance,
             "exponent": self.exponent,
             "loss_weight": self.loss_weight,
+            "detach_margin": self.detach_margin,
         }

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from tf_sphereface.heads.angles import angle
+from tf_sphereface.heads.angles import angle, detached
 from tf_sphereface.heads.margin_head import MarginHead
 
 
@@ -69,8 +69,3 @@ class SphereFaceRLayer(MarginHead):
             "version": self.version,
             "detach_margin": self.detach_margin,
         }
-
-
-def detached(cos_theta, changed):
-    """The value of `changed` with the gradient of `cos_theta`."""
-    return cos_theta + ops.stop_gradient(changed - cos_theta)

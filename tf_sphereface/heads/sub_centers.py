@@ -37,8 +37,8 @@ class SubCenterHead(MarginHead):
     def kernel_columns(self):
         return self.num_classes * self.sub_centers
 
-    def forward(self, embeddings):
-        outputs = super().forward(embeddings)
+    def margin_free(self, embeddings):
+        outputs = super().margin_free(embeddings)
         if self.sub_centers > 1:
             shape = (-1, self.num_classes, self.sub_centers)
             nearest = ops.max(ops.reshape(outputs["logits"], shape), axis=-1)

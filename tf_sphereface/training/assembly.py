@@ -21,9 +21,18 @@ from tf_sphereface.heads import (
     SphereFaceRLayer,
     StagedMargin,
 )
+from tf_sphereface.losses import (
+    AngularTripletLoss,
+    CenterLoss,
+    ContrastiveLoss,
+    SetLoss,
+    TripletHardLoss,
+    TripletSemiHardLoss,
+)
 from tf_sphereface.training.caffe_sgd import CaffeSGD
 from tf_sphereface.training.head_recipes import HeadRecipe
 from tf_sphereface.training.recipe import BackboneRecipe, OptimizerRecipe, Recipe
+from tf_sphereface.training.set_loss_recipes import SetLossRecipe
 
 _BACKBONES = {"sphereface_cnn": SphereFaceCNN}
 _HEADS = {
@@ -40,6 +49,13 @@ _HEADS = {
     "sphereface2": SphereFace2Layer,
     "sphereface_r": SphereFaceRLayer,
 }
+_SET_LOSSES = {
+    "angular_triplet": AngularTripletLoss,
+    "center": CenterLoss,
+    "contrastive": ContrastiveLoss,
+    "triplet_hard": TripletHardLoss,
+    "triplet_semihard": TripletSemiHardLoss,
+}
 
 
 def build_backbone(recipe: BackboneRecipe) -> keras.Model:
@@ -47,14 +63,24 @@ def build_backbone(recipe: BackboneRecipe) -> keras.Model:
     return _BACKBONES[recipe.name](**recipe.model_dump(exclude={"name"}))
 
 
-def build_head(recipe: HeadRecipe, num_classes: int) -> MarginHead:
-    """The margin head of a recipe for this many identities."""
+def build_head(recipe: HeadRecipe, num_classes: int) -> MarginHead | None:
+    """The margin head of a recipe for this many identities; None for "none"."""
+    if recipe.name == "none":
+        return None
     arguments = recipe.model_dump(exclude={"name"})
     if "annealing" in arguments:
         arguments["annealing"] = InverseDecayAnnealing(**arguments["annealing"])
     if isinstance(arguments.get("margin"), dict):
         arguments["margin"] = StagedMargin(**arguments["margin"])
     return _HEADS[recipe.name](num_classes, **arguments)
+
+
+def build_set_loss(recipe: SetLossRecipe, num_classes: int) -> SetLoss:
+    """A set loss of a recipe for this many identities."""
+    arguments = recipe.model_dump(exclude={"name"})
+    if recipe.name == "center":
+        arguments["num_classes"] = num_classes
+    return _SET_LOSSES[recipe.name](**arguments)
 
 
 def build_optimizer(recipe: OptimizerRecipe) -> CaffeSGD:
@@ -80,9 +106,11 @@ def build_optimizer(recipe: OptimizerRecipe) -> CaffeSGD:
 
 
 def build_classifier(recipe: Recipe, num_classes: int) -> FaceClassifier:
-    """Backbone, head and optimizer of a recipe, compiled and built."""
+    """Backbone, head, set losses and optimizer of a recipe, compiled and built."""
     # The head comes first: its weights then do not depend on the backbone's depth.
     head = build_head(recipe.head, num_classes)
-    classifier = FaceClassifier(build_backbone(recipe.backbone), head)
-    classifier.compile(build_optimizer(recipe.optimizer), metrics=["accuracy"])
+    set_losses = [build_set_loss(loss, num_classes) for loss in recipe.set_losses]
+    classifier = FaceClassifier(build_backbone(recipe.backbone), head, set_losses)
+    metrics = ["accuracy"] if head is not None else None
+    classifier.compile(build_optimizer(recipe.optimizer), metrics=metrics)
     return classifier

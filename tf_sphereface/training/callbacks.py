@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import keras
@@ -84,20 +84,23 @@ def read_history(path: Path) -> list[dict[str, str]]:
 
 
 class BestModel(keras.callbacks.Callback):
-    """Saves the whole classifier whenever the monitored figure has its highest value.
+    """Saves the whole classifier whenever the monitored figure is the best so far.
 
     Args:
         path: `.keras` file.
-        monitor: Name in the logs; higher is better.
-        best: The highest value so far, when a run is resumed.
+        monitor: Name in the logs; of "loss" the lowest value is the best, of all else
+            the highest.
+        earlier: Values of the epochs before, when a run is resumed.
     """
 
-    def __init__(self, path: Path, monitor: str, best: float = -math.inf):
+    def __init__(self, path: Path, monitor: str, earlier: Iterable[float] = ()):
         super().__init__()
-        self.path, self.monitor, self.best = path, monitor, best
+        self.path, self.monitor = path, monitor
+        self.sign = -1.0 if monitor == "loss" else 1.0
+        self.best = max((self.sign * value for value in earlier), default=-math.inf)
 
     def on_epoch_end(self, epoch, logs=None):
-        value = float((logs or {}).get(self.monitor, math.nan))
+        value = self.sign * float((logs or {}).get(self.monitor, math.nan))
         if value > self.best:
             self.best = value
             with replacing(self.path) as temporary:

@@ -131,6 +131,7 @@ class SphereFace2Recipe(Section):
     balance: Annotated[float, Field(gt=0, lt=1)] = 0.7
     exponent: Annotated[float, Field(ge=1)] = 3.0
     loss_weight: Positive = 1.0
+    detach_margin: bool = False
 
 
 class CurricularFaceRecipe(Section):
@@ -183,6 +184,12 @@ class SoftmaxRecipe(Section):
     name: Literal["softmax"]
 
 
+class NoHeadRecipe(Section):
+    """`[head]` with name "none": set losses alone, no classification."""
+
+    name: Literal["none"]
+
+
 HeadRecipe = Annotated[
     ASoftmaxRecipe
     | AMSoftmaxRecipe
@@ -192,6 +199,7 @@ HeadRecipe = Annotated[
     | CurricularFaceRecipe
     | LSoftmaxRecipe
     | MagFaceRecipe
+    | NoHeadRecipe
     | NormalizedSoftmaxRecipe
     | SoftmaxRecipe
     | SphereFace2Recipe

@@ -14,6 +14,7 @@ from tf_sphereface.training.head_recipes import (
     HeadRecipe,
 )
 from tf_sphereface.training.sections import Count, NotNegative, Positive, Section
+from tf_sphereface.training.set_loss_recipes import SetLossRecipe
 
 
 class BackboneRecipe(Section):
@@ -26,11 +27,21 @@ class BackboneRecipe(Section):
 
 
 class DataRecipe(Section):
-    """`[data]`: batches; `batch_size` is over all devices."""
+    """`[data]`: batches; `batch_size` is over all devices.
+
+    With `images_per_identity` K a batch is of `batch_size` / K identities.
+    """
 
     batch_size: Count = 512
+    images_per_identity: Annotated[int, Field(ge=2)] | None = None
     mirror: bool = True
     shuffle_buffer: Count = 20_000
+
+    @model_validator(mode="after")
+    def _whole_identities(self):
+        if self.images_per_identity and self.batch_size % self.images_per_identity:
+            raise ValueError("`batch_size` must be a multiple of `images_per_identity`")
+        return self
 
 
 class OptimizerRecipe(Section):
@@ -71,9 +82,19 @@ class Recipe(Section):
 
     backbone: BackboneRecipe = BackboneRecipe()
     head: HeadRecipe = ASoftmaxRecipe()
+    set_losses: tuple[SetLossRecipe, ...] = ()
     data: DataRecipe = DataRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
+
+    @model_validator(mode="after")
+    def _losses_are_there(self):
+        names = [loss.name for loss in self.set_losses]
+        if self.head.name == "none" and not names:
+            raise ValueError('`set_losses` must not be empty with [head] name = "none"')
+        if len(set(names)) < len(names):
+            raise ValueError(f"`set_losses` must be different ones: {names}")
+        return self
 
     def to_toml(self) -> str:
         """The recipe with every default written out."""
@@ -127,12 +148,16 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
 
 def _first_error(error: ValidationError) -> str:
     first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
     location = [str(part) for part in first["loc"]]
-    if location[0] == "head" and len(location) > 1:
-        del location[1]  # the head's name, which pydantic puts in as the union's tag
+    if not location:  # sections that do not go together
+        return message
+    # The name, which pydantic puts in as the union's tag.
+    tag = {"head": 1, "set_losses": 2}.get(location[0])
+    if tag is not None:
+        del location[tag : tag + 1]
     location = [part for part in location if part not in MARGIN_KINDS]
     where = ".".join(location)
     if first["type"] == "extra_forbidden":
         return f"unknown key `{where}`"
-    message = first["msg"].removeprefix("Value error, ")
     return f"`{where}`: {message}. Received: {first['input']!r}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 
+from tf_sphereface.data.identity_batches import check_identities, identity_batches
 from tf_sphereface.data.pipeline import training_batches
 from tf_sphereface.data.records import read_manifest, verify_records
 from tf_sphereface.errors import InputError
@@ -67,7 +68,8 @@ def train(
         devices: As `training_strategy`.
         validate: Given the backbone at the end of an epoch, returns figures for the
             logs; `verification_accuracy` among them decides which model is best,
-            otherwise the margin-free training accuracy does.
+            otherwise the margin-free training accuracy does, and without a head the
+            training loss.
 
     Returns: The summary; the run folder holds `best.keras` and `last.keras`.
     Raises: InputError on unusable records, recipe or run folder; FloatingPointError
@@ -75,13 +77,9 @@ def train(
     """
     # Every byte is read once: a damaged shard is better known now than in an hour.
     manifest = verify_records(records)
-    _check_batch(recipe, manifest.records)
+    _check_batch(recipe, records, manifest.records)
     strategy = training_strategy(devices)
-    if recipe.data.batch_size % strategy.num_replicas_in_sync:
-        raise InputError(
-            f"batch_size {recipe.data.batch_size} must be a multiple of the "
-            f"{strategy.num_replicas_in_sync} devices"
-        )
+    _check_shares(recipe.data, strategy.num_replicas_in_sync)
     with open_run(run, recipe, records):
         return _train(recipe, records, run, strategy, validate)
 
@@ -119,19 +117,14 @@ def _fit(classifier, recipe, records, run, done, validate) -> dict[str, float]:
     initial_epoch = done // steps_per_epoch
     if initial_epoch >= epochs:
         return _figures(read_history(run / HISTORY))
-    batches = training_batches(
-        records,
-        recipe.data.batch_size,
-        contract=classifier.backbone.pixel_contract,
-        # A resumed run sees another shuffle, not the first epochs' batches again.
-        seed=schedule.seed + initial_epoch,
-        mirrored=recipe.data.mirror,
-        shuffle_buffer=recipe.data.shuffle_buffer,
-    )
-    monitor = "accuracy" if validate is None else "verification_accuracy"
+    # A resumed run sees another shuffle, not the first epochs' batches again.
+    seed = schedule.seed + initial_epoch
+    batches = _batches(recipe.data, records, classifier.backbone.pixel_contract, seed)
+    monitor = "accuracy" if classifier.head is not None else "loss"
+    if validate is not None:
+        monitor = "verification_accuracy"
     history = History(run / HISTORY, initial_epoch)
-    figures = [float(row[monitor]) for row in history.rows if row.get(monitor)]
-    best = max(figures, default=-math.inf)
+    earlier = [float(row[monitor]) for row in history.rows if row.get(monitor)]
     progress = TrainingProgress(epochs * steps_per_epoch, done)
     try:
         classifier.fit(
@@ -146,7 +139,7 @@ def _fit(classifier, recipe, records, run, done, validate) -> dict[str, float]:
                 ExtraLogs(validate),
                 progress,
                 history,
-                BestModel(run / BEST_MODEL, monitor, best),
+                BestModel(run / BEST_MODEL, monitor, earlier),
                 keras.callbacks.TensorBoard(str(run / LOGS), write_graph=False),
                 Backup(run / BACKUP),
             ],
@@ -154,6 +147,26 @@ def _fit(classifier, recipe, records, run, done, validate) -> dict[str, float]:
     finally:
         progress.on_train_end()
     return _figures(history.rows)
+
+
+def _batches(data, records, contract, seed):
+    if data.images_per_identity is None:
+        return training_batches(
+            records,
+            data.batch_size,
+            contract=contract,
+            seed=seed,
+            mirrored=data.mirror,
+            shuffle_buffer=data.shuffle_buffer,
+        )
+    return identity_batches(
+        records,
+        data.batch_size // data.images_per_identity,
+        data.images_per_identity,
+        contract=contract,
+        seed=seed,
+        mirrored=data.mirror,
+    )
 
 
 def _figures(rows) -> dict[str, float]:
@@ -172,9 +185,22 @@ class _StopOnNaN(keras.callbacks.Callback):
             )
 
 
-def _check_batch(recipe: Recipe, faces: int) -> None:
+def _check_shares(data, replicas: int) -> None:
+    images = data.images_per_identity or 1
+    if data.batch_size % (images * replicas):
+        times = f"images_per_identity {images} times " if images > 1 else ""
+        raise InputError(
+            f"batch_size {data.batch_size} must be a multiple of {times}the "
+            f"{replicas} devices"
+        )
+
+
+def _check_batch(recipe: Recipe, records: Path, faces: int) -> None:
     if recipe.data.batch_size > faces:
         raise InputError(
             f"batch_size {recipe.data.batch_size} is larger than the {faces} faces "
             "in the records"
         )
+    if recipe.data.images_per_identity is not None:
+        identities = recipe.data.batch_size // recipe.data.images_per_identity
+        check_identities(records, identities)

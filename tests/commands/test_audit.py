@@ -1,0 +1,38 @@
+"""Tests for the command `sphereface audit`."""
+
+import json
+
+import pytest
+
+from tf_sphereface.commands.audit import main
+from tf_sphereface.data.alignment_manifest import (
+    DROPPED,
+    ManifestRow,
+    agree_on_settings,
+    write_manifest_rows,
+)
+
+
+@pytest.fixture
+def aligned(tmp_path):
+    agree_on_settings(tmp_path / "aligned", {}, "0.0.0")
+    row = ManifestRow("Ada/1.jpg", "Ada", DROPPED, "no face")
+    write_manifest_rows(tmp_path / "aligned", {row.photo: row})
+    return tmp_path / "aligned"
+
+
+def test_result_is_json_on_stdout(aligned, capsys):
+    assert main([str(aligned), "--seed", "3", "--no-thumbnails"]) == 0
+    page = aligned / "audit.html"
+    assert json.loads(capsys.readouterr().out) == {"audit": str(page)}
+    assert f"sphereface audit {aligned} --seed 3" in page.read_text("utf-8")
+
+
+def test_other_folder_is_bad_input(tmp_path, capsys):
+    assert main([str(tmp_path)]) == 2
+    assert "error: not an aligned folder" in capsys.readouterr().err
+
+
+def test_negative_seed_is_bad_input(aligned, capsys):
+    assert main([str(aligned), "--seed", "-1"]) == 2
+    assert "error: seed must not be negative" in capsys.readouterr().err

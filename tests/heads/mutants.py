@@ -1,0 +1,188 @@
+"""Small errors put into the heads by hand, each of which a test must notice.
+
+MUTANTS maps a test file of this folder to rows of (module of tf_sphereface.heads, text
+that occurs once in it, text that replaces it).
+"""
+
+MUTANTS = {
+    "test_a_softmax.py": [
+        ("multiplicative", "* cos_m_theta - 2 * sector", "* cos_m_theta - sector"),
+        ("multiplicative", "cos_theta < edge", "cos_theta > edge"),
+        ("multiplicative", "for j in range(1, margin)]", "for j in range(2, margin)]"),
+        ("multiplicative", "/ (1.0 + weight)", "/ (2.0 + weight)"),
+        ("multiplicative", "is None or self.margin == 1:", "is None:"),
+        ("multiplicative", "serialize_keras_object(self.annealing)", "None"),
+        ("multiplicative", "serialize_keras_object(self.margin)", "4"),
+        ("a_softmax", '"gamma": 0.12', '"gamma": 0.1'),
+        ("margin_head", "        if training:\n", "        if True:\n"),
+        ("margin_head", "NORM_FLOOR**2))", "0.0))"),
+    ],
+    "test_caffe_gradient.py": [
+        ("a_softmax", "cos_theta * coeff_w) / norm", "cos_theta * coeff_w)"),
+        ("a_softmax", "(coeff_w / length - 1.0)", "(coeff_w / length)"),
+        (
+            "a_softmax",
+            "+ ops.stop_gradient(unit - self.kernel)",
+            "+ unit - self.kernel",
+        ),
+        ("a_softmax", "ops.where(self.is_target(labels), pull, ops", "(pull + 0 * ops"),
+        ("a_softmax", "along_x = 0.5 *", "along_x ="),
+        ("a_softmax", '"gradient": self.gradient}', '"gradient": "autodiff"}'),
+        ("a_softmax", "self.kernel.constraint = UnitColumns()", "pass"),
+        ("multiplicative", "* margin * chebyshev", "* chebyshev"),
+    ],
+    "test_annealing.py": [
+        ("annealing", "** -self.power", "** self.power"),
+        ("annealing", "1.0 + self.gamma * progress", "self.gamma * progress"),
+        ("annealing", "progress >= start", "progress > start"),
+        ("annealing", "values[1:], strict", "values[:-1], strict"),
+        ("multiplicative", "self.images.assign_add(", "self.images.assign("),
+        (
+            "multiplicative",
+            "self.images if images else",
+            "self.iteration if images else",
+        ),
+    ],
+    "test_l_softmax.py": [
+        ("l_softmax", "* ops.reshape(lengths, (-1, 1))", ""),
+        ("l_softmax", "axis=0), labels, axis=1)", "axis=0), 0 * labels, axis=1)"),
+        ("l_softmax", '"gamma": 2.5e-5', '"gamma": 2.5e-4'),
+        ("l_softmax", "self.kernel)\n", "self.kernel / l2_norm(self.kernel, 0))\n"),
+        ("multiplicative", "+ weight * cos_theta", "- weight * cos_theta"),
+    ],
+    "test_am_softmax.py": [
+        ("am_softmax", "cos_theta - self.margin", "cos_theta + self.margin"),
+        ("am_softmax", '"margin": self.margin}', "}"),
+        ("am_softmax", "0 <= margin < 2:", "0 <= margin <= 2:"),
+        ("sub_centers", "ops.max(", "ops.mean("),
+        ("sub_centers", '"sub_centers": self.sub_centers}', "}"),
+        ("margin_head", "norm * self.target_logit", "self.target_logit"),
+        ("margin_head", "labels, axis=1) / norm", "labels, axis=1)"),
+        ("margin_head", "ops.equal(labels, ", "ops.equal(labels + 1, "),
+        ("margin_head", "(self.scale / norm)", "self.scale"),
+        ("margin_head", '"scale": self.scale,', ""),
+    ],
+    "test_arcface.py": [
+        ("angles", "- sine(cos_theta) *", "+ sine(cos_theta) *"),
+        ("angles", "cos_theta > ops.cos(math.pi", "cos_theta < ops.cos(math.pi"),
+        ("angles", "- margin * ops.sin(margin),", "- ops.sin(margin),"),
+        ("angles", "SQUARED_SINE_FLOOR = 1e-10", "SQUARED_SINE_FLOOR = 0.0"),
+        ("arcface", '"margin": self.margin}', "}"),
+        ("arcface", "margin=0.5, scale=64.0", "margin=0.5, scale=30.0"),
+    ],
+    "test_coco.py": [
+        ("coco", "return cos_theta", "return cos_theta - 0.1"),
+        ("coco", "NEEDS_SCALE = True", "NEEDS_SCALE = False"),
+        ("coco", "scale=21.475", "scale=21.0"),
+        (
+            "coco",
+            "super().__init__(num_classes, scale=scale",
+            "super().__init__(9, scale=scale",
+        ),
+        ("margin_head", "ops.full_like(norm, self.scale)", "self.scale * norm"),
+    ],
+    "test_softmax.py": [
+        ("softmax", "self.kernel) + self.bias", "self.kernel)"),
+        (
+            "softmax",
+            'kwargs.pop("scale", None) is not None',
+            'kwargs.pop("scale", 0) == 1',
+        ),
+        ("margin_head", "self.kernel) / l2_norm(self.kernel, axis=0)", "self.kernel)"),
+        ("softmax", "l2_norm(embeddings, axis=-1)}", "2 + 0 * embeddings[:, :1]}"),
+    ],
+    "test_curricularface.py": [
+        ("curricularface", "hard = cosines >", "hard = cosines <"),
+        ("curricularface", "self.hardness + cosines", "1.0 + cosines"),
+        ("curricularface", "(1.0 - self.rate) * self.hardness", "self.hardness"),
+        (
+            "curricularface",
+            'where(hard, weighed, outputs["logits"])',
+            "where(hard, weighed, cosines)",
+        ),
+        ("curricularface", ', "rate": self.rate}', "}"),
+        (
+            "curricularface",
+            "return arc_margin(cos_theta, self.margin)",
+            "return cos_theta",
+        ),
+        ("margin_head", "        if training:\n", "        if False:\n"),
+    ],
+    "test_adaface.py": [
+        (
+            "adaface",
+            "angle(cos_theta) - self.margin * q",
+            "angle(cos_theta) + self.margin * q",
+        ),
+        ("adaface", "self.margin * (1.0 + quality)", "self.margin * (1.0 - quality)"),
+        (
+            "adaface",
+            'ops.stop_gradient(outputs["embedding_norm"])',
+            'outputs["embedding_norm"]',
+        ),
+        ("adaface", "ops.maximum(sums[0] - 1.0, 1.0)", "ops.maximum(sums[0], 1.0)"),
+        ("adaface", "ops.clip(theta, EPSILON, math.pi - EPSILON)", "theta"),
+        ("adaface", "before + self.rate * offset", "before + offset"),
+        ("adaface", '"concentration": self.concentration,', ""),
+        ("adaface", "spread, -1.0, 1.0)", "spread, -2.0, 2.0)"),
+    ],
+    "test_magface.py": [
+        ("magface", "1.0 / norm + norm /", "1.0 / norm - norm /"),
+        ("magface", "self.norms[1] ** 2", "self.norms[1]"),
+        (
+            "magface",
+            "(largest - smallest) * share",
+            "(largest - smallest) * (1.0 - share)",
+        ),
+        (
+            "magface",
+            'clip(outputs["embedding_norm"], low, high)',
+            'clip(outputs["embedding_norm"], low, 99)',
+        ),
+        (
+            "magface",
+            "losses + self.regularizer_weight",
+            "losses - self.regularizer_weight",
+        ),
+        ("magface", '"norms": list(self.norms),', ""),
+    ],
+    "test_sphereface2.py": [
+        ("sphereface2", "- self.margin + self.bias", "+ self.margin + self.bias"),
+        ("sphereface2", "(similarity + self.margin)", "(similarity - self.margin)"),
+        ("sphereface2", "ops.softplus(-logits)", "ops.softplus(logits)"),
+        ("sphereface2", "(1.0 - self.balance) * ops", "self.balance * ops"),
+        ("sphereface2", "half**self.exponent", "half**2"),
+        ("sphereface2", "self.loss_weight / self.scale", "self.loss_weight"),
+        ("sphereface2", "+ self.bias / self.scale", ""),
+        ("sphereface2", '"balance": self.balance,', ""),
+        ("sphereface2", '"detach_margin": self.detach_margin,', ""),
+        ("sphereface2", "spread) if self.detach_margin else", "spread) if 0 else"),
+    ],
+    "test_sphereface_r.py": [
+        (
+            "sphereface_r",
+            "self.margin * angle(cos_theta), math.pi",
+            "self.margin * angle(cos_theta), 9",
+        ),
+        (
+            "sphereface_r",
+            "angle(cos_theta) / self.margin",
+            "angle(cos_theta) * self.margin",
+        ),
+        (
+            "angles",
+            "ops.stop_gradient(changed - cos_theta)",
+            "changed - cos_theta",
+        ),
+        ("sphereface_r", 'outputs["norm"] * nearer', "nearer"),
+        ("sphereface_r", '"detach_margin": self.detach_margin,', ""),
+        ("sphereface_r", "if self.version == 2:", "if self.version == 1:"),
+    ],
+    "test_margin_head.py": [
+        ("margin_head", "lowest < 0 or", ""),
+        ("margin_head", "highest >= self.num_classes", "highest > self.num_classes"),
+        ("curricularface", "super().observe(outputs, cos_theta)", "pass"),
+        ("adaface", "super().observe(outputs, cos_theta)", "pass"),
+        ("angles", "1.0 - (1e-15 if double else 1e-7)", "1.0"),
+    ],
+}

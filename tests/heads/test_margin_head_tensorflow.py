@@ -1,0 +1,63 @@
+"""What every head promises in TensorFlow's compiled functions and over its replicas."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.heads.every_head import ARGUMENTS, make, points
+from tf_sphereface import FaceClassifier, heads
+from tf_sphereface.training.distribution import training_strategy
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_compiled_losses_are_the_eager_ones(name):
+    embeddings, labels = points()
+    eager, traced = make(name), make(name)
+    for head in (eager, traced):
+        head.build(embeddings.shape)
+
+    @tf.function(jit_compile=True)
+    def losses(embeddings, labels):
+        return traced.sample_losses(
+            traced.margin_free(embeddings), labels, training=True
+        )
+
+    for _ in range(2):
+        expected = eager.sample_losses(
+            eager.margin_free(tf.constant(embeddings)), labels, training=True
+        )
+        actual = losses(tf.constant(embeddings), tf.constant(labels))
+        np.testing.assert_allclose(actual, expected, rtol=2e-4, atol=1e-5)
+
+
+# Every way in which a step depends on more than its own samples.
+REPLICATED = {
+    "caffe": (
+        "ASoftmaxLayer",
+        {
+            "gradient": "caffe",
+            "annealing": heads.InverseDecayAnnealing(9.0, 0.02, 1.0, 0.0, "images"),
+        },
+    ),
+    "CurricularFaceLayer": ("CurricularFaceLayer", {}),
+    "AdaFaceLayer": ("AdaFaceLayer", {}),
+}
+
+
+@pytest.mark.parametrize("case", REPLICATED)
+def test_two_replicas_train_like_one_device(case):
+    name, kwargs = REPLICATED[case]
+    embeddings, labels = points(count=48)
+    dataset = tf.data.Dataset.from_tensor_slices((embeddings, labels)).batch(16)
+    results = []
+    for strategy in (training_strategy(1), training_strategy(2)):
+        with strategy.scope():
+            head = make(name, **kwargs)
+            backbone = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5)])
+            classifier = FaceClassifier(backbone, head)
+            classifier.compile(keras.optimizers.SGD(0.02, momentum=0.9))
+        classifier.fit(dataset, epochs=2, shuffle=False, verbose=0)
+        results.append([weight.numpy() for weight in classifier.weights])
+    for alone, mirrored in zip(*results, strict=True):
+        np.testing.assert_allclose(mirrored, alone, rtol=1e-3, atol=1e-5)

@@ -1,0 +1,61 @@
+"""Tests of the tests: each small error put into a head is noticed by its test file."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.heads.mutants import MUTANTS
+
+ROOT = Path(__file__).parents[2]
+ROWS = [(test, *row) for test, rows in MUTANTS.items() for row in rows]
+
+
+def run_tests(folder, test):
+    """Exit code and output of a test file in a copy of the tree."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    result = subprocess.run(
+        [*command, "-p", "no:xdist", f"tests/heads/{test}"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+    return result.returncode, result.stdout + result.stderr
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A copy of what the tests of heads need."""
+    skip = shutil.ignore_patterns("__pycache__", "mutants.py", "test_mutants.py")
+    shutil.copytree(ROOT / "tf_sphereface", tmp_path / "tf_sphereface", ignore=skip)
+    shutil.copytree(ROOT / "tests" / "heads", tmp_path / "tests" / "heads", ignore=skip)
+    for name in ("tests/conftest.py", "tests/autograd.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("test", "module", "old", "new"), ROWS)
+def test_mutated_text_is_there_once(test, module, old, new):
+    text = (ROOT / "tf_sphereface" / "heads" / f"{module}.py").read_text()
+    assert text.count(old) == 1 and old != new
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("test", MUTANTS)
+def test_copy_without_a_mutant_passes(tree, test):
+    code, output = run_tests(tree, test)
+    assert code == 0, output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("test", "module", "old", "new"), ROWS)
+def test_mutant_is_noticed(tree, test, module, old, new):
+    path = tree / "tf_sphereface" / "heads" / f"{module}.py"
+    path.write_text(path.read_text().replace(old, new))
+    code, output = run_tests(tree, test)
+    assert code == 1, output  # 1: a test failed; others: pytest itself did
+    assert "Interrupted" not in output and "ERROR " not in output, output

@@ -1,0 +1,52 @@
+"""Show an aligned collection on one page, audit.html: counts, contact sheets, plots."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sphereface audit",
+        description=__doc__,
+        epilog="The page shows faces and names of people: keep it where the crops are.",
+    )
+    parser.add_argument("aligned", type=Path, help="folder that `align` wrote")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the random samples (default: 0)"
+    )
+    parser.add_argument(
+        "--no-thumbnails",
+        action="store_true",
+        help="leave the faces out; names of people and photos stay",
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    args = build_parser().parse_args(argv)
+    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.data.audit import write_audit
+    from tf_sphereface.data.audit.writer import command_line
+    from tf_sphereface.errors import InputError
+
+    try:
+        with progress_bar("auditing", "crops") as progress:
+            page = write_audit(
+                args.aligned,
+                seed=args.seed,
+                thumbnails=not args.no_thumbnails,
+                command=command_line("audit", argv),
+                progress=progress,
+            )
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps({"audit": str(page)}, indent=2, ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

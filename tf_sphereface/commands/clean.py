@@ -1,0 +1,101 @@
+"""Propose wrong labels and repeated pictures of an aligned collection, for review.
+
+Writes a list with a column `drop` to edit, for `sphereface records --exclude-crops`.
+Nothing is deleted or moved.
+"""
+
+import argparse
+import dataclasses
+import json
+import math
+import shlex
+import sys
+from pathlib import Path
+
+from tf_sphereface.errors import InputError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sphereface clean",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("aligned", type=Path, help="folder that `align` wrote")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        required=True,
+        help=".keras or .tflite file, SavedModel folder or bundle folder",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="new list, CSV")
+    parser.add_argument(
+        "--html", type=Path, help="page with the crops side by side, new"
+    )
+    parser.add_argument(
+        "--no-mirror",
+        action="store_true",
+        help="embed the face alone, without its mirror image: twice as fast",
+    )
+    parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    args = build_parser().parse_args(argv)
+    try:
+        report = _clean(args, shlex.join(["sphereface", "clean", *argv]))
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    thresholds = {
+        name: None if math.isnan(value) else round(value, 4)
+        for name, value in dataclasses.asdict(report.thresholds).items()
+    }
+    summary = {
+        "crops": report.crops,
+        "identities": report.identities,
+        "findings": report.counts(),
+        "proposed_to_drop": report.proposed(),
+        "thresholds": thresholds,
+    }
+    print(json.dumps(summary, indent=2, allow_nan=False))
+    for note in report.notes():
+        print(f"note: {note}", file=sys.stderr)
+    print(f"list to review: {args.out}", file=sys.stderr)
+    if args.html is not None:
+        print(f"page: {args.html}", file=sys.stderr)
+    return 0
+
+
+def _clean(args, command):
+    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.evaluation import describe_model, load_embedding_source
+    from tf_sphereface.evaluation.cleaning import (
+        propose_cleaning,
+        write_clean_list,
+        write_clean_page,
+    )
+
+    for option, path in (("--out", args.out), ("--html", args.html)):
+        # A list that someone has reviewed must not be lost.
+        if path is not None and path.exists():
+            raise InputError(f"{option} must be new: {path}")
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"no such folder: {path.parent}")
+    source = load_embedding_source(args.model, args.variant)
+    with progress_bar("embedding", "crops") as progress:
+        report = propose_cleaning(
+            source, args.aligned, mirror=not args.no_mirror, progress=progress
+        )
+    write_clean_list(list(report.findings), args.out)
+    if args.html is not None:
+        model = describe_model(args.model, args.variant)
+        words = f"{model.path}, SHA-256 {model.sha256}"
+        write_clean_page(report, args.aligned, args.html, args.out.name, words, command)
+    return report
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""What decides about the crops, as align.json records it."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+from tf_sphereface import geometry
+from tf_sphereface.data.face_choice import CHOICE_RECORDS
+from tf_sphereface.data.photo_aligner import JPEG_QUALITY
+from tf_sphereface.detection import NETWORK_NAMES, MTCNNSettings
+
+_JPEG = {"format": "JPEG", "quality": JPEG_QUALITY}
+
+
+def detected(settings: MTCNNSettings, networks: Path, choice: str) -> dict:
+    """The record of crops of faces that the detector finds."""
+    digest = hashlib.sha256()
+    for name in NETWORK_NAMES:
+        digest.update((networks / f"{name}.tflite").read_bytes())
+    detector = {"name": "MTCNN", **dataclasses.asdict(settings)}
+    detector["thresholds"] = list(settings.thresholds)
+    detector["networks_sha256"] = digest.hexdigest()
+    return _record(geometry.LANDMARK_TEMPLATE, _JPEG, CHOICE_RECORDS[choice], detector)
+
+
+def given_landmarks() -> dict:
+    """The record of crops of faces whose landmarks are given."""
+    detector = {"name": "given landmarks"}
+    return _record(geometry.LANDMARK_TEMPLATE, _JPEG, "the one given", detector)
+
+
+def aligned_before() -> dict:
+    """The record of crops that are cut out of InsightFace's.
+
+    InsightFace takes the published template, which counts from 1, for one that counts
+    from 0: its faces lie one pixel further right and down than ours.
+    """
+    template = geometry.LANDMARK_TEMPLATE + 1.0
+    detector = {"name": "InsightFace's own", "columns": "8 to 103 of 112"}
+    return _record(template, {"format": "PNG"}, "the one given", detector)
+
+
+def _record(template, encoding, choice, detector):
+    return {
+        "crop": {
+            "height": geometry.CROP_HEIGHT,
+            "width": geometry.CROP_WIDTH,
+            "template": template.tolist(),
+            "channel_order": "RGB",
+            **encoding,
+        },
+        "choice": choice,
+        "detector": detector,
+    }

@@ -1,0 +1,96 @@
+"""What an audit counts: photos, reasons, people."""
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from tf_sphereface.data.alignment_manifest import (
+    DROPPED,
+    MANIFEST_NAME,
+    ManifestRow,
+    alignment_is_complete,
+    read_alignment_settings,
+    read_manifest_rows,
+)
+from tf_sphereface.data.audit.measures import CropMeasures, measure_crops
+from tf_sphereface.errors import InputError
+from tf_sphereface.geometry import LANDMARK_TEMPLATE
+
+
+@dataclasses.dataclass(frozen=True)
+class CollectionFacts:
+    """What the manifest of an aligned folder says.
+
+    Args:
+        photos: Number of photos.
+        crops: Measures of the crops.
+        dropped: Photos without a crop by reason, the most frequent reason first; each
+            list is sorted.
+        people: Number of crops of each person who has one, by name.
+        without_crop: Names of the people none of whose photos gave a crop, sorted.
+        complete: False if the alignment was interrupted.
+        settings: Of align.json; empty without one.
+        template: Float (5, 2), of the settings.
+    """
+
+    photos: int
+    crops: CropMeasures
+    dropped: dict[str, list[str]]
+    people: dict[str, int]
+    without_crop: tuple[str, ...]
+    complete: bool
+    settings: dict
+    template: np.ndarray
+
+    def people_sorted(self, fewest: bool = False) -> list[tuple[str, int]]:
+        """Names and numbers of crops, the most or the fewest first; equals by name."""
+        sign = 1 if fewest else -1
+        return sorted(
+            self.people.items(), key=lambda entry: (sign * entry[1], entry[0])
+        )
+
+
+def read_facts(folder: Path) -> CollectionFacts:
+    """Reads the manifest of an aligned folder, an interrupted one's too.
+
+    Raises: InputError if it is not an aligned folder, or damaged.
+    """
+    if not folder.is_dir():
+        raise InputError(f"no such folder: {folder}")
+    rows = read_manifest_rows(folder)
+    if not rows and not (folder / MANIFEST_NAME).exists():
+        raise InputError(
+            f"not an aligned folder (no {MANIFEST_NAME}): {folder}; "
+            "make one with `sphereface align`"
+        )
+    settings = read_alignment_settings(folder) or {}
+    template = _template(settings)
+    crops = measure_crops(rows.values(), template)
+    people = Counter(name.split("/")[0] for name in crops.names)
+    everyone = {row.identity for row in rows.values()}
+    return CollectionFacts(
+        photos=len(rows),
+        crops=crops,
+        dropped=_dropped(rows),
+        people=dict(sorted(people.items())),
+        without_crop=tuple(sorted(everyone - people.keys())),
+        complete=alignment_is_complete(folder),
+        settings=settings,
+        template=template,
+    )
+
+
+def _template(settings):
+    given = settings.get("crop", {}).get("template")
+    return np.array(given, np.float64) if given else np.array(LANDMARK_TEMPLATE)
+
+
+def _dropped(rows: dict[str, ManifestRow]) -> dict[str, list[str]]:
+    by_reason = {}
+    for photo in sorted(rows):
+        if rows[photo].status == DROPPED:
+            by_reason.setdefault(rows[photo].reason, []).append(photo)
+    order = sorted(by_reason, key=lambda reason: (-len(by_reason[reason]), reason))
+    return {reason: by_reason[reason] for reason in order}

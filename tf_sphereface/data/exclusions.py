@@ -1,0 +1,61 @@
+"""People who must not be trained on, since a model will be tested on them."""
+
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+from tf_sphereface.errors import InputError
+
+# The three people of CASIA-WebFace who are in LFW too, by the SphereFace release.
+KNOWN_OVERLAPS = {"casia-lfw": ("0166921", "1056413", "1193098")}
+
+
+def read_exclusions(value: str) -> tuple[str, ...]:
+    """The identities of a built-in list ("casia-lfw") or of a file, one a line.
+
+    Raises: InputError if there is no such list.
+    """
+    if value in KNOWN_OVERLAPS:
+        return KNOWN_OVERLAPS[value]
+    try:
+        return tuple(read_identity_list(Path(value)))
+    except InputError as error:
+        known = ", ".join(KNOWN_OVERLAPS)
+        raise InputError(f"{error} (built in: {known})") from error
+
+
+def read_identity_list(path: Path) -> list[str]:
+    """Reads names of identities, one a line; blank lines do not count.
+
+    Raises: InputError if the file is missing or not UTF-8 text.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError as error:
+        raise InputError(f"no such list of identities: {path}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 text: {path}") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def without_identities(
+    names: Iterable[str], excluded: Iterable[str]
+) -> tuple[tuple[str, ...], int]:
+    """Leaves out the "IDENTITY/FILE" names of some identities.
+
+    Returns: The other names, and the number of identities that were left out.
+    """
+    keys = {identity_key(identity) for identity in excluded}
+    kept, gone = [], set()
+    for name in names:
+        key = identity_key(name.partition("/")[0])
+        if key in keys:
+            gone.add(key)
+        else:
+            kept.append(name)
+    return tuple(kept), len(gone)
+
+
+def identity_key(identity: str) -> str:
+    """One spelling of a name: systems differ in how they write accented letters."""
+    return unicodedata.normalize("NFC", identity)

@@ -1,0 +1,62 @@
+"""A folder with a folder of photos for each person: LFW, CASIA-WebFace, one's own."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from tf_sphereface.data.alignment_manifest import SETTINGS_NAME
+from tf_sphereface.data.photo_folders import list_photos
+from tf_sphereface.data.sources.files_reader import FileReader, file_photo
+from tf_sphereface.data.sources.photo_source import Photo
+from tf_sphereface.errors import InputError
+from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH
+
+_LOOKED_AT = 20  # photos that tell a folder of crops from one of photos
+
+
+class FolderSource:
+    """SOURCE/IDENTITY/PHOTO.
+
+    Raises: InputError as `list_photos`, or if the photos are aligned faces already.
+    """
+
+    aligned = False
+
+    def __init__(self, path: Path):
+        if (path / SETTINGS_NAME).exists():
+            raise InputError(f"{path} is aligned already; {_NEXT_STEP}")
+        folders = list_photos(path)
+        self.path = path
+        self.names = folders.photos
+        self.other_files = folders.other_files
+        self._refuse_crops()
+
+    def photo(self, name: str) -> Photo:
+        return file_photo(self.path, name, name)
+
+    def reader(self) -> FileReader:
+        return FileReader(self.path)
+
+    def _refuse_crops(self):
+        step = -(-len(self.names) // _LOOKED_AT)
+        sizes = {_size(self.path / name) for name in self.names[::step]}
+        if sizes == {(CROP_WIDTH, CROP_HEIGHT)}:
+            raise InputError(
+                f"the photos in {self.path} are aligned already, by their size of "
+                f"{CROP_WIDTH} x {CROP_HEIGHT}; {_NEXT_STEP}"
+            )
+
+
+_NEXT_STEP = (
+    "`sphereface records` and `sphereface evaluate` read such a folder as it is"
+)
+
+
+def _size(path):
+    if not path.is_file():  # opening a pipe would wait for ever
+        return None
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None

@@ -1,0 +1,90 @@
+"""What a collection of photos is to the alignment, and names that it may not have."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from tf_sphereface.data.photo_folders import refuse_merging, refuse_unusable
+from tf_sphereface.errors import InputError
+
+# No photo is larger; a length field that says so is damage, or an attack.
+LARGEST_PHOTO = 1 << 29  # bytes
+
+
+class Photo(NamedTuple):
+    """One photo of a source, without its content.
+
+    A photo whose `bytes` and `modified_ns` are as they were counts as unchanged.
+
+    Args:
+        name: "IDENTITY/FILE".
+        place: What the source's reader needs to find it; small, can be pickled.
+        bytes: Size of the photo; 0 if it is missing.
+        modified_ns: Time of the last change, nanoseconds, or where a source keeps no
+            times another number that changes with the content: a CRC or an offset.
+    """
+
+    name: str
+    place: Any
+    bytes: int
+    modified_ns: int
+
+
+class PhotoReader(Protocol):
+    """Reads photos in any process: it is pickled without open files."""
+
+    def read(self, place: Any) -> bytes:
+        """The encoded photo at a `Photo.place`.
+
+        Raises: FileNotFoundError if it is missing; InputError if it is damaged, with
+            the reason before the first colon; OSError if it cannot be read.
+        """
+
+
+class PhotoSource(Protocol):
+    """A collection of photos of people.
+
+    Attributes:
+        path: Where it is, for messages.
+        names: "IDENTITY/FILE" of each photo, sorted.
+        other_files: Number of files that are no photos by their suffix, or that lie
+            where no photo is looked for.
+        aligned: Whether the photos are InsightFace's 112 x 112 crops already, which
+            need no detector.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    other_files: int
+    aligned: bool
+
+    def photo(self, name: str) -> Photo:
+        """Where the photo is and whether it has changed; cheap."""
+
+    def reader(self) -> PhotoReader:
+        """A reader for this or another process, much smaller than the source."""
+
+
+def checked_names(names: Iterable[str], path: Path) -> tuple[str, ...]:
+    """Sorts "IDENTITY/FILE" names of a source that is no folder.
+
+    Raises: InputError if a name occurs twice, cannot be a file name on all systems, or
+        if two identities would be one on some.
+    """
+    names = sorted(names)
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InputError(f"{path} has {count} photos named {name!r}; keep one")
+        identity, _, file = name.partition("/")
+        for part in (identity, file):
+            if part.startswith(".") or not part or "/" in part or "\\" in part:
+                raise InputError(
+                    f"photos must be IDENTITY/FILE, neither with a leading dot. "
+                    f"Received: {name!r} in {path}"
+                )
+            if len(part.encode("utf-8", "surrogateescape")) > 240:
+                raise InputError(f"too long a name: {part[:40]!r}... in {path}")
+    refuse_merging({name.partition("/")[0] for name in names}, "identities")
+    refuse_unusable(names)
+    return tuple(names)

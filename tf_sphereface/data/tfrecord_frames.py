@@ -1,0 +1,55 @@
+"""The frames of a TFRecord file, without TensorFlow: where each record lies.
+
+A record is its length (uint64), the length's masked CRC-32C, the bytes, and theirs.
+"""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from tf_sphereface.errors import InputError
+
+_LENGTH = struct.Struct("<QI")
+_FOOTER_BYTES = 4
+_POLYNOMIAL = 0x82F63B78  # Castagnoli's, reflected
+_MASK_DELTA = 0xA282EAD8
+
+
+def record_spans(path: Path) -> Iterator[tuple[int, int]]:
+    """Offset and size of each record's content, bytes.
+
+    The checksums of the lengths are compared, those of the contents are not.
+
+    Raises: InputError with the offset where the file is truncated or damaged.
+    """
+    size, offset = path.stat().st_size, 0
+    with open(path, "rb") as file:
+        while offset < size:
+            file.seek(offset)
+            head = file.read(_LENGTH.size)
+            if len(head) < _LENGTH.size:
+                raise InputError(f"truncated shard: {path}, byte {offset}")
+            length, checksum = _LENGTH.unpack(head)
+            if _masked_crc(head[:8]) != checksum:
+                raise InputError(
+                    f"damaged shard: {path}, byte {offset}: the length of a record "
+                    "does not match its checksum"
+                )
+            start = offset + _LENGTH.size
+            offset = start + length + _FOOTER_BYTES
+            if offset > size:
+                raise InputError(
+                    f"truncated shard: {path}, byte {start}: {size - start} bytes of a "
+                    f"record of {length}"
+                )
+            yield start, length
+
+
+def _masked_crc(content):
+    crc = 0xFFFFFFFF
+    for byte in content:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (_POLYNOMIAL if crc & 1 else 0)
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF

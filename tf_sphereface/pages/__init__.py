@@ -1,0 +1,1 @@
+"""Self-contained HTML pages: one style, light and dark, and plots as SVG."""
