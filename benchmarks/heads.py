@@ -1,8 +1,9 @@
 """What a head costs: forward and backward against Dense + softmax cross-entropy.
 
 Every round times each head, the Dense layer and (with --peer-python) plain PyTorch
-once: a busy machine slows all of them. The medians are compared. A step is the mean
-loss with the margin and its gradients by embeddings and weights, compiled as in `fit`.
+once, since a busy machine slows all of them. Medians are compared, and fastest rounds.
+A step is the mean loss with the margin and its gradients by embeddings and weights,
+compiled as in `fit`.
 
     python benchmarks/heads.py --peer-python .venv-torch/bin/python
 """
@@ -129,11 +130,12 @@ def measure(args):
     if process:
         process.stdin.close()
         process.wait()
-    dense = statistics.median(times["Dense"])
+    dense, fastest = statistics.median(times["Dense"]), min(times["Dense"])
     rows = []
     for name, values in times.items():
         median = statistics.median(values)
         row = {"head": name, "ms": median, "to_dense": median / dense}
+        row["fastest_to_dense"] = min(values) / fastest
         if name in peer_times:
             row["torch_ms"] = statistics.median(peer_times[name])
             row["to_torch"] = median / row["torch_ms"]
@@ -147,13 +149,12 @@ def main(argv=None):
     if args.json:
         print(json.dumps({"arguments": vars(args), "rows": rows}, indent=2))
         return 0
-    print(f"{'head':24}{'ms':>9}{'to Dense':>10}{'torch ms':>10}{'to torch':>10}")
+    titles = ("ms", "to Dense", "fastest", "torch ms", "to torch")
+    print(f"{'head':24}" + "".join(f"{title:>10}" for title in titles))
+    keys = ("ms", "to_dense", "fastest_to_dense", "torch_ms", "to_torch")
     for row in rows:
-        peer = "".join(
-            f"{row[key]:10.2f}" if key in row else f"{'-':>10}"
-            for key in ("torch_ms", "to_torch")
-        )
-        print(f"{row['head']:24}{row['ms']:9.1f}{row['to_dense']:10.2f}{peer}")
+        cells = [f"{row[key]:10.2f}" if key in row else f"{'-':>10}" for key in keys]
+        print(f"{row['head']:24}" + "".join(cells))
     return 0
 
 

@@ -11,8 +11,12 @@ MUTANTS = {
         ("multiplicative", "for j in range(1, margin)]", "for j in range(2, margin)]"),
         ("multiplicative", "/ (1.0 + weight)", "/ (2.0 + weight)"),
         ("multiplicative", "is None or self.margin == 1:", "is None:"),
-        ("multiplicative", "serialize_keras_object(self.annealing)", "None"),
-        ("multiplicative", "serialize_keras_object(self.margin)", "4"),
+        (
+            "multiplicative",
+            "keras.saving.serialize_keras_object(self.annealing)",
+            "None",
+        ),
+        ("multiplicative", "keras.saving.serialize_keras_object(self.margin)", "4"),
         ("a_softmax", '"gamma": 0.12', '"gamma": 0.1'),
         ("margin_head", "        if training:\n", "        if True:\n"),
         ("margin_head", "NORM_FLOOR**2))", "0.0))"),
@@ -63,6 +67,7 @@ MUTANTS = {
         ("margin_head", '"scale": self.scale,', ""),
     ],
     "test_arcface.py": [
+        ("margin_head", "ops.full_like(norm, self.scale)", "self.scale * norm"),
         ("angles", "- sine(cos_theta) *", "+ sine(cos_theta) *"),
         ("angles", "cos_theta > ops.cos(math.pi", "cos_theta < ops.cos(math.pi"),
         ("angles", "- margin * ops.sin(margin),", "- ops.sin(margin),"),
@@ -79,7 +84,7 @@ MUTANTS = {
             "super().__init__(num_classes, scale=scale",
             "super().__init__(9, scale=scale",
         ),
-        ("margin_head", "ops.full_like(norm, self.scale)", "self.scale * norm"),
+        ("margin_head", "(self.scale / norm)", "self.scale / norm**2"),
     ],
     "test_softmax.py": [
         ("softmax", "self.kernel) + self.bias", "self.kernel)"),
@@ -89,7 +94,7 @@ MUTANTS = {
             'kwargs.pop("scale", 0) == 1',
         ),
         ("margin_head", "self.kernel) / l2_norm(self.kernel, axis=0)", "self.kernel)"),
-        ("softmax", "l2_norm(embeddings, axis=-1)}", "2 + 0 * embeddings[:, :1]}"),
+        ("softmax", 'initializer="zeros"', 'initializer="ones"'),
     ],
     "test_curricularface.py": [
         ("curricularface", "hard = cosines >", "hard = cosines <"),

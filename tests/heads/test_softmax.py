@@ -18,6 +18,12 @@ def test_softmax_is_a_dense_layer_with_bias():
     np.testing.assert_allclose(actual, expected, atol=1e-12)
 
 
+def test_bias_begins_at_zero():
+    head = SoftmaxLayer(4)
+    head.build((None, 6))
+    np.testing.assert_array_equal(head.bias.numpy(), np.zeros(4))
+
+
 @pytest.mark.parametrize("head_class", [SoftmaxLayer, NormalizedSoftmaxLayer])
 def test_labels_change_nothing_without_a_margin(head_class):
     embeddings = np.random.default_rng(2).normal(size=(3, 6))
