@@ -36,6 +36,8 @@ def test_summary_is_json_on_stdout(aligned, tmp_path, capsys):
         "excluded_crops": 0,
         "missing_crops": 0,
         "excluded_identities": 0,
+        "holdout_identities": 0,
+        "holdout_crops": 0,
     }
     assert "note: 1 names of" in output.err
     assert read_manifest(tmp_path / "out").identities == ["Ada", "Zoë"]
@@ -46,6 +48,8 @@ def test_summary_is_json_on_stdout(aligned, tmp_path, capsys):
     [
         (["--shards", "0"], "shards must be between 1"),
         (["--seed", "-1"], "seed must not be negative"),
+        (["--holdout-identities", "2"], "leave 2 or more of 3. Received: 2"),
+        (["--holdout-identities", "1.5"], "share between 0 and 1. Received: 1.5"),
         (["--min-images", "0"], "min_images must be at least 1"),
         (["--identities", "nowhere.txt"], "no such list of identities: nowhere.txt"),
     ],

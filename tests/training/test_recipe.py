@@ -55,6 +55,12 @@ def test_a_new_name_starts_the_section_anew(recipe_file):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
+        (
+            "data.augmentation=wild",
+            "`data.augmentation`: .*'none', 'paper' or 'strong'",
+        ),
+        ("data.sampling=fair", "`data.sampling`: .*'uniform' or 'class_balanced'"),
+        ("data.mirror=true", "unknown key `data.mirror`"),
         ("backbone.colour=1", "unknown key `backbone.colour`"),
         ("wheels.count=4", "unknown key `wheels`"),
         ("head.annealing.foo=3", "unknown key `head.annealing.foo`"),

@@ -106,6 +106,7 @@ def test_a_resolved_recipe_reads_back_as_itself(recipe_file, tmp_path):
             "set_losses=[{name='angular_triplet',form='cosine',margin=3.0}]",
             "`margin` must be below 2",
         ),
+        ("data.sampling=class_balanced", "`images_per_identity` decides the sampling"),
         ("data.images_per_identity=5", "`batch_size` must be a multiple of"),
         ("data.images_per_identity=1", "`data.images_per_identity`: Input"),
     ],

@@ -283,3 +283,30 @@ def test_the_recipe_csv_has_one_header(records, tmp_path):
     assert {"epoch", "loss", "accuracy", "lambda", "learning_rate"} <= set(header)
     assert all(len(row) == len(header) for row in rows)
     assert tf.io.gfile.exists(str(tmp_path / "run" / "backup" / "state.weights.h5"))
+
+
+@pytest.mark.parametrize("sampling", ["uniform", "class_balanced"])
+def test_a_shard_damaged_while_training_is_named_with_its_byte(
+    records, tmp_path, sampling
+):
+    copy = tmp_path / "records"
+    shutil.copytree(records, copy)
+    path = sorted(copy.glob("*.tfrecord"))[1]
+    content = path.read_bytes()
+    start = 12 + int.from_bytes(content[:8], "little") + 4 + 12
+
+    def damage(backbone):
+        if sampling == "uniform":  # one byte of the second record
+            changed = bytearray(content)
+            changed[start + 100] ^= 1
+            path.write_bytes(changed)
+        else:
+            path.write_bytes(content[: start + 100])
+        return {"verification_accuracy": 0.5}
+
+    longer = recipe(
+        data={"sampling": sampling}, schedule={"steps": 48, "steps_per_epoch": 4}
+    )
+    with pytest.raises(InputError, match=f"{path}, byte {start}: ") as caught:
+        train(longer, copy, tmp_path / "run", validate=damage)
+    assert "\n" not in str(caught.value)

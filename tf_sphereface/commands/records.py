@@ -40,7 +40,21 @@ def build_parser() -> argparse.ArgumentParser:
         help="leave out the people of a file, one a line, or of the built-in list "
         "casia-lfw (the 3 people of CASIA-WebFace who are in LFW)",
     )
+    parser.add_argument(
+        "--holdout-identities",
+        type=_number_or_share,
+        metavar="N|SHARE",
+        help="keep so many people, or such a share (0.1), out of the records; their "
+        "crops are copied to OUT/holdout for `pairs` and `evaluate`",
+    )
     return parser
+
+
+def _number_or_share(text):
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -86,6 +100,7 @@ def _write(args):
             identities=names,
             exclude=exclude,
             exclude_crops=crops,
+            holdout_identities=args.holdout_identities,
             progress=progress,
         )
 

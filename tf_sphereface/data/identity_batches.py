@@ -7,14 +7,18 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tf_sphereface.data.pipeline import normalized_faces
-from tf_sphereface.data.record_index import RecordReader, index_records
+from tf_sphereface.data.deck import Deck
+from tf_sphereface.data.pipeline import Augmentation, face_batches
+from tf_sphereface.data.record_index import (
+    RecordReader,
+    index_records,
+    records_in_order,
+)
 from tf_sphereface.data.records import read_manifest
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
 
 _LOG = logging.getLogger(__name__)
-_PARALLEL_READS = 4  # batches
 
 
 def identity_batches(
@@ -25,6 +29,7 @@ def identity_batches(
     contract: PixelContract,
     seed: int,
     mirrored: bool = True,
+    augmentation: Augmentation | None = None,
 ) -> tf.data.Dataset:
     """Endless batches of P identities x K images; the same seed gives the same batches.
 
@@ -44,6 +49,7 @@ def identity_batches(
         contract: What the network expects of pixels.
         seed: Order of identities and images, and which faces are mirrored.
         mirrored: Mirror each face with probability 1/2.
+        augmentation: As `face_batches`.
 
     Returns: Dataset of float32 (P K, height, width, 3) in the contract's units and
         int32 labels (P K,). Records are read where they lie; memory holds their places,
@@ -69,16 +75,14 @@ def identity_batches(
     def numbers():
         return record_numbers(members, identities_per_batch, images_per_identity, seed)
 
-    def read(batch):
-        contents = tf.numpy_function(reader.read, [batch], tf.string, stateful=False)
-        return tf.ensure_shape(contents, (size,))
-
-    dataset = tf.data.Dataset.from_generator(
-        numbers, output_signature=tf.TensorSpec((size,), tf.int64)
+    return face_batches(
+        records_in_order(reader, numbers, size),
+        size,
+        contract=contract,
+        seed=seed,
+        mirrored=mirrored,
+        augmentation=augmentation,
     )
-    dataset = dataset.map(read, num_parallel_calls=_PARALLEL_READS).unbatch()
-    dataset = normalized_faces(dataset, contract=contract, seed=seed, mirrored=mirrored)
-    return dataset.batch(size, drop_remainder=True).prefetch(2)
 
 
 def check_identities(records: Path, identities_per_batch: int) -> None:
@@ -110,8 +114,8 @@ def record_numbers(
         seed: Of all shuffles.
     """
     rng = np.random.default_rng(seed)
-    identities = _Deck(np.array(list(members)), rng)
-    images = {label: _Deck(numbers, rng) for label, numbers in members.items()}
+    identities = Deck(np.array(list(members)), rng)
+    images = {label: Deck(numbers, rng) for label, numbers in members.items()}
     while True:
         batch = []
         for label in identities.deal(identities_per_batch):
@@ -132,27 +136,3 @@ def _with_pairs(members, records):
             len(members),
         )
     return kept
-
-
-class _Deck:
-    """Cards in shuffled order, each once before any comes again.
-
-    Args:
-        cards: Different integers (n,).
-        rng: NumPy random generator.
-    """
-
-    def __init__(self, cards, rng):
-        self.cards, self.rng = cards, rng
-        self.rest = cards[:0]
-
-    def deal(self, count):
-        """The next cards, all different; `count` is at most the number of cards."""
-        hand, self.rest = self.rest[:count], self.rest[count:]
-        if len(hand) == count:
-            return hand
-        fresh = self.rng.permutation(self.cards)
-        # Cards already in the hand keep their place in the new order, for later.
-        dealt = fresh[~np.isin(fresh, hand)][: count - len(hand)]
-        self.rest = fresh[~np.isin(fresh, dealt)]
-        return np.concatenate([hand, dealt])

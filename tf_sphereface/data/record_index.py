@@ -3,17 +3,20 @@
 import dataclasses
 import os
 import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from tf_sphereface.data.records import parse_record, shard_paths
+from tf_sphereface.data.tfrecord_frames import find_damage
 from tf_sphereface.errors import InputError
 
 # A TFRecord is its length (8 bytes), a checksum (4), the content and a checksum (4).
 _BEFORE, _AFTER = 12, 4
 _RECORDS_AT_A_TIME = 1024
+_PARALLEL_READS = 4  # batches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +76,8 @@ def _labels_and_lengths(path):
     try:
         parts = list(dataset.batch(_RECORDS_AT_A_TIME).as_numpy_iterator())
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-        raise InputError(f"damaged shard: {path}") from error
+        find_damage(path)  # says where
+        raise InputError(f"damaged shard: {path}: no record of faces") from error
     labels = np.concatenate([part[0] for part in parts])
     return labels, np.concatenate([part[1] for part in parts]).astype(np.int64)
 
@@ -106,8 +110,31 @@ class RecordReader:
         offset = int(self.index.offsets[number])
         content = os.pread(self._files[shard], length, offset)
         if len(content) < length:
-            raise InputError(f"truncated shard: {self.index.paths[shard]}")
+            raise InputError(
+                f"truncated shard: {self.index.paths[shard]}, byte {offset}"
+            )
         return content
+
+
+def records_in_order(
+    reader: RecordReader, numbers: Callable[[], Iterator[np.ndarray]], size: int
+) -> tf.data.Dataset:
+    """Dataset of serialized records, string scalars, in an order of one's own.
+
+    Args:
+        reader: Of the records.
+        numbers: Gives record numbers, int64 (size,) each time.
+        size: How many are read at a time.
+    """
+
+    def read(batch):
+        contents = tf.numpy_function(reader.read, [batch], tf.string, stateful=False)
+        return tf.ensure_shape(contents, (size,))
+
+    dataset = tf.data.Dataset.from_generator(
+        numbers, output_signature=tf.TensorSpec((size,), tf.int64)
+    )
+    return dataset.map(read, num_parallel_calls=_PARALLEL_READS).unbatch()
 
 
 def _close(files):

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pydantic
 
-from tf_sphereface.data.tfrecord_frames import record_spans
+from tf_sphereface.data.tfrecord_frames import find_damage, record_spans
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import sha256_of
 
@@ -110,7 +110,8 @@ def read_manifest(records: Path) -> RecordManifest:
 def shard_paths(records: Path) -> list[Path]:
     """The shard files of a record folder, in order; their sizes are checked.
 
-    Raises: InputError if the manifest is damaged or a shard is missing or truncated.
+    Raises: InputError if the manifest is damaged or a shard is missing or of another
+        size; it says at which byte the records break off.
     """
     paths = []
     for shard in read_manifest(records).shards:
@@ -119,6 +120,8 @@ def shard_paths(records: Path) -> list[Path]:
             raise InputError(f"missing shard: {path}")
         size = path.stat().st_size
         if size != shard.bytes:
+            for _ in record_spans(path):  # raises where the records break off
+                pass
             kind = "truncated" if size < shard.bytes else "damaged"
             raise InputError(f"{kind} shard: {path} ({size} bytes of {shard.bytes})")
         paths.append(path)
@@ -130,12 +133,11 @@ def verify_records(records: Path) -> RecordManifest:
 
     Returns: The manifest.
     Raises: InputError that names the first missing, truncated or damaged shard, and
-        where it is damaged if that can be told.
+        at which byte if that can be told.
     """
     manifest = read_manifest(records)
     for path, shard in zip(shard_paths(records), manifest.shards, strict=True):
         if sha256_of(path) != shard.sha256:
-            for _ in record_spans(path):  # raises where a length is damaged
-                pass
+            find_damage(path)  # raises where it is
             raise InputError(f"damaged shard: {path} (its checksum is another)")
     return manifest

@@ -15,6 +15,7 @@ import tensorflow as tf
 import tf_sphereface
 from tf_sphereface.data.aligned_folders import CropSelection, read_crop, select_crops
 from tf_sphereface.data.alignment_manifest import read_alignment_settings
+from tf_sphereface.data.holdout import HOLDOUT_NAME, copy_holdout, hold_out
 from tf_sphereface.data.record_manifest import (
     FORMAT_VERSION,
     MANIFEST_NAME,
@@ -61,6 +62,8 @@ class RecordSummary:
         excluded_crops: Number of crops that were left out by name.
         missing_crops: Number of crops to leave out that the folder does not have.
         excluded_identities: Number of identities that were left out as asked.
+        holdout_identities: Number of identities held out; they are in no shard.
+        holdout_crops: Number of their crops, in the folder `holdout`.
     """
 
     records: int
@@ -72,6 +75,8 @@ class RecordSummary:
     excluded_crops: int
     missing_crops: int
     excluded_identities: int
+    holdout_identities: int
+    holdout_crops: int
 
 
 def write_records(
@@ -84,12 +89,14 @@ def write_records(
     identities: Iterable[str] | None = None,
     exclude: Iterable[str] = (),
     exclude_crops: Iterable[str] = (),
+    holdout_identities: int | float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> RecordSummary:
     """Packs aligned faces into shuffled shards with a manifest.
 
     Labels follow the sorted names of the identities. `out` appears when all is
-    written; the same crops, seed and number of shards give the same bytes.
+    written; the same crops, seed and number of shards give the same bytes. The shuffle
+    is of names and over all crops, and a crop is in memory only while it is written.
 
     Args:
         aligned: ALIGNED/IDENTITY/CROP, as `align_photos` writes it.
@@ -100,6 +107,9 @@ def write_records(
         identities: Identities to keep; None keeps all.
         exclude: Identities to leave out, such as those of a test set.
         exclude_crops: Crops "IDENTITY/FILE" to leave out.
+        holdout_identities: Number of identities, or their share in (0, 1), that are
+            held out of the shards. Their crops are copied to OUT/holdout/IDENTITY/FILE,
+            to be verified on.
         progress: Called with the number of faces written, and to write.
 
     Raises: InputError if a folder, a crop or an option is unusable; OSError if writing
@@ -110,6 +120,11 @@ def write_records(
     if aligned.resolve() in (out.resolve(), *out.resolve().parents):
         raise InputError(f"--out must not be inside the aligned folder: {out}")
     chosen = select_crops(aligned, min_images, identities, exclude, exclude_crops)
+    if seed < 0:
+        raise InputError(f"seed must not be negative. Received: {seed}")
+    everyone, held = len(chosen.identities), ()
+    if holdout_identities is not None:
+        chosen, held = hold_out(chosen, holdout_identities, seed)
     total = len(chosen.crops)
     shards = shards if shards is not None else max(1, total // _FACES_PER_SHARD)
     if not 1 <= shards <= total:
@@ -117,23 +132,22 @@ def write_records(
             f"shards must be between 1 and the number of faces, {total}. "
             f"Received: {shards}"
         )
-    if seed < 0:
-        raise InputError(f"seed must not be negative. Received: {seed}")
     with _appearing(out) as folder:
+        pixels = PixelContract()
+        copy_holdout(aligned, held, folder / HOLDOUT_NAME, pixels.height, pixels.width)
         written = _write_shards(aligned, folder, chosen, shards, seed, progress)
         manifest = _manifest(aligned, chosen, written, seed)
         content = manifest.model_dump_json(indent=2).encode() + b"\n"
         write_atomically(folder / MANIFEST_NAME, content)
+    counts = dataclasses.asdict(chosen)
     return RecordSummary(
         records=total,
         identities=len(chosen.identities),
         shards=shards,
         bytes=sum(shard.bytes for shard in written),
-        dropped_identities=chosen.dropped_identities,
-        missing_identities=chosen.missing_identities,
-        excluded_crops=chosen.excluded_crops,
-        missing_crops=chosen.missing_crops,
-        excluded_identities=chosen.excluded_identities,
+        holdout_identities=everyone - len(chosen.identities),
+        holdout_crops=len(held),
+        **{name: count for name, count in counts.items() if isinstance(count, int)},
     )
 
 

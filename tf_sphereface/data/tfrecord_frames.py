@@ -10,7 +10,7 @@ from pathlib import Path
 from tf_sphereface.errors import InputError
 
 _LENGTH = struct.Struct("<QI")
-_FOOTER_BYTES = 4
+_CHECKSUM = struct.Struct("<I")
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, reflected
 _MASK_DELTA = 0xA282EAD8
 
@@ -36,7 +36,7 @@ def record_spans(path: Path) -> Iterator[tuple[int, int]]:
                     "does not match its checksum"
                 )
             start = offset + _LENGTH.size
-            offset = start + length + _FOOTER_BYTES
+            offset = start + length + _CHECKSUM.size
             if offset > size:
                 raise InputError(
                     f"truncated shard: {path}, byte {start}: {size - start} bytes of a "
@@ -45,11 +45,40 @@ def record_spans(path: Path) -> Iterator[tuple[int, int]]:
             yield start, length
 
 
+def find_damage(path: Path) -> None:
+    """Compares every checksum of the file, of lengths and of contents.
+
+    Plain Python at some 10 MB a second: meant for a file that is known to be damaged.
+
+    Raises: InputError with the offset of the first record that is damaged.
+    """
+    with open(path, "rb") as file:
+        for start, length in record_spans(path):
+            file.seek(start)
+            content = file.read(length)
+            (checksum,) = _CHECKSUM.unpack(file.read(_CHECKSUM.size))
+            if _masked_crc(content) != checksum:
+                raise InputError(
+                    f"damaged shard: {path}, byte {start}: a record of {length} bytes "
+                    "does not match its checksum"
+                )
+
+
 def _masked_crc(content):
     crc = 0xFFFFFFFF
     for byte in content:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (_POLYNOMIAL if crc & 1 else 0)
+        crc = _TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
     crc ^= 0xFFFFFFFF
     return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
+
+
+def _crc_table():
+    table = []
+    for crc in range(256):
+        for _ in range(8):
+            crc = crc >> 1 ^ (_POLYNOMIAL if crc & 1 else 0)
+        table.append(crc)
+    return table
+
+
+_TABLE = _crc_table()

@@ -30,17 +30,23 @@ class DataRecipe(Section):
     """`[data]`: batches; `batch_size` is over all devices.
 
     With `images_per_identity` K a batch is of `batch_size` / K identities.
+    `augmentation` "paper" is the mirror alone.
     """
 
     batch_size: Count = 512
+    sampling: Literal["uniform", "class_balanced"] = "uniform"
     images_per_identity: Annotated[int, Field(ge=2)] | None = None
-    mirror: bool = True
+    augmentation: Literal["none", "paper", "strong"] = "paper"
     shuffle_buffer: Count = 20_000
 
     @model_validator(mode="after")
     def _whole_identities(self):
         if self.images_per_identity and self.batch_size % self.images_per_identity:
             raise ValueError("`batch_size` must be a multiple of `images_per_identity`")
+        if self.images_per_identity and self.sampling != "uniform":
+            raise ValueError(
+                "`images_per_identity` decides the sampling: leave `sampling` out"
+            )
         return self
 
 

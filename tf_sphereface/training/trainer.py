@@ -1,12 +1,16 @@
 """Trains a recipe on records in a run folder that can be left and resumed."""
 
+import contextlib
 import dataclasses
 import math
 import time
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
+from tf_sphereface.data.augmentation import preset
+from tf_sphereface.data.balanced_batches import balanced_batches
 from tf_sphereface.data.identity_batches import check_identities, identity_batches
 from tf_sphereface.data.pipeline import training_batches
 from tf_sphereface.data.records import read_manifest, verify_records
@@ -72,12 +76,14 @@ def train(
             training loss.
 
     Returns: The summary; the run folder holds `best.keras` and `last.keras`.
-    Raises: InputError on unusable records, recipe or run folder; FloatingPointError
+    Raises: InputError on unusable records, recipe or run folder, and where a shard is
+        damaged while it is read (the shard and the byte are named); FloatingPointError
         if the loss stops being finite.
     """
     # Every byte is read once: a damaged shard is better known now than in an hour.
     manifest = verify_records(records)
     _check_batch(recipe, records, manifest.records)
+    preset(recipe.data.augmentation)  # its library may be missing
     strategy = training_strategy(devices)
     _check_shares(recipe.data, strategy.num_replicas_in_sync)
     with open_run(run, recipe, records):
@@ -94,7 +100,8 @@ def _train(recipe, records, run, strategy, validate) -> TrainingSummary:
         with strategy.scope():
             classifier = build_classifier(recipe, identities)
             done = restore_backup(classifier, run / BACKUP)
-        logs = _fit(classifier, recipe, records, run, done, validate)
+        with _naming_damaged_records(records):
+            logs = _fit(classifier, recipe, records, run, done, validate)
     finally:
         keras.config.set_dtype_policy(policy)
     with replacing(run / LAST_MODEL) as temporary:
@@ -150,23 +157,38 @@ def _fit(classifier, recipe, records, run, done, validate) -> dict[str, float]:
 
 
 def _batches(data, records, contract, seed):
-    if data.images_per_identity is None:
-        return training_batches(
-            records,
-            data.batch_size,
-            contract=contract,
-            seed=seed,
-            mirrored=data.mirror,
-            shuffle_buffer=data.shuffle_buffer,
+    mirrored, augmentation = preset(data.augmentation)
+    arguments = {
+        "contract": contract,
+        "seed": seed,
+        "mirrored": mirrored,
+        "augmentation": augmentation,
+    }
+    if data.images_per_identity is not None:
+        identities = data.batch_size // data.images_per_identity
+        return identity_batches(
+            records, identities, data.images_per_identity, **arguments
         )
-    return identity_batches(
-        records,
-        data.batch_size // data.images_per_identity,
-        data.images_per_identity,
-        contract=contract,
-        seed=seed,
-        mirrored=data.mirror,
+    if data.sampling == "class_balanced":
+        return balanced_batches(records, data.batch_size, **arguments)
+    return training_batches(
+        records, data.batch_size, shuffle_buffer=data.shuffle_buffer, **arguments
     )
+
+
+@contextlib.contextmanager
+def _naming_damaged_records(records: Path):
+    """TensorFlow says neither which shard it could not read nor always where."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        verify_records(records)  # raises where they are damaged
+        if isinstance(error, tf.errors.DataLossError):
+            raise InputError(
+                f"a shard of {records} could not be read, and can be now: "
+                f"{error.message.partition(chr(10))[0]}; give the same command again"
+            ) from error
+        raise
 
 
 def _figures(rows) -> dict[str, float]:
