@@ -14,6 +14,7 @@ from PIL import Image
 pytest.importorskip("apache_beam", reason="apache-beam is not installed")
 
 from tf_sphereface.commands.align import main
+from tf_sphereface.data import alignment_beam
 from tf_sphereface.data.alignment import align_photos
 from tf_sphereface.data.alignment_beam import BeamRunner
 from tf_sphereface.data.synthetic_faces import (
@@ -94,11 +95,22 @@ def test_spans_of_an_archive_and_given_landmarks_reach_the_workers(source, tmp_p
     assert "Grace/my photo 1.jpg" in found
 
 
-def test_command_passes_options_after_the_dashes_to_beam(source, tmp_path, capsys):
+def test_command_passes_options_after_the_dashes_to_beam(
+    source, tmp_path, capsys, monkeypatch
+):
+    seen, options_class = [], alignment_beam.PipelineOptions
+
+    def options(given):
+        seen.extend(given)
+        return options_class(given)
+
+    monkeypatch.setattr(alignment_beam, "PipelineOptions", options)
     out = tmp_path / "out"
     command = [str(source), "--out", str(out), "--runner", "beam"]
     assert main([*command, "--", "--runner=DirectRunner"]) == 0
-    assert json.loads(capsys.readouterr().out)["kept"] == 19
+    assert seen == ["--runner=DirectRunner"]
+    kept = json.loads(capsys.readouterr().out)["kept"]
+    assert kept == len(list(out.glob("*/*.jpg"))) > 10
     assert not list(out.glob(".*"))
 
 
