@@ -215,9 +215,12 @@ def test_bad_settings_are_named(options, message):
 
 def test_package_settings_find_the_package_s_faces(networks, package, real):
     overlaps, distances, scores = compare(networks, package, real, PACKAGE_SETTINGS)
-    assert overlaps.min() > 0.99
-    assert distances.max() < 0.2
-    assert np.abs(scores).max() < 1e-3
+    # The last digit of a score decides, once in dozens of photos, which box is dropped.
+    assert np.mean(overlaps > 0.9999) > 0.9
+    assert overlaps.min() > 0.95
+    assert np.median(distances) < 0.001
+    assert np.percentile(distances, 99) < 2
+    assert np.median(np.abs(scores)) < 1e-5
 
 
 def test_package_settings_find_the_package_s_faces_in_rendered_photos(
@@ -225,8 +228,8 @@ def test_package_settings_find_the_package_s_faces_in_rendered_photos(
 ):
     photos = [photo.image for photo in rendered]
     overlaps, distances, _ = compare(networks, package, photos, PACKAGE_SETTINGS)
-    assert np.median(overlaps) > 0.99
-    assert np.median(distances) < 0.2
+    assert np.median(overlaps) > 0.9999
+    assert np.median(distances) < 0.001
 
 
 @pytest.mark.parametrize("settings", [None, PACKAGE_SETTINGS])
