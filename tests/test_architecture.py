@@ -13,7 +13,7 @@ PACKAGE = ROOT / "tf_sphereface"
 # Modules and packages of a layer may import those of lower layers, and themselves.
 LAYERS = [
     {"errors", "files", "geometry", "native_messages", "pages", "recipes", "__init__"},
-    {"preprocessing", "litert"},
+    {"preprocessing", "litert", "folder_lock"},
     {"heads", "losses", "backbones"},
     {"face_classifier", "detection"},
     {"data"},

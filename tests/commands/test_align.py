@@ -126,3 +126,26 @@ def test_command_needs_no_tensorflow(source, tmp_path):
         str(tmp_path / "out"),
     ]
     subprocess.run([*command, "--processes", "1"], check=True, capture_output=True)
+
+
+def test_beam_that_is_missing_is_named(source, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "apache_beam", None)
+    monkeypatch.delitem(sys.modules, "tf_sphereface.data.alignment_beam", raising=False)
+    options = ["--out", str(tmp_path / "out"), "--runner", "beam"]
+    assert main([str(source), *options]) == 2
+    assert "--runner beam needs the package apache-beam" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_options_after_the_dashes_are_for_beam_alone(source, tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([str(source), "--out", str(tmp_path / "out"), "--", "--runner=Flink"])
+    assert caught.value.code == 2
+    assert "go with --runner beam" in capsys.readouterr().err
+
+
+def test_networks_of_a_folder_are_used(source, tmp_path, capsys):
+    options = ["--out", str(tmp_path / "out"), "--processes", "1"]
+    assert main([str(source), *options, "--networks", str(tmp_path)]) == 2
+    assert "pnet.tflite" in capsys.readouterr().err
+    assert main([str(source), *options, "--networks", str(cached_networks())]) == 0

@@ -13,6 +13,7 @@ from tf_sphereface.data.synthetic_faces import (
 )
 from tf_sphereface.detection import (
     MTCNN,
+    PACKAGE_SETTINGS,
     Face,
     LiteRTNetworks,
     MTCNNSettings,
@@ -21,6 +22,7 @@ from tf_sphereface.detection import (
     nearest_to_centre,
 )
 from tf_sphereface.detection.boxes import overlap
+from tf_sphereface.detection.networks import KerasNetworks
 
 LFW = Path(__file__).parents[3] / "shared" / "data" / "lfw" / "images"
 # Levels of 240, 120, 60, ... pixels are whole numbers: there the package, which reckons
@@ -209,3 +211,34 @@ def test_other_arrays_are_refused(networks, photo):
 def test_bad_settings_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         MTCNNSettings(**options)
+
+
+def test_package_settings_find_the_package_s_faces(networks, package, real):
+    overlaps, distances, scores = compare(networks, package, real, PACKAGE_SETTINGS)
+    # The last digit of a score decides, once in dozens of photos, which box is dropped.
+    assert np.mean(overlaps > 0.9999) > 0.9
+    assert overlaps.min() > 0.95
+    assert np.median(distances) < 0.001
+    assert np.percentile(distances, 99) < 2
+    assert np.median(np.abs(scores)) < 1e-5
+
+
+def test_package_settings_find_the_package_s_faces_in_rendered_photos(
+    networks, package, rendered
+):
+    photos = [photo.image for photo in rendered]
+    overlaps, distances, _ = compare(networks, package, photos, PACKAGE_SETTINGS)
+    assert np.median(overlaps) > 0.9999
+    assert np.median(distances) < 0.001
+
+
+@pytest.mark.parametrize("settings", [None, PACKAGE_SETTINGS])
+def test_keras_networks_find_what_the_files_find(networks, rendered, settings):
+    photos = [photo.image for photo in rendered[:3]]
+    ours = MTCNN(networks, settings).detect(photos)
+    theirs = MTCNN(KerasNetworks(), settings).detect(photos)
+    assert [len(faces) for faces in ours] == [len(faces) for faces in theirs]
+    assert sum(map(len, ours)) >= 3
+    for face, other in zip(sum(ours, []), sum(theirs, []), strict=True):
+        assert np.abs(face.landmarks - other.landmarks).max() <= 0.01
+        assert np.abs(face.box - other.box).max() <= 0.01

@@ -19,7 +19,9 @@ def build_parser() -> argparse.ArgumentParser:
         prog="sphereface align",
         description=__doc__,
         epilog="Exit status: 0 crops were made, 1 no photo had a face, 2 bad input. "
-        "Run it again to go on after an interruption, or to add photos.",
+        "Run it again to go on after an interruption, or to add photos. With "
+        "`--runner beam`, what follows `--` goes to Apache Beam, such as "
+        "`-- --runner=FlinkRunner --flink_master=HOST:PORT`.",
     )
     parser.add_argument(
         "source",
@@ -53,6 +55,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--processes", type=int, help="worker processes (default: one per processor)"
     )
     parser.add_argument(
+        "--runner",
+        choices=("local", "beam"),
+        default="local",
+        help="this machine's processors (default), or an Apache Beam pipeline",
+    )
+    parser.add_argument(
         "--no-thumbnails",
         action="store_true",
         help="leave the faces out of audit.html; names of people and photos stay",
@@ -62,6 +70,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_detector_options(parser):
+    parser.add_argument(
+        "--networks",
+        type=Path,
+        metavar="FOLDER",
+        help="with pnet.tflite, rnet.tflite and onet.tflite, such as a bundle's "
+        "`detector` (default: made once, with TensorFlow, in the user's cache)",
+    )
     parser.add_argument(
         "--smallest-face",
         type=float,
@@ -82,15 +97,21 @@ def _add_detector_options(parser):
         metavar=("PNET", "RNET", "ONET"),
         help="least face probabilities (default: 0.6 0.7 0.9)",
     )
+    parser.add_argument(
+        "--package-arithmetic",
+        action="store_true",
+        help="reckon as the mtcnn package does; with --thresholds 0.6 0.7 0.8 these "
+        "are its settings (slower)",
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
-    args = build_parser().parse_args(argv)
+    args, beam_options = _parse(argv)
     from tf_sphereface.errors import InputError
 
     try:
-        summary = _align(args)
+        summary = _align(args, _runner(args, beam_options))
         audit = _audit(args, argv)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -103,7 +124,38 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _align(args):
+def _parse(argv):
+    """The command's own options, and what follows "--" for Beam."""
+    own, found, rest = list(argv), "--" in argv, []
+    if found:
+        at = own.index("--")
+        own, rest = own[:at], own[at + 1 :]
+    parser = build_parser()
+    args = parser.parse_args(own)
+    if found and args.runner != "beam":
+        parser.error("options after -- go with --runner beam")
+    return args, rest
+
+
+def _runner(args, options):
+    from tf_sphereface.errors import InputError
+
+    if args.runner == "local":
+        return None
+    if args.processes is not None:
+        raise InputError("--processes goes with --runner local; Beam has its own")
+    try:
+        from tf_sphereface.data.alignment_beam import BeamRunner
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"--runner beam needs the package apache-beam ({error}); see the README"
+        ) from error
+    # Workers elsewhere start in other folders.
+    args.source, args.out = args.source.absolute(), args.out.absolute()
+    return BeamRunner(options)
+
+
+def _align(args, runner):
     from tf_sphereface.commands.progress_bar import progress_bar
     from tf_sphereface.data.alignment import align_photos
     from tf_sphereface.data.exclusions import read_exclusions
@@ -120,10 +172,12 @@ def _align(args):
             args.out,
             settings,
             args.processes,
-            progress=progress,
+            args.networks,
+            progress,
             choice=args.choose,
             landmarks=landmarks,
             exclude=exclude,
+            runner=runner,
         )
     if hasattr(source, "pairs"):
         _write_pairs(source, args.out / "pairs.txt")
@@ -139,6 +193,7 @@ def _settings(args):
             smallest_face=args.smallest_face,
             pyramid_factor=args.pyramid_factor,
             thresholds=tuple(args.thresholds),
+            package_arithmetic=args.package_arithmetic,
         )
     except ValueError as error:
         raise InputError(str(error)) from error

@@ -1,12 +1,16 @@
 """The progress bar of the commands: on stderr, gone when the work is done."""
 
 import contextlib
+import datetime
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 
 from rich import progress
 from rich.console import Console
 from rich.text import Text
+
+_WINDOW = 60.0  # s
 
 
 class _KnownBar(progress.BarColumn):
@@ -21,6 +25,40 @@ class _KnownCount(progress.MofNCompleteColumn):
 
     def render(self, task):
         return Text() if task.total is None else super().render(task)
+
+
+class Pace:
+    """How fast work goes, by the reports of the last minute.
+
+    The first report says where the work begins: neither what was done before it nor
+    the time before it counts, so that a resumed run does not look faster than it is.
+
+    Args:
+        clock: Gives the time, s; None is the system's.
+    """
+
+    def __init__(self, clock: Callable[[], float] | None = None):
+        self._clock = clock or time.monotonic
+        self._reports = deque()
+
+    def report(self, done: int) -> None:
+        """Takes the number done by now."""
+        now = self._clock()
+        self._reports.append((now, done))
+        while len(self._reports) > 2 and now - self._reports[1][0] >= _WINDOW:
+            self._reports.popleft()
+
+    def rate(self) -> float | None:
+        """Number done a second; None while it is not known."""
+        if not self._reports:
+            return None
+        (start, before), (end, after) = self._reports[0], self._reports[-1]
+        return (after - before) / (end - start) if end > start else None
+
+    def seconds_left(self, total: int) -> float | None:
+        """Time to `total`, s; None while it is not known."""
+        rate = self.rate()
+        return (total - self._reports[-1][1]) / rate if rate else None
 
 
 @contextlib.contextmanager
@@ -38,19 +76,28 @@ def progress_bar(title: str, unit: str) -> Iterator[Callable[[int, int], None]]:
         progress.TextColumn("{task.description}"),
         _KnownBar(),
         _KnownCount(),
-        progress.TextColumn("{task.fields[rate]}"),
-        progress.TimeRemainingColumn(),
+        progress.TextColumn("{task.fields[pace]}"),
         console=console,
         transient=True,
         # Into a file it would print empty lines among the messages.
         disable=not console.is_terminal,
     )
-    started = time.monotonic()
+    pace = Pace()
     with bar:
-        task = bar.add_task(title, total=None, rate="")
+        task = bar.add_task(title, total=None, pace="")
 
         def report(done, total):
-            rate = f"{done / max(time.monotonic() - started, 1e-3):.1f} {unit}/s"
-            bar.update(task, completed=done, total=total, rate=rate)
+            pace.report(done)
+            text = _words(pace.rate(), pace.seconds_left(total), unit)
+            bar.update(task, completed=done, total=total, pace=text)
 
         yield report
+
+
+def _words(rate, seconds, unit):
+    if rate is None:
+        return f"- {unit}/s"
+    if seconds is None:
+        return f"{rate:.1f} {unit}/s"
+    left = datetime.timedelta(seconds=round(seconds))
+    return f"{rate:.1f} {unit}/s, {left} left"

@@ -2,33 +2,40 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import tf_sphereface
 from tf_sphereface.data import alignment_settings
+from tf_sphereface.data.alignment_checks import (
+    check_names,
+    check_options,
+    refuse_nesting,
+)
+from tf_sphereface.data.alignment_journal import Journal
 from tf_sphereface.data.alignment_manifest import (
     DROPPED,
-    KEPT,
-    Journal,
+    LOCK_NAME,
     ManifestRow,
     agree_on_settings,
-    read_manifest_rows,
-    write_manifest_rows,
 )
 from tf_sphereface.data.alignment_pool import align_in_processes
 from tf_sphereface.data.alignment_resume import reusable_rows
+from tf_sphereface.data.alignment_rows import AlignmentRows
 from tf_sphereface.data.crop_names import crop_name, is_further_face
 from tf_sphereface.data.exclusions import without_identities
-from tf_sphereface.data.face_choice import CHOICES
 from tf_sphereface.data.photo_aligner import AlignmentItem, AlignmentTask
-from tf_sphereface.data.photo_folders import refuse_merging
 from tf_sphereface.data.sources import PhotoSource, open_source
 from tf_sphereface.detection import MTCNNSettings, cached_networks
 from tf_sphereface.errors import InputError
+from tf_sphereface.folder_lock import only_process, remove_torn_files
+
+Runner = Callable[
+    [AlignmentTask, Iterable[AlignmentItem], int], Iterator[list[ManifestRow]]
+]
 
 __all__ = ["AlignmentSummary", "align_photos", "crop_name"]
 
@@ -69,6 +76,7 @@ def align_photos(
     choice: str = "centre",
     landmarks: Mapping[str, tuple[float, ...]] | None = None,
     exclude: Iterable[str] = (),
+    runner: Runner | None = None,
 ) -> AlignmentSummary:
     """Crops the faces of photos to the landmark template.
 
@@ -86,100 +94,87 @@ def align_photos(
             the calling process. Worker processes are spawned: a script that calls this
             needs the usual `if __name__ == "__main__":`.
         networks: Folder with the detector's networks; None is the user's cache.
-        progress: Called with the number of photos done in this run, and to do.
+        progress: Called with the number of photos done in this run, and to do; first
+            with 0.
         choice: The face that is cropped of several: "centre" (nearest the photo's
             centre), "largest", or "all". The crops of "all" are x.jpg, x#2.jpg, ...
             with a row each: of x.jpg, x.jpg#2, ...
         landmarks: Ten numbers (x,y pixels of the eyes, the nose tip and the mouth
             corners) by photo, "IDENTITY/FILE"; no face is looked for then.
         exclude: Identities to leave out.
+        runner: What aligns the photos and gives their rows in any order, such as
+            `BeamRunner`; None aligns them in worker processes here.
 
     Raises: InputError if a folder is unusable, if names would merge on other systems,
-        or if `out` was aligned with other settings; OSError if writing fails.
+        if another process writes to `out`, or if it was aligned with other settings;
+        OSError if writing fails.
     """
     started = time.monotonic()
     if processes is not None and processes < 1:
         raise InputError(f"processes must be at least 1. Received: {processes}")
     source = open_source(source) if isinstance(source, Path) else source
-    _refuse_nesting(source.path, out)
-    _check_options(source, choice, landmarks)
+    refuse_nesting(source.path, out)
+    check_options(source, choice, landmarks)
     names, excluded = without_identities(source.names, exclude)
-    _check_names(names, source, choice, landmarks)
+    check_names(names, source, choice, landmarks)
     task, record = _plan(source, out, settings, networks, choice, landmarks)
-    agree_on_settings(out, record, tf_sphereface.__version__)
+    if runner is None:
+        processes = processes or os.cpu_count() or 1
+        runner = functools.partial(align_in_processes, processes=processes)
+    out.mkdir(parents=True, exist_ok=True)
+    with only_process(out / LOCK_NAME, out), AlignmentRows() as rows:
+        agree_on_settings(out, record, tf_sphereface.__version__)
+        remove_torn_files(out)
+        rows.load(out)
+        if not rows.known_are_of(source.names):
+            raise InputError(f"{out} holds crops of other photos than {source.path}")
+        todo = _reuse(names, rows, source, task, landmarks)
+        reused = len(names) - len(todo)
+        if landmarks is not None:
+            todo = _drop_unmarked(todo, rows, source, landmarks)
+        _prepare(out, todo)
+        items = (
+            AlignmentItem(source.photo(name), landmarks and landmarks[name])
+            for name in todo
+        )
+        _align(rows, runner(task, items, len(todo)), out, len(todo), progress)
+        _remove_orphans(out, rows)
+        rows.write_manifest(out)
+        counts = len(names), reused, source.other_files, excluded
+        return _summarize(rows, *counts, time.monotonic() - started)
 
-    known = read_manifest_rows(out)
-    if known and known.keys().isdisjoint(source.names):
-        raise InputError(f"{out} holds crops of other photos than {source.path}")
-    rows = reusable_rows(known, names, source, out, landmarks, choice == "all")
-    todo = [name for name in names if name not in rows]
-    reused = len(names) - len(todo)
-    if landmarks is not None:
-        unmarked = [name for name in todo if name not in landmarks]
-        rows |= {name: _without_landmarks(source.photo(name)) for name in unmarked}
-        todo = [name for name in todo if name in landmarks]
-    items = (
-        AlignmentItem(source.photo(name), landmarks and landmarks[name])
-        for name in todo
+
+def _reuse(names, rows, source, task, landmarks):
+    """Adds the rows of photos that earlier runs have done; gives the other photos."""
+    todo, every_face = [], task.choice == "all"
+    for name in names:
+        found = reusable_rows(name, rows.known, source, task.out, landmarks, every_face)
+        if found:
+            rows.add(found)
+        else:
+            todo.append(name)
+    return todo
+
+
+def _drop_unmarked(todo, rows, source, landmarks):
+    """Adds rows of photos without landmarks; gives the other photos."""
+    rows.add(
+        _without_landmarks(source.photo(name)) for name in todo if name not in landmarks
     )
-    _prepare(out, todo)
-    rows |= _align(task, items, len(todo), processes or os.cpu_count() or 1, progress)
-    _remove_orphans(out, known, rows)
-    write_manifest_rows(out, rows)
-    counts = len(names), reused, source.other_files, excluded
-    return _summarize(rows, *counts, time.monotonic() - started)
+    return [name for name in todo if name in landmarks]
 
 
-def _align(task, items, total, processes, progress):
-    rows, count = {}, 0
-    with Journal(task.out) as journal:
-        for done in align_in_processes(task, items, total, processes):
+def _align(rows, batches, out, total, progress):
+    count = 0
+    if progress is not None:
+        progress(0, total)
+    with Journal(out) as journal:
+        for done in batches:
             journal.append(done)
-            rows.update((row.photo, row) for row in done)
+            rows.add(done)
             count += sum(not is_further_face(row.photo) for row in done)
             if progress is not None:
                 progress(count, total)
-    return rows
-
-
-def _refuse_nesting(source, out):
-    inner, outer = out.resolve(), source.resolve()
-    if not source.is_dir() and inner != outer:
-        return
-    if inner == outer or outer in inner.parents or inner in outer.parents:
-        raise InputError(f"--out must not be inside the photos' folder: {out}")
-
-
-def _check_options(source, choice, landmarks):
-    if choice not in CHOICES:
-        raise InputError(f"choice must be one of {CHOICES}. Received: {choice!r}")
-    if source.aligned and (landmarks is not None or choice != "centre"):
-        raise InputError(
-            f"{source.path} holds aligned faces: no landmarks and no choice of faces "
-            "can be applied"
-        )
-    if landmarks is not None and choice != "centre":
-        raise InputError("with given landmarks, there is no choice of faces")
-
-
-def _check_names(names, source, choice, landmarks):
-    if not names:
-        raise InputError(f"all identities of {source.path} are excluded")
-    refuse_merging(names, "photos", saved_as=crop_name)
-    if choice == "all":
-        crops = {crop_name(name) for name in names}
-        for name in names:
-            base, mark, number = crop_name(name)[: -len(".jpg")].rpartition("#")
-            if mark and number.isdigit() and f"{base}.jpg" in crops:
-                raise InputError(
-                    f"the crop of {name!r} could be that of a further face in "
-                    f"{base!r}; rename it"
-                )
-    if landmarks is not None and landmarks.keys().isdisjoint(names):
-        raise InputError(
-            f"no photo of {source.path} has landmarks; name them IDENTITY/FILE, such "
-            f"as {names[0]!r}"
-        )
 
 
 def _plan(source, out, settings, networks, choice, landmarks):
@@ -211,30 +206,26 @@ def _prepare(out, photos):
     for identity in {photo.split("/")[0] for photo in photos}:
         folder = out / identity
         folder.mkdir(exist_ok=True)
-        for torn in folder.glob(".*.tmp.*"):  # of a run that was killed
-            torn.unlink(missing_ok=True)
+        remove_torn_files(folder)
 
 
-def _remove_orphans(out, known, rows):
+def _remove_orphans(out, rows):
     """Removes crops that the manifest named and names no more."""
-    crops = {row.crop for row in rows.values()}
-    for row in known.values():
-        if row.crop and row.crop not in crops:
-            (out / row.crop).unlink(missing_ok=True)
-    for identity in {row.identity for row in [*known.values(), *rows.values()]}:
+    for crop in rows.orphans():
+        (out / crop).unlink(missing_ok=True)
+    for identity in rows.identities():
         # An identity without a crop leaves no folder behind.
         with contextlib.suppress(OSError):
             (out / identity).rmdir()
 
 
 def _summarize(rows, photos, reused, other_files, excluded, seconds):
-    kept = [row for row in rows.values() if row.status == KEPT]
-    dropped = Counter(row.reason for row in rows.values() if row.status == DROPPED)
+    kept, identities = rows.count_kept()
     return AlignmentSummary(
         photos=photos,
-        kept=len(kept),
-        dropped=dict(sorted(dropped.items())),
-        identities=len({row.identity for row in kept}),
+        kept=kept,
+        dropped=dict(sorted(rows.count_dropped().items())),
+        identities=identities,
         reused=reused,
         other_files=other_files,
         excluded_identities=excluded,

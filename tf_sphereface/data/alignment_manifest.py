@@ -3,15 +3,18 @@
 import csv
 import dataclasses
 import io
+import itertools
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import write_atomically
+from tf_sphereface.files import replacing, write_atomically
 
 MANIFEST_NAME = "manifest.csv"
 SETTINGS_NAME = "align.json"
-_JOURNAL_NAME = "manifest.partial.csv"
+LOCK_NAME = ".align.lock"
+JOURNAL_NAME = "manifest.partial.csv"
 KEPT, DROPPED = "kept", "dropped"
 
 _POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
@@ -65,59 +68,54 @@ def read_manifest_rows(folder: Path) -> dict[str, ManifestRow]:
     Returns: Empty if there is no manifest.
     Raises: InputError if manifest.csv is damaged.
     """
-    rows = {}
-    path = folder / MANIFEST_NAME
+    return {row.photo: row for row in iterate_manifest_rows(folder)}
+
+
+def iterate_manifest_rows(folder: Path) -> Iterator[ManifestRow]:
+    """The same rows one by one; of several rows of a photo the last one counts."""
+    path, journal = folder / MANIFEST_NAME, folder / JOURNAL_NAME
     if path.exists():
-        rows = {row.photo: row for row in _parse(path, strict=True)}
-    journal = folder / _JOURNAL_NAME
+        yield from _parse(path, strict=True)
     if journal.exists():
-        rows.update((row.photo, row) for row in _parse(journal, strict=False))
-    return rows
+        yield from iterate_rows(journal)
+
+
+def iterate_rows(path: Path) -> Iterator[ManifestRow]:
+    """The rows of a file of lines by `row_to_line`; torn lines are passed over."""
+    return _parse(path, strict=False)
 
 
 def alignment_is_complete(folder: Path) -> bool:
     """False if a run of `align_photos` in this folder was interrupted."""
-    if (folder / _JOURNAL_NAME).exists():
+    if (folder / JOURNAL_NAME).exists():
         return False
     return (folder / MANIFEST_NAME).exists() or not (folder / SETTINGS_NAME).exists()
 
 
 def write_manifest_rows(folder: Path, rows: dict[str, ManifestRow]) -> None:
     """Writes manifest.csv, sorted by photo, in one step; then drops the journal."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows(_to_fields(rows[photo]) for photo in sorted(rows))
-    write_atomically(folder / MANIFEST_NAME, text.getvalue().encode())
-    (folder / _JOURNAL_NAME).unlink(missing_ok=True)
+    write_manifest_lines(folder, (row_to_line(rows[photo]) for photo in sorted(rows)))
 
 
-class Journal:
-    """Rows of a run that is under way, kept on disk as they come.
+def write_manifest_lines(folder: Path, lines: Iterable[str]) -> None:
+    """Like `write_manifest_rows`, of lines by `row_to_line` in their order."""
+    lines = itertools.chain([header_line()], lines)
+    with (
+        replacing(folder / MANIFEST_NAME) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
+        file.writelines(lines)
+    (folder / JOURNAL_NAME).unlink(missing_ok=True)
 
-    A killed run loses the rows since the last `append` at most; their photos are done
-    again. Use it as a context manager.
-    """
 
-    def __init__(self, folder: Path):
-        self._path = folder / _JOURNAL_NAME
+def row_to_line(row: ManifestRow) -> str:
+    """The row as manifest.csv has it, with the line break."""
+    return _line(_to_fields(row))
 
-    def __enter__(self):
-        # A line that a crash has torn must not swallow the next one.
-        self._file = open(self._path, "a", newline="", encoding="utf-8")
-        if self._file.tell():
-            self._file.write("\n")
-        else:
-            csv.writer(self._file, lineterminator="\n").writerow(_COLUMNS)
-        return self
 
-    def __exit__(self, *_):
-        self._file.close()
-
-    def append(self, rows):
-        writer = csv.writer(self._file, lineterminator="\n")
-        writer.writerows(_to_fields(row) for row in rows)
-        self._file.flush()
+def row_from_line(line: str) -> ManifestRow:
+    """The row of a line by `row_to_line`."""
+    return _from_fields(next(csv.reader([line])))
 
 
 def agree_on_settings(folder: Path, settings: dict, version: str) -> None:
@@ -144,7 +142,7 @@ def agree_on_settings(folder: Path, settings: dict, version: str) -> None:
                 "take another --out, or the same settings"
             )
         return
-    if any(folder.iterdir()):
+    if any(path.name != LOCK_NAME for path in folder.iterdir()):
         raise InputError(f"--out must be new, empty or an aligned folder: {folder}")
     record = {"library_version": version, "settings": settings}
     write_atomically(path, json.dumps(record, indent=2).encode() + b"\n")
@@ -177,6 +175,17 @@ def _flat(settings, prefix=""):
     return flat
 
 
+def header_line() -> str:
+    """The first line of manifest.csv."""
+    return _line(_COLUMNS)
+
+
+def _line(fields):
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerow(fields)
+    return text.getvalue()
+
+
 def _to_fields(row):
     box = [f"{value:.3f}" for value in row.box] or [""] * len(_BOX_FIELDS)
     points = [f"{value:.3f}" for value in row.landmarks] or [""] * len(LANDMARK_FIELDS)
@@ -186,22 +195,23 @@ def _to_fields(row):
 
 
 def _parse(path, strict):
-    rows = []
     with open(path, newline="", encoding="utf-8", errors="replace") as file:
         lines = csv.reader(file)
         while True:
             try:
                 fields = next(lines, None)
                 if fields is None:
-                    return rows
-                if tuple(fields) != _COLUMNS:
-                    rows.append(_from_fields(fields))
+                    return
+                row = None if tuple(fields) == _COLUMNS else _from_fields(fields)
             except (ValueError, csv.Error) as error:
                 if strict:
                     raise InputError(
                         f"damaged manifest: {path}, line {lines.line_num} ({error}); "
                         "delete it to align all photos again"
                     ) from error
+                continue
+            if row is not None:
+                yield row
 
 
 def _from_fields(fields):

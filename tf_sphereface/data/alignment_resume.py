@@ -1,6 +1,6 @@
 """Which photos of an earlier run need not be aligned again."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tf_sphereface.data.alignment_manifest import KEPT, ManifestRow
@@ -9,39 +9,38 @@ from tf_sphereface.data.sources import PhotoSource
 
 
 def reusable_rows(
-    known: Mapping[str, ManifestRow],
-    names: Iterable[str],
+    name: str,
+    known: Callable[[str], ManifestRow | None],
     source: PhotoSource,
     out: Path,
     landmarks: Mapping[str, tuple[float, ...]] | None = None,
     every_face: bool = False,
-) -> dict[str, ManifestRow]:
-    """The rows of photos that are as they were and whose crops are all there.
+) -> list[ManifestRow]:
+    """The rows of a photo that is as it was and whose crops are all there.
 
     Args:
-        known: The earlier run's rows by name; those of a photo's further faces are
-            named after it.
-        names: "IDENTITY/FILE" of the photos.
+        name: "IDENTITY/FILE" of the photo.
+        known: Gives the earlier run's row by name; those of a photo's further faces
+            are named after it.
         source: Where the photos are now.
         out: The aligned folder.
         landmarks: Given landmarks by photo; a photo with others is aligned again.
         every_face: Whether all faces of a photo have a row, not one.
+
+    Returns: Empty if the photo must be aligned.
     """
-    rows = {}
-    for name in names:
-        first = known.get(name)
-        if first is None:
-            continue
-        count = max(1, first.faces) if every_face else 1
-        faces = [known.get(row_name(name, face)) for face in range(1, count + 1)]
-        if not all(row is not None and _has_crop(row, out) for row in faces):
-            continue
-        if landmarks is not None and not _same_landmarks(first, landmarks.get(name)):
-            continue
-        photo = source.photo(name)
-        if (photo.bytes, photo.modified_ns) == (first.bytes, first.modified_ns):
-            rows.update((row.photo, row) for row in faces)
-    return rows
+    first = known(name)
+    if first is None:
+        return []
+    count = max(1, first.faces) if every_face else 1
+    rows = [first, *(known(row_name(name, face)) for face in range(2, count + 1))]
+    if not all(row is not None and _has_crop(row, out) for row in rows):
+        return []
+    if landmarks is not None and not _same_landmarks(first, landmarks.get(name)):
+        return []
+    photo = source.photo(name)
+    same = (photo.bytes, photo.modified_ns) == (first.bytes, first.modified_ns)
+    return rows if same else []
 
 
 def _has_crop(row, out):

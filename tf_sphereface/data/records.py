@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -28,6 +27,7 @@ from tf_sphereface.data.record_manifest import (
 )
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing, sha256_of, write_atomically
+from tf_sphereface.folder_lock import only_process
 from tf_sphereface.geometry import LANDMARK_TEMPLATE
 from tf_sphereface.preprocessing import PixelContract
 
@@ -112,11 +112,10 @@ def write_records(
             to be verified on.
         progress: Called with the number of faces written, and to write.
 
-    Raises: InputError if a folder, a crop or an option is unusable; OSError if writing
-        fails.
+    Raises: InputError if a folder, a crop or an option is unusable, or if another
+        process writes to `out`; OSError if writing fails.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out must be new or empty: {out}")
+    _refuse_full(out)
     if aligned.resolve() in (out.resolve(), *out.resolve().parents):
         raise InputError(f"--out must not be inside the aligned folder: {out}")
     chosen = select_crops(aligned, min_images, identities, exclude, exclude_crops)
@@ -159,18 +158,31 @@ def parse_record(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 @contextlib.contextmanager
 def _appearing(out):
-    """Gives a temporary folder beside `out`, which becomes `out` on a clean exit."""
+    """Gives a temporary folder beside `out`, which becomes `out` on a clean exit.
+
+    It has one name, and a lock beside it: whoever has the lock may remove what a
+    killed process has left there.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        yield folder
-        os.chmod(folder, 0o755)
-        if out.exists():
-            out.rmdir()
-        os.rename(folder, out)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    folder = out.parent / f".{out.name}.making"
+    with only_process(out.parent / f".{out.name}.lock", out):
+        _refuse_full(out)  # by a process that had the lock before
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir()
+        try:
+            yield folder
+            if out.exists():
+                out.rmdir()
+            os.rename(folder, out)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _refuse_full(out):
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"--out must be new or empty: {out}")
 
 
 def _write_shards(aligned, folder, chosen: CropSelection, shards, seed, progress):

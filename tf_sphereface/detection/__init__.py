@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
-from tf_sphereface.detection.cascade import MTCNN, MTCNNSettings, Networks
+from tf_sphereface.detection.cascade import (
+    MTCNN,
+    PACKAGE_SETTINGS,
+    MTCNNSettings,
+    Networks,
+)
 from tf_sphereface.detection.face import Face, FaceDetector, nearest_to_centre
 from tf_sphereface.detection.litert_networks import LiteRTNetworks
 from tf_sphereface.detection.weight_files import NETWORK_NAMES, cached_networks
@@ -10,6 +15,7 @@ from tf_sphereface.detection.weight_files import NETWORK_NAMES, cached_networks
 __all__ = [
     "MTCNN",
     "NETWORK_NAMES",
+    "PACKAGE_SETTINGS",
     "Face",
     "FaceDetector",
     "LiteRTNetworks",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import joblib
 import keras
+import numpy as np
 from keras import layers
 
 from tf_sphereface.detection.weight_files import NETWORK_NAMES, weight_file
@@ -27,6 +28,27 @@ def build_networks() -> dict[str, keras.Model]:
     for name, network in networks.items():
         network.set_weights(joblib.load(weight_file(name)))
     return networks
+
+
+class KerasNetworks:
+    """The networks of `MTCNN` in Keras: what `LiteRTNetworks` must agree with."""
+
+    def __init__(self):
+        self._networks = build_networks()
+
+    def pnet(self, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self._run("pnet", photos)
+
+    def rnet(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self._run("rnet", crops)
+
+    def onet(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self._run("onet", crops)
+
+    def _run(self, name, inputs):
+        outputs = self._networks[name](inputs, training=False)
+        *others, scores = (keras.ops.convert_to_numpy(output) for output in outputs)
+        return *others, scores[..., 1]
 
 
 def export_detector(directory: Path) -> None:

@@ -6,12 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tf_sphereface
-from tf_sphereface.data.alignment_manifest import MANIFEST_NAME, SETTINGS_NAME
+from tf_sphereface.data.alignment_manifest import (
+    LOCK_NAME,
+    MANIFEST_NAME,
+    SETTINGS_NAME,
+)
 from tf_sphereface.data.audit.facts import read_facts
 from tf_sphereface.data.audit.page import render_audit
 from tf_sphereface.data.audit.sheets import choose_sheets, take_pictures
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
+from tf_sphereface.folder_lock import only_process
 
 AUDIT_NAME = "audit.html"
 
@@ -40,8 +45,8 @@ def write_audit(
         progress: Called with the number of crops read, and to read.
 
     Returns: The page's path.
-    Raises: InputError if it is not an aligned folder, or damaged; OSError if writing
-        fails.
+    Raises: InputError if it is not an aligned folder, or damaged, or if an alignment
+        is under way in it; OSError if writing fails.
     """
     if seed < 0:
         raise InputError(f"seed must not be negative. Received: {seed}")
@@ -64,7 +69,9 @@ def write_audit(
     name = folder.resolve().name
     page = render_audit(name, facts, sheets, pictures, details, seed)
     path = folder / AUDIT_NAME
-    write_atomically(path, page.encode())
+    # An alignment would take the unfinished page for that of a killed run.
+    with only_process(folder / LOCK_NAME, folder):
+        write_atomically(path, page.encode())
     return path
 
 

@@ -1,0 +1,55 @@
+"""What `align_photos` refuses before it writes anything."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tf_sphereface.data.crop_names import crop_name
+from tf_sphereface.data.face_choice import CHOICES
+from tf_sphereface.data.photo_folders import refuse_merging
+from tf_sphereface.data.sources import PhotoSource
+from tf_sphereface.errors import InputError
+
+
+def refuse_nesting(source: Path, out: Path) -> None:
+    """Raises: InputError if one of the folders lies inside the other."""
+    inner, outer = out.resolve(), source.resolve()
+    if not source.is_dir() and inner != outer:
+        return
+    if inner == outer or outer in inner.parents or inner in outer.parents:
+        raise InputError(f"--out must not be inside the photos' folder: {out}")
+
+
+def check_options(source: PhotoSource, choice: str, landmarks: Mapping | None) -> None:
+    """Raises: InputError if options of `align_photos` exclude each other."""
+    if choice not in CHOICES:
+        raise InputError(f"choice must be one of {CHOICES}. Received: {choice!r}")
+    if source.aligned and (landmarks is not None or choice != "centre"):
+        raise InputError(
+            f"{source.path} holds aligned faces: no landmarks and no choice of faces "
+            "can be applied"
+        )
+    if landmarks is not None and choice != "centre":
+        raise InputError("with given landmarks, there is no choice of faces")
+
+
+def check_names(
+    names: Sequence[str], source: PhotoSource, choice: str, landmarks: Mapping | None
+) -> None:
+    """Raises: InputError if there is nothing to do, or if crops' names would meet."""
+    if not names:
+        raise InputError(f"all identities of {source.path} are excluded")
+    refuse_merging(names, "photos", saved_as=crop_name)
+    if choice == "all":
+        crops = {crop_name(name) for name in names}
+        for name in names:
+            base, mark, number = crop_name(name)[: -len(".jpg")].rpartition("#")
+            if mark and number.isdigit() and f"{base}.jpg" in crops:
+                raise InputError(
+                    f"the crop of {name!r} could be that of a further face in "
+                    f"{base!r}; rename it"
+                )
+    if landmarks is not None and landmarks.keys().isdisjoint(names):
+        raise InputError(
+            f"no photo of {source.path} has landmarks; name them IDENTITY/FILE, such "
+            f"as {names[0]!r}"
+        )

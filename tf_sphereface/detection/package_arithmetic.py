@@ -1,0 +1,85 @@
+"""Pyramid levels and crops as the `mtcnn` package reckons them, rounding and all.
+
+It counts levels without regard to the smallest face, rounds levels to whole pixels and
+then reckons with the scale before rounding, and stretches crops by (size - 1) / size
+about the photo's first pixel. `crops.py` does neither; these are for comparisons.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from tf_sphereface.detection.crops import normalize
+
+
+def package_levels(
+    height: int, width: int, cell: int, smallest_face: float, factor: float
+) -> list[tuple[tuple[int, int], float]]:
+    """The pyramid levels of a photo, largest first.
+
+    Args: as `crops.level_sizes`.
+
+    Returns: List of ((height, width), scale): pixels, and level / photo unrounded.
+    """
+    count = round(-(np.log(min(height, width) / cell) / np.log(factor) + 1))
+    levels = []
+    for number in range(count):
+        scale = cell / smallest_face * factor**number
+        size = int(height * scale), int(width * scale)
+        if min(size) >= cell:  # the package fails with smaller ones
+            levels.append((size, scale))
+    return levels
+
+
+def package_level(photo: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A level, float32 (height, width, 3), normalised: not rounded to whole numbers."""
+    size = (width, height)
+    return normalize(
+        cv2.resize(photo.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    )
+
+
+def package_crops(photos, boxes, owners, side):
+    """Cuts square boxes out of photos and resizes them, bilinear, without reduction.
+
+    Args and returns: as `crops.square_crops`. A sample outside the photo is grey, 0.
+    """
+    crops = np.zeros((len(boxes), side, side, 3), np.float32)
+    normalized = {owner: normalize(photos[owner]) for owner in np.unique(owners)}
+    for crop, box, owner in zip(crops, boxes, owners, strict=True):
+        photo = normalized[owner]
+        rows = _samples(box[1], box[3], photo.shape[0], side)
+        columns = _samples(box[0], box[2], photo.shape[1], side)
+        crop[np.ix_(rows.inside, columns.inside)] = _bilinear(photo, rows, columns)
+    return crops
+
+
+class _Samples(NamedTuple):
+    """Where those rows, or columns, of a crop that are inside the photo lie in it."""
+
+    inside: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    weight: np.ndarray  # of `upper`
+
+
+def _samples(first, last, size, side):
+    stretch = (size - 1) / size
+    places = np.linspace(first * stretch, last * stretch, side)
+    inside = np.nonzero((places >= 0) & (places <= size - 1))[0]
+    places = places[inside]
+    lower = np.floor(places).astype(int)
+    upper = np.minimum(lower + 1, size - 1)
+    return _Samples(inside, lower, upper, (places - lower).astype(np.float32))
+
+
+def _bilinear(photo, rows, columns):
+    right = columns.weight[None, :, None]
+    upper, lower = (
+        photo[np.ix_(row, columns.lower)] * (1 - right)
+        + photo[np.ix_(row, columns.upper)] * right
+        for row in (rows.lower, rows.upper)
+    )
+    down = rows.weight[:, None, None]
+    return upper * (1 - down) + lower * down
