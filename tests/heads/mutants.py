@@ -184,8 +184,8 @@ MUTANTS = {
         ("sphereface_r", "if self.version == 2:", "if self.version == 1:"),
     ],
     "test_margin_head.py": [
-        ("margin_head", "lowest < 0 or", ""),
-        ("margin_head", "highest >= self.num_classes", "highest > self.num_classes"),
+        ("labels", "lowest < 0 or", ""),
+        ("labels", "highest >= num_classes", "highest > num_classes"),
         ("curricularface", "super().observe(outputs, cos_theta)", "pass"),
         ("adaface", "super().observe(outputs, cos_theta)", "pass"),
         ("angles", "1.0 - (1e-15 if double else 1e-7)", "1.0"),

@@ -33,8 +33,9 @@ def tree(tmp_path):
     skip = shutil.ignore_patterns("__pycache__", "mutants.py", "test_mutants.py")
     shutil.copytree(ROOT / "tf_sphereface", tmp_path / "tf_sphereface", ignore=skip)
     shutil.copytree(ROOT / "tests" / "heads", tmp_path / "tests" / "heads", ignore=skip)
-    for name in ("tests/conftest.py", "tests/autograd.py", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("conftest.py", "autograd.py", "finite_differences.py"):
+        shutil.copy(ROOT / "tests" / name, tmp_path / "tests" / name)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
     return tmp_path
 
 

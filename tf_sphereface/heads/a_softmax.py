@@ -27,6 +27,10 @@ class ASoftmaxLayer(MultiplicativeMarginHead):
       coeff_w w + coeff_x x, the gradient of |x| psi, divided by
       sqrt(coeff_w^2 + coeff_x^2): hard and easy samples pull alike.
 
+    Take it to repeat the release's training. Embeddings grow longer with it, since the
+    division leaves little of the pull that shortens those beyond the margin: in a short
+    training, or at a high learning rate, "autodiff" is the one that stays finite.
+
     Args:
         num_classes: Number of identities, at least 2.
         margin: Integer m >= 1, no unit (it multiplies an angle); 4 in the paper. Or a
