@@ -42,6 +42,8 @@ def test_it_leaves_report_bundle_and_figures(finished):
     report = json.loads((out / "report.json").read_text())
     assert report["accuracy"] == pytest.approx(result.models[0].accuracy)
     assert (out / "report.html").read_text().startswith("<!DOCTYPE html>")
+    for name in ("train", "unseen"):
+        assert (out / "aligned" / name / "audit.html").exists()
     saved = json.loads((out / "quickstart.json").read_text())
     assert saved["photos"] == result.photos
 

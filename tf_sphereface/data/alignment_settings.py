@@ -22,32 +22,30 @@ def detected(settings: MTCNNSettings, networks: Path, choice: str) -> dict:
     if not settings.package_arithmetic:
         del detector["package_arithmetic"]  # folders of earlier versions stay valid
     detector["networks_sha256"] = digest.hexdigest()
-    return _record(geometry.LANDMARK_TEMPLATE, _JPEG, CHOICE_RECORDS[choice], detector)
+    return _record(_JPEG, CHOICE_RECORDS[choice], detector)
 
 
 def given_landmarks() -> dict:
     """The record of crops of faces whose landmarks are given."""
     detector = {"name": "given landmarks"}
-    return _record(geometry.LANDMARK_TEMPLATE, _JPEG, "the one given", detector)
+    return _record(_JPEG, "the one given", detector)
 
 
 def aligned_before() -> dict:
-    """The record of crops that are cut out of InsightFace's.
-
-    InsightFace takes the published template, which counts from 1, for one that counts
-    from 0: its faces lie one pixel further right and down than ours.
-    """
-    template = geometry.LANDMARK_TEMPLATE + 1.0
-    detector = {"name": "InsightFace's own", "columns": "8 to 103 of 112"}
-    return _record(template, {"format": "PNG"}, "the one given", detector)
+    """The record of crops that are cut out of InsightFace's."""
+    detector = {
+        "name": "InsightFace's own",
+        "cut": "columns 9 to 104, rows 1 to 111 and the last again",
+    }
+    return _record({"format": "PNG"}, "the one given", detector)
 
 
-def _record(template, encoding, choice, detector):
+def _record(encoding, choice, detector):
     return {
         "crop": {
             "height": geometry.CROP_HEIGHT,
             "width": geometry.CROP_WIDTH,
-            "template": template.tolist(),
+            "template": geometry.LANDMARK_TEMPLATE.tolist(),
             "channel_order": "RGB",
             **encoding,
         },

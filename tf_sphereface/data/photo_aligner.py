@@ -27,9 +27,10 @@ from tf_sphereface.geometry import (
 JPEG_QUALITY = 95
 # Faces are looked for in no more pixels than this: memory and time are bounded.
 MOST_PIXELS = 24_000_000
-# InsightFace's crops are as high as ours and show 8 columns more on either side.
 INSIGHTFACE_SIDE = 112
-_FIRST_COLUMN = (INSIGHTFACE_SIDE - CROP_WIDTH) // 2
+# InsightFace's template is the same face, 8 columns further right; and it takes for
+# pixels counted from 0 the published numbers that count from 1.
+_FIRST_ROW, _FIRST_COLUMN = 1, 9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,7 +170,7 @@ class PhotoAligner:
     def _recrop(self, row, opened):
         pixels = opened.decoded.pixels
         if pixels.shape[:2] == (INSIGHTFACE_SIDE, INSIGHTFACE_SIDE):
-            pixels = pixels[:, _FIRST_COLUMN : _FIRST_COLUMN + CROP_WIDTH]
+            pixels = cut_insightface_crop(pixels)
         if pixels.shape[:2] != (CROP_HEIGHT, CROP_WIDTH):
             return dataclasses.replace(row, reason="not 112 x 112")
         name = crop_name(row.photo, exact=True)
@@ -202,6 +203,19 @@ def align_large(
     if np.linalg.det(linear) > 1 + 1e-6:
         return align_face(decode_photo(content, name).pixels, landmarks)
     return align_face(picture.pixels, points)
+
+
+def cut_insightface_crop(pixels: np.ndarray) -> np.ndarray:
+    """Our crop of a face that InsightFace aligned, pixel by pixel.
+
+    Args:
+        pixels: uint8 (112, 112, 3), RGB.
+
+    Returns: uint8 (112, 96, 3), RGB, the landmarks on our template. The lowest row is
+        not in InsightFace's crop; the one above is repeated.
+    """
+    rows = np.minimum(np.arange(CROP_HEIGHT) + _FIRST_ROW, INSIGHTFACE_SIDE - 1)
+    return pixels[rows, _FIRST_COLUMN : _FIRST_COLUMN + CROP_WIDTH]
 
 
 def _row(photo, reason):

@@ -92,7 +92,7 @@ def run_quickstart(
         folders = prepare_photos(data, out / "photos", starter, progress_bar)
     with stage("align", "detecting and aligning faces"):
         aligned = {
-            name: _align(folder, out / "aligned" / name, progress_bar)
+            name: _align(folder, out / "aligned" / name, command, progress_bar)
             for name, folder in (("train", folders.train), ("unseen", folders.unseen))
         }
     with stage("records", "packing records"):
@@ -148,11 +148,18 @@ def _claim(out: Path, data: str) -> None:
     write_atomically(marker, data.encode())
 
 
-def _align(source: Path, out: Path, progress_bar: ProgressBar) -> AlignmentSummary:
+def _align(
+    source: Path, out: Path, command: str, progress_bar: ProgressBar
+) -> AlignmentSummary:
+    """Crops, and the page that shows them."""
+    from tf_sphereface.data.audit import write_audit
+
     with progress_bar("aligning", "photos") as progress:
         summary = align_photos(source, out, progress=progress)
     if not summary.kept:
         raise InputError(f"no face found in any photo of {source}")
+    with progress_bar("auditing", "crops") as progress:
+        write_audit(out, command=command, source=source, progress=progress)
     return summary
 
 

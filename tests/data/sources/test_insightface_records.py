@@ -4,17 +4,18 @@ import io
 import pickle
 import struct
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from tf_sphereface.data.alignment import align_photos
-from tf_sphereface.data.alignment_manifest import read_alignment_settings
+from tf_sphereface.data.photo_aligner import cut_insightface_crop
 from tf_sphereface.data.record_manifest import read_manifest
 from tf_sphereface.data.records import write_records as pack
 from tf_sphereface.data.sources import open_source
 from tf_sphereface.errors import InputError
-from tf_sphereface.geometry import LANDMARK_TEMPLATE
+from tf_sphereface.geometry import LANDMARK_TEMPLATE, align_face
 
 MAGIC = b"\x0a\x23\xd7\xce"
 NAMES = (
@@ -43,25 +44,38 @@ def test_folder_of_a_training_set_is_its_records(insightface):
     assert open_source(insightface.parent).names == NAMES
 
 
-def test_crops_are_columns_8_to_103_pixel_by_pixel(insightface, crops, tmp_path):
+def test_crops_are_columns_9_to_104_pixel_by_pixel(insightface, crops, tmp_path):
     out = tmp_path / "out"
     summary = align_photos(open_source(insightface), out, processes=1)
     assert (summary.photos, summary.kept, summary.identities) == (6, 6, 3)
     for name, content in zip(NAMES, crops, strict=True):
         whole = np.asarray(Image.open(io.BytesIO(content)))
         crop = np.asarray(Image.open(out / name.replace(".jpg", ".png")))
-        np.testing.assert_array_equal(crop, whole[:, 8:104])
+        np.testing.assert_array_equal(crop[:111], whole[1:, 9:105])
+        np.testing.assert_array_equal(crop[111], whole[111, 9:105])
 
 
-def test_template_of_the_crops_is_insightface_s(insightface, tmp_path):
+def test_cut_crop_is_the_one_that_the_photo_gives():
+    # The five points of insightface's face_align.py, for 112 x 112.
+    template = np.float64(
+        [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366]]
+        + [[41.5493, 92.3655], [70.7299, 92.2041]]
+    )
+    rng = np.random.default_rng(0)
+    photo = cv2.resize(rng.integers(0, 256, (25, 25, 3)).astype(np.uint8), (250, 250))
+    turn = np.float64([[0.9, 0.4], [-0.4, 0.9]])
+    landmarks = template @ turn.T * 1.2 + [20.0, 80.0]
+    theirs = align_face(photo, landmarks, template, 112, 112)
+    cut, ours = cut_insightface_crop(theirs), align_face(photo, landmarks)
+    assert cut.shape == ours.shape == (112, 96, 3)
+    np.testing.assert_array_equal(cut[:111], ours[:111])
+
+
+def test_records_have_our_template(insightface, tmp_path):
     align_photos(open_source(insightface), tmp_path / "out", processes=1)
-    template = read_alignment_settings(tmp_path / "out")["crop"]["template"]
-    # The five points of insightface's face_align.py, less the 8 columns cut off.
-    assert template[0] == pytest.approx([38.2946 - 8, 51.6963])
-    assert template[3] == pytest.approx([41.5493 - 8, 92.3655])
-    np.testing.assert_allclose(np.subtract(template, LANDMARK_TEMPLATE), 1, atol=1e-9)
     pack(tmp_path / "out", tmp_path / "records", 1)
-    assert read_manifest(tmp_path / "records").crop.template[0][0] == template[0][0]
+    template = read_manifest(tmp_path / "records").crop.template
+    np.testing.assert_array_equal(template, LANDMARK_TEMPLATE)
 
 
 def test_second_run_reuses_everything(insightface, tmp_path):
