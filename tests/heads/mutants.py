@@ -154,8 +154,8 @@ MUTANTS = {
     "test_sphereface2.py": [
         ("sphereface2", "- self.margin + self.bias", "+ self.margin + self.bias"),
         ("sphereface2", "(similarity + self.margin)", "(similarity - self.margin)"),
-        ("sphereface2", "ops.softplus(-logits)", "ops.softplus(logits)"),
-        ("sphereface2", "(1.0 - self.balance) * ops", "self.balance * ops"),
+        ("sphereface2", "is_target, -logits, logits", "is_target, logits, -logits"),
+        ("sphereface2", "(1.0 - self.balance) * losses", "self.balance * losses"),
         ("sphereface2", "half**self.exponent", "half**2"),
         ("sphereface2", "self.loss_weight / self.scale", "self.loss_weight"),
         ("sphereface2", "+ self.bias / self.scale", ""),

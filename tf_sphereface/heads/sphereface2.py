@@ -105,10 +105,11 @@ class SphereFace2Layer(MarginHead):
 
     def sample_losses(self, outputs, labels, training=None):
         logits = self.margin_logits(outputs, labels, training=training)
+        is_target = self.is_target(self.label_column(labels))
+        # One softplus of the matrix; it is most of this head's cost.
+        losses = ops.softplus(ops.where(is_target, -logits, logits))
         losses = ops.where(
-            self.is_target(self.label_column(labels)),
-            self.balance * ops.softplus(-logits),
-            (1.0 - self.balance) * ops.softplus(logits),
+            is_target, self.balance * losses, (1.0 - self.balance) * losses
         )
         return self.loss_weight / self.scale * ops.sum(losses, axis=1)
 
