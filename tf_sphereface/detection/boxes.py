@@ -31,7 +31,12 @@ def overlap(boxes, others, denominator="union"):
     return shared / np.maximum(whole, 1e-12)
 
 
-def suppress(boxes, scores, threshold, denominator="union"):
+def best_first(scores):
+    """Indices that sort scores, the best first; equal ones keep their order."""
+    return np.argsort(-scores, kind="stable")
+
+
+def suppress(boxes, scores, threshold, denominator="union", rank=best_first):
     """Non-maximum suppression: drops boxes that overlap a better one.
 
     A dropped box still drops others, so that all comparisons are one matrix. Against
@@ -42,11 +47,12 @@ def suppress(boxes, scores, threshold, denominator="union"):
         scores: Float (boxes,).
         threshold: Boxes with a greater overlap are dropped.
         denominator: As in `overlap`.
+        rank: Function of scores that gives the order of the boxes.
 
     Returns: Integer (kept,), indices of the kept boxes, best first.
     Reference: Fast NMS, YOLACT, https://arxiv.org/abs/1904.02689.
     """
-    order = np.argsort(-scores, kind="stable")
+    order = rank(scores)
     ranked, alive = boxes[order], np.ones(len(order), bool)
     for start in range(0, len(order), _BLOCK):
         stop = min(start + _BLOCK, len(order))

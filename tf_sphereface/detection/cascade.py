@@ -8,13 +8,14 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from tf_sphereface.detection.boxes import refine, suppress, to_squares
+from tf_sphereface.detection.boxes import best_first, refine, suppress, to_squares
 from tf_sphereface.detection.crops import level_sizes, normalize, square_crops
 from tf_sphereface.detection.face import Face
 from tf_sphereface.detection.package_arithmetic import (
     package_crops,
     package_level,
     package_levels,
+    package_rank,
 )
 
 _CELL, _STRIDE = 12, 2  # P-Net's window and its step, pixels
@@ -100,6 +101,8 @@ class MTCNN:
     def __init__(self, networks: Networks, settings: MTCNNSettings | None = None):
         self.networks = networks
         self.settings = settings if settings is not None else MTCNNSettings()
+        exact = not self.settings.package_arithmetic
+        self._rank = best_first if exact else package_rank
 
     def detect(self, photos: Sequence[np.ndarray]) -> list[list[Face]]:
         """Finds the faces of each photo; photos of one size go faster together.
@@ -141,7 +144,7 @@ class MTCNN:
         boxes = np.concatenate([np.empty((0, 4)), *boxes])
         scores = np.concatenate([np.empty(0), *scores])
         owners = np.concatenate([np.empty(0, int), *owners])
-        kept = _suppress_each(boxes, scores, owners, settings.photo_overlap)
+        kept = self._suppress_each(boxes, scores, owners, settings.photo_overlap)
         return boxes[kept], owners[kept]
 
     def _levels(self, height, width):
@@ -167,7 +170,8 @@ class MTCNN:
             boxes += offsets[rows, columns] * (_CELL - 1)
             boxes /= np.tile(scales, 2)
             scores = scores[rows, columns]
-            kept = suppress(boxes, scores, self.settings.level_overlap)
+            overlap = self.settings.level_overlap
+            kept = suppress(boxes, scores, overlap, rank=self._rank)
             found.append((boxes[kept], scores[kept]))
         return found
 
@@ -186,7 +190,7 @@ class MTCNN:
         offsets, scores = self.networks.rnet(crops)
         sure = scores > self.settings.thresholds[1]
         boxes, owners = refine(boxes[sure], offsets[sure]), owners[sure]
-        kept = _suppress_each(
+        kept = self._suppress_each(
             boxes, scores[sure], owners, self.settings.refined_overlap
         )
         return boxes[kept], owners[kept]
@@ -200,7 +204,7 @@ class MTCNN:
         boxes = refine(boxes, offsets)
         sure = np.nonzero(scores > self.settings.thresholds[2])[0]
         overlap = self.settings.face_overlap
-        kept = _suppress_each(
+        kept = self._suppress_each(
             boxes[sure], scores[sure], owners[sure], overlap, "smaller"
         )
         faces = [[] for _ in photos]
@@ -209,12 +213,13 @@ class MTCNN:
             faces[owners[index]].append(face)
         return faces
 
-
-def _suppress_each(boxes, scores, owners, threshold, denominator="union"):
-    """Suppression within each photo; gives indices, photo by photo, best first."""
-    kept = [np.empty(0, int)]
-    for owner in np.unique(owners):
-        members = np.nonzero(owners == owner)[0]
-        best = suppress(boxes[members], scores[members], threshold, denominator)
-        kept.append(members[best])
-    return np.concatenate(kept)
+    def _suppress_each(self, boxes, scores, owners, threshold, denominator="union"):
+        """Suppression within each photo; gives indices, photo by photo, best first."""
+        kept = [np.empty(0, int)]
+        for owner in np.unique(owners):
+            members = np.nonzero(owners == owner)[0]
+            best = suppress(
+                boxes[members], scores[members], threshold, denominator, self._rank
+            )
+            kept.append(members[best])
+        return np.concatenate(kept)

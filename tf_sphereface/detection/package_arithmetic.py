@@ -13,6 +13,14 @@ import numpy as np
 from tf_sphereface.detection.crops import normalize
 
 
+def package_rank(scores: np.ndarray) -> np.ndarray:
+    """Indices that sort scores (boxes,), the best first, of equal ones the last.
+
+    A network that is sure gives 1.0 to several boxes of one face.
+    """
+    return np.argsort(scores.astype(np.float64))[::-1]
+
+
 def package_levels(
     height: int, width: int, cell: int, smallest_face: float, factor: float
 ) -> list[tuple[tuple[int, int], float]]:
