@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tf_sphereface.detection import boxes as box_math
+from tf_sphereface.detection.package_arithmetic import package_rank
 
 
 def overlap_by_counting(box, other, denominator):
@@ -62,3 +63,21 @@ def test_offsets_move_corners_by_fractions_of_the_size():
 def test_squares_keep_the_centre_and_the_longer_side():
     squares = box_math.to_squares(np.array([[0.0, 0, 10, 30], [5, 5, 25, 15]]))
     np.testing.assert_allclose(squares, [[-10, 0, 20, 30], [5, 0, 25, 20]])
+
+
+@pytest.mark.parametrize("count", [5, 2000])
+def test_package_ranks_equal_scores_as_the_package_does(count):
+    from mtcnn.utils.bboxes import sort_by_scores
+
+    scores = np.random.default_rng(3).integers(0, 4, count).astype(np.float32) / 4
+    rows = np.stack([np.arange(count), scores], axis=1)
+    theirs = sort_by_scores(rows, scores=rows[:, 1], ascending=False)
+    assert len(np.unique(scores)) < count
+    np.testing.assert_array_equal(package_rank(scores), theirs[:, 0])
+
+
+def test_best_of_equal_scores_is_the_first_unless_ranked_otherwise():
+    boxes, scores = np.array([[0.0, 0, 10, 10], [1, 0, 11, 10]]), np.ones(2)
+    assert box_math.suppress(boxes, scores, 0.5).tolist() == [0]
+    kept = box_math.suppress(boxes, scores, 0.5, rank=package_rank)
+    assert kept.tolist() == [1]

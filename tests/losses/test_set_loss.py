@@ -171,14 +171,14 @@ def test_losses_without_weights_train_and_save_a_bare_backbone(name, tmp_path):
     keras.utils.set_random_seed(0)
     backbone = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5)])
     loss = getattr(losses, name)(**ARGUMENTS[name])
-    backbone.compile(keras.optimizers.SGD(0.1), loss=loss)
+    backbone.compile(keras.optimizers.SGD(0.01), loss=loss)
     before = backbone.evaluate(embeddings, labels, batch_size=32, verbose=0)
     expected = loss(labels, backbone(embeddings))
     assert before == pytest.approx(float(ops.convert_to_numpy(expected)), rel=1e-5)
     kernel = np.array(ops.convert_to_numpy(backbone.layers[0].kernel))
     backbone.fit(embeddings, labels, batch_size=32, verbose=0)
     moved = ops.convert_to_numpy(backbone.layers[0].kernel) - kernel
-    assert 1e-4 < np.abs(moved).max() < 1
+    assert 1e-5 < np.abs(moved).max() < 1
     after = backbone.evaluate(embeddings, labels, batch_size=32, verbose=0)
     backbone.save(tmp_path / "backbone.keras")
     loaded = keras.models.load_model(tmp_path / "backbone.keras")

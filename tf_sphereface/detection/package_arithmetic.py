@@ -16,7 +16,7 @@ from tf_sphereface.detection.crops import normalize
 def package_rank(scores: np.ndarray) -> np.ndarray:
     """Indices that sort scores (boxes,), the best first, of equal ones the last.
 
-    A network that is sure gives 1.0 to several boxes of one face.
+    A network that is sure gives the same score to several boxes of one face.
     """
     return np.argsort(scores.astype(np.float64))[::-1]
 
