@@ -50,6 +50,8 @@ def test_centres_move_as_in_the_paper(batch, alpha, exact):
     for _ in range(3):
         loss(labels, embeddings, training=True)
         expected = moved(expected, labels, embeddings, alpha)
+    if keras.backend.backend() == "torch":
+        exact = 1e-6  # Keras sums segments in float32 there
     np.testing.assert_allclose(
         ops.convert_to_numpy(loss.centers), expected, rtol=exact, atol=exact
     )

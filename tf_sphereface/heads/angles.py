@@ -26,7 +26,8 @@ def angle(cos_theta):
     infinite one of arccos.
     """
     double = keras.backend.standardize_dtype(cos_theta.dtype) == "float64"
-    edge = 1.0 - (1e-15 if double else 1e-7)
+    # Keras' PyTorch backend would take a plain number as float32, where it is 1.
+    edge = ops.convert_to_tensor(1.0 - (1e-15 if double else 1e-7), cos_theta.dtype)
     return ops.arccos(ops.clip(cos_theta, -edge, edge))
 
 
