@@ -4,6 +4,7 @@ import inspect
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
@@ -63,3 +64,15 @@ def test_pictures_are_small_and_there():
     assert len(pictures) == 2
     for picture in pictures:
         assert (Path(__file__).parents[1] / "docs" / picture).stat().st_size < 200_000
+
+
+def test_the_loop_of_ones_own_trains_head_and_backbone():
+    (script,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    names = {}
+    exec(script, names)
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(16, 6)).astype("float32")
+    labels = np.arange(16) % 4
+    losses = [float(names["train_step"](images, labels)) for _ in range(20)]
+    assert int(names["head"].iteration) == 20
+    assert losses[-1] < losses[0]

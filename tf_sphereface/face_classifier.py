@@ -5,6 +5,7 @@ from keras import ops
 
 from tf_sphereface.heads import MarginHead
 from tf_sphereface.losses import SetLoss
+from tf_sphereface.losses.set_loss import mean_or_zero
 
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
@@ -101,7 +102,7 @@ class FaceClassifier(keras.Model):
         total, parts = 0.0, []
         if self.head is not None:
             losses = self.head.sample_losses(y_pred, y, training=training)
-            parts.append(ops.mean(losses))
+            parts.append(mean_or_zero(losses))
             total = BatchMean()(losses, losses, sample_weight=sample_weight)
         for part in self.set_losses:
             parts.append(part(y, y_pred["embeddings"], training=training))

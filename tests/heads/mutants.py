@@ -99,7 +99,7 @@ MUTANTS = {
     "test_curricularface.py": [
         ("curricularface", "hard = cosines >", "hard = cosines <"),
         ("curricularface", "self.hardness + cosines", "1.0 + cosines"),
-        ("curricularface", "(1.0 - self.rate) * self.hardness", "self.hardness"),
+        ("curricularface", "(1.0 - rate) * self.hardness", "self.hardness"),
         (
             "curricularface",
             'where(hard, weighed, outputs["logits"])',

@@ -146,3 +146,14 @@ def test_saving_keeps_weights_and_losses(name, tmp_path):
     expected = loss_and_gradients(head, embeddings, labels)[0]
     actual = loss_and_gradients(loaded, embeddings, labels)[0]
     np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(None, 7, 6, 8), (6,), (None, None)])
+def test_embeddings_of_another_shape_are_named_in_the_error(name, shape):
+    with pytest.raises(ValueError, match="`embeddings` must be .* embeddings of shape"):
+        make(name).build(shape)
+
+
+def test_a_config_of_some_arguments_is_enough(name):
+    head = getattr(heads, name).from_config({"num_classes": 4})
+    assert head.get_config()["num_classes"] == 4

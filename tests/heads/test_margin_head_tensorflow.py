@@ -61,3 +61,32 @@ def test_two_replicas_train_like_one_device(case):
         results.append([weight.numpy() for weight in classifier.weights])
     for alone, mirrored in zip(*results, strict=True):
         np.testing.assert_allclose(mirrored, alone, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_a_negative_label_in_a_compiled_function_gives_no_number(name):
+    head, (embeddings, labels) = make(name), points()
+    head.build(embeddings.shape)
+
+    @tf.function
+    def losses(labels):
+        return head.sample_losses(head.margin_free(embeddings), labels)
+
+    assert np.isfinite(losses(tf.constant(labels))).all()
+    labels[2] = -1
+    try:
+        assert np.isnan(losses(tf.constant(labels))[2])
+    except tf.errors.InvalidArgumentError as error:
+        assert "-1" in str(error)
+
+
+def test_a_replica_without_images_leaves_hardness_finite():
+    embeddings, labels = points(5)
+    dataset = tf.data.Dataset.from_tensor_slices((embeddings, labels)).batch(4)
+    with training_strategy(2).scope():
+        backbone = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5)])
+        model = FaceClassifier(backbone, make("CurricularFaceLayer"))
+        model.compile(keras.optimizers.SGD(0.01))
+    loss = model.fit(dataset, shuffle=False, verbose=0).history["loss"]
+    assert np.isfinite(loss).all()
+    assert np.isfinite(model.head.hardness.numpy())

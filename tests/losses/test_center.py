@@ -113,3 +113,11 @@ def test_bad_arguments_are_named(arguments):
     ((name, value),) = arguments.items()
     with pytest.raises(ValueError, match=f"`{name}` must be .* {name}={value}"):
         CenterLoss(**{"num_classes": 3, **arguments})
+
+
+def test_without_images_the_loss_is_zero_and_centres_stay(batch):
+    labels, embeddings = batch
+    loss, centers = built()
+    value = loss(labels[:0], embeddings[:0], training=True)
+    assert float(ops.convert_to_numpy(value)) == 0.0
+    np.testing.assert_allclose(ops.convert_to_numpy(loss.centers), centers)

@@ -60,3 +60,24 @@ def test_mined_losses_are_the_mean_of_the_replicas_shares():
     assert shares[0] != pytest.approx(shares[1], rel=1e-2)
     value = model.evaluate(dataset, verbose=0, return_dict=True)["loss"]
     assert value == pytest.approx(np.mean(shares), rel=1e-5)
+
+
+def test_a_replica_without_images_leaves_the_logged_losses_finite():
+    dataset = tf.data.Dataset.from_tensor_slices(points(20)).take(17).batch(16)
+    with training_strategy(2).scope():
+        model = classifier(True, [CenterLoss(4)])
+    history = model.fit(dataset, shuffle=False, verbose=0).history
+    for name in ("loss", "loss_head", "loss_center"):
+        assert np.isfinite(history[name]).all(), name
+
+
+def test_a_negative_label_in_a_compiled_function_gives_no_number():
+    embeddings, labels = points(4)
+    loss = CenterLoss(4)
+
+    @tf.function
+    def value(labels):
+        return loss(labels, embeddings, training=False)
+
+    assert np.isfinite(value(tf.constant(labels)))
+    assert np.isnan(value(tf.constant(labels - 1)))

@@ -184,3 +184,9 @@ def test_losses_without_weights_train_and_save_a_bare_backbone(name, tmp_path):
     loaded = keras.models.load_model(tmp_path / "backbone.keras")
     again = loaded.evaluate(embeddings, labels, batch_size=32, verbose=0)
     assert again == pytest.approx(after, rel=1e-6)
+
+
+def test_embeddings_of_another_shape_are_named_in_the_error(make):
+    labels, embeddings = points()
+    with pytest.raises(ValueError, match="`embeddings` must be .* embeddings of shape"):
+        make()(labels, embeddings[:, None], training=True)

@@ -44,7 +44,7 @@ class CurricularFaceLayer(MarginHead):
 
     def build(self, input_shape):
         super().build(input_shape)
-        # The mean over replicas is that of the whole batch: they see equal parts.
+        # The mean over replicas is that of the whole batch if they see equal parts.
         self.hardness = self.add_weight(
             name="hardness",
             shape=(),
@@ -55,8 +55,12 @@ class CurricularFaceLayer(MarginHead):
 
     def observe(self, outputs, cos_theta):
         super().observe(outputs, cos_theta)
-        present = ops.mean(ops.stop_gradient(cos_theta))
-        self.hardness.assign(self.rate * present + (1.0 - self.rate) * self.hardness)
+        cosines = ops.stop_gradient(cos_theta)
+        count = ops.sum(ops.ones_like(cosines))
+        present = ops.sum(cosines) / ops.maximum(count, 1.0)
+        # A replica without a share of a dataset's last batch has nothing to add.
+        rate = self.rate * ops.minimum(count, 1.0)
+        self.hardness.assign(rate * present + (1.0 - rate) * self.hardness)
 
     def target_logit(self, cos_theta, outputs=None):
         return arc_margin(cos_theta, self.margin)

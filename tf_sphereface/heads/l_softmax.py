@@ -16,7 +16,7 @@ class LSoftmaxLayer(MultiplicativeMarginHead):
 
     Args:
         num_classes: Number of identities, at least 2.
-        margin: Integer m in 1..4 or more, or a `StagedMargin`, as in `ASoftmaxLayer`.
+        margin: Integer m >= 1, or a `StagedMargin`, as in `ASoftmaxLayer`.
         annealing: Callable that gives lambda, or None for lambda = 0. "release" is the
             example of the authors' release: base 1000, gamma 2.5e-5, power 35, floor 0.
 

@@ -33,3 +33,12 @@ def checked_labels(labels, num_classes):
             f"Received: labels from {lowest} to {highest}"
         )
     return labels
+
+
+def nan_outside(losses, labels, num_classes):
+    """Losses (batch,), NaN where the label is out of range; labels int32 (batch,).
+
+    For formulas that would give a number: in a traced function nothing can be raised.
+    """
+    inside = ops.logical_and(labels >= 0, labels < num_classes)
+    return ops.where(inside, losses, ops.full_like(losses, float("nan")))

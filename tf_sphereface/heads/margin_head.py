@@ -32,6 +32,16 @@ def full_precision(dtype):
     return dtype
 
 
+def check_embeddings_shape(shape):
+    """Raises: ValueError if the shape is not (batch, embedding_dim)."""
+    if len(shape) != 2 or not isinstance(shape[1], int):
+        raise ValueError(
+            "`embeddings` must be of shape (batch, embedding_dim) with a known "
+            "embedding_dim: end the backbone with a Flatten, pooling or Dense layer. "
+            f"Received: embeddings of shape {shape}"
+        )
+
+
 class MarginHead(keras.layers.Layer):
     """A classification layer whose loss makes the target class harder to reach.
 
@@ -54,8 +64,9 @@ class MarginHead(keras.layers.Layer):
 
     Returns: Float (batch, num_classes): margin-free logits without labels, logits with
         the margin for softmax cross-entropy with labels.
-    Raises: ValueError if `num_classes` is not an integer >= 2, `scale` not positive or
-        `dtype` half precision; when labels are given eagerly, if one is out of range.
+    Raises: ValueError if `num_classes` is not an integer >= 2, `scale` not positive,
+        `dtype` half precision or embeddings are of another shape; when labels are given
+        eagerly, if one is out of range.
     """
 
     # Whether the paper's loss is one of normalised embeddings only.
@@ -91,6 +102,7 @@ class MarginHead(keras.layers.Layer):
         return self.num_classes
 
     def build(self, input_shape):
+        check_embeddings_shape(input_shape)
         self.kernel = self.add_weight(
             name="kernel",
             shape=(input_shape[-1], self.kernel_columns),

@@ -140,6 +140,6 @@ class MultiplicativeMarginHead(MarginHead):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        for name in ("margin", "annealing"):
+        for name in {"margin", "annealing"} & config.keys():
             config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tf_sphereface.heads.angles import detached
+from tf_sphereface.heads.labels import flat_labels, nan_outside
 from tf_sphereface.heads.margin_head import MarginHead
 
 
@@ -111,7 +112,8 @@ class SphereFace2Layer(MarginHead):
         losses = ops.where(
             is_target, self.balance * losses, (1.0 - self.balance) * losses
         )
-        return self.loss_weight / self.scale * ops.sum(losses, axis=1)
+        losses = self.loss_weight / self.scale * ops.sum(losses, axis=1)
+        return nan_outside(losses, flat_labels(labels), self.num_classes)
 
     def get_config(self):
         return {

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from tf_sphereface.heads.labels import checked_labels
-from tf_sphereface.losses.set_loss import SetLoss
+from tf_sphereface.heads.labels import checked_labels, nan_outside
+from tf_sphereface.losses.set_loss import SetLoss, mean_or_zero
 
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
@@ -49,6 +49,7 @@ class CenterLoss(SetLoss):
         self.alpha = float(alpha)
 
     def build(self, labels_shape, embeddings_shape):
+        super().build(labels_shape, embeddings_shape)
         state = {"initializer": "zeros", "trainable": False}
         self.centers = self.add_weight(
             name="centers",
@@ -63,7 +64,6 @@ class CenterLoss(SetLoss):
             aggregation="sum",
             **state,
         )
-        self.built = True
 
     def call(self, labels, embeddings, training=None):
         if training is None:
@@ -76,7 +76,8 @@ class CenterLoss(SetLoss):
         offsets = embeddings - ops.take(centers, labels, axis=0)
         if training:
             self._move(centers, labels, ops.stop_gradient(offsets))
-        return ops.mean(ops.sum(ops.square(offsets), axis=1)) / 2.0
+        losses = ops.sum(ops.square(offsets), axis=1) / 2.0
+        return mean_or_zero(nan_outside(losses, labels, self.num_classes))
 
     def _move(self, centers, labels, offsets):
         classes = {"num_segments": self.num_classes}

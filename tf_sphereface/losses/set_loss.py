@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from tf_sphereface.heads.labels import flat_labels
-from tf_sphereface.heads.margin_head import full_precision
+from tf_sphereface.heads.margin_head import check_embeddings_shape, full_precision
 
 
 class SetLoss(keras.layers.Layer):
@@ -20,7 +20,8 @@ class SetLoss(keras.layers.Layer):
     Under a distribution strategy pairs and triplets are sought within a replica's share
     of the batch, and a `FaceClassifier` averages the replicas' losses. Train with one
     there, if need be without a head: Keras adds up the replicas' gradients and does not
-    divide a scalar loss of `compile` by their number.
+    divide a scalar loss of `compile` by their number. No replica's share may be empty
+    for triplets: batch with `drop_remainder=True`.
 
     Args:
         weight: Factor on the loss where a `FaceClassifier` adds it to others; a call
@@ -49,6 +50,7 @@ class SetLoss(keras.layers.Layer):
         self.weight = positive("weight", weight)
 
     def build(self, labels_shape, embeddings_shape):
+        check_embeddings_shape(embeddings_shape)
         self.built = True
 
     def call(self, labels, embeddings, training=None):
@@ -74,6 +76,11 @@ def positive(name, value):
     if not number or not 0 < value < math.inf:
         raise ValueError(f"`{name}` must be positive. Received: {name}={value!r}")
     return float(value)
+
+
+def mean_or_zero(values):
+    """Mean of values of any shape, scalar; 0 if there are none."""
+    return masked_mean(values, ops.ones_like(values, dtype="bool"))
 
 
 def masked_mean(values, mask):
