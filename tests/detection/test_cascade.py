@@ -215,12 +215,9 @@ def test_bad_settings_are_named(options, message):
 
 def test_package_settings_find_the_package_s_faces(networks, package, real):
     overlaps, distances, scores = compare(networks, package, real, PACKAGE_SETTINGS)
-    # The last digit of a score decides, once in dozens of photos, which box is dropped.
-    assert np.mean(overlaps > 0.9999) > 0.9
-    assert overlaps.min() > 0.95
-    assert np.median(distances) < 0.001
-    assert np.percentile(distances, 99) < 2
-    assert np.median(np.abs(scores)) < 1e-5
+    assert overlaps.min() > 0.9999
+    assert distances.max() < 0.01
+    assert np.abs(scores).max() < 1e-4
 
 
 def test_package_settings_find_the_package_s_faces_in_rendered_photos(
