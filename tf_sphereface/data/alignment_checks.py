@@ -19,8 +19,8 @@ def refuse_nesting(source: Path, out: Path) -> None:
         return
     if inner == outer or outer in inner.parents or inner in outer.parents:
         raise InputError(
-            f"neither of --out and the photos' folder must be inside the other: {out} "
-            f"and {source}"
+            f"--out must be apart from the photos' folder {source}, neither inside "
+            f"nor around it. Received: {out}"
         )
 
 
