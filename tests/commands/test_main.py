@@ -1,8 +1,12 @@
 """Tests for tf_sphereface.commands.main."""
 
+import io
+import sys
+
 import pytest
 
 from tf_sphereface import __version__
+from tf_sphereface.commands import audit
 from tf_sphereface.commands.main import COMMANDS, main
 
 
@@ -24,6 +28,16 @@ def test_no_command_and_an_unknown_one_exit_with_2(capsys):
     assert main([]) == 2
     assert main(["aline"]) == 2
     assert "no command 'aline'" in capsys.readouterr().err
+
+
+def test_output_that_cannot_be_encoded_is_escaped(capfd, monkeypatch):
+    for encoding, text in (("ascii", "Zoë"), ("utf-8", "odd\udcff")):
+        stdout = io.TextIOWrapper(io.BytesIO(), encoding, write_through=True)
+        monkeypatch.setattr(sys, "stdout", stdout)
+        monkeypatch.setattr(audit, "main", lambda _, text=text: print(text) or 0)
+        assert main(["audit"]) == 0
+        written = stdout.buffer.getvalue()
+        assert written == text.encode(encoding, "backslashreplace") + b"\n"
 
 
 def test_version(capsys):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from tf_sphereface.commands.records import main
@@ -50,6 +51,7 @@ def test_summary_is_json_on_stdout(aligned, tmp_path, capsys):
         (["--seed", "-1"], "seed must not be negative"),
         (["--holdout-identities", "2"], "leave 2 or more of 3. Received: 2"),
         (["--holdout-identities", "1.5"], "share between 0 and 1. Received: 1.5"),
+        (["--exclude", "nowhere.txt"], "no such list of identities: nowhere.txt"),
         (["--min-images", "0"], "min_images must be at least 1"),
         (["--identities", "nowhere.txt"], "no such list of identities: nowhere.txt"),
     ],
@@ -62,6 +64,45 @@ def test_bad_option_is_one_line_and_nothing_is_written(
     (line,) = [line for line in output.err.splitlines() if line.startswith("error: ")]
     assert message in line
     assert output.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["aligned"]
+
+
+@pytest.mark.parametrize("value", ["a tenth", "10%"])
+def test_share_that_is_no_number_is_explained(aligned, tmp_path, capsys, value):
+    options = ["--out", str(tmp_path / "out"), f"--holdout-identities={value}"]
+    with pytest.raises(SystemExit) as stop:
+        main([str(aligned), *options])
+    assert stop.value.code == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert "or a share between 0 and 1 such as 0.1. Received: " in error
+
+
+def test_names_to_exclude_that_are_not_there_are_told(aligned, tmp_path, capsys):
+    names = tmp_path / "test_people.txt"
+    names.write_text("Ada\nNobody\n", encoding="utf-8")
+    options = ["--out", str(tmp_path / "out"), "--exclude", str(names)]
+    assert main([str(aligned), *options]) == 0
+    error = capsys.readouterr().err
+    assert f"note: 1 of 2 names of {names} are not there" in error
+
+
+def test_the_current_folder_cannot_become_records(
+    aligned, tmp_path, capsys, monkeypatch
+):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert main([str(aligned), "--out", "."]) == 2
+    assert "--out must be the name of a folder" in capsys.readouterr().err
+    assert list(tmp_path.joinpath("empty").iterdir()) == []
+
+
+def test_full_disk_is_one_line(aligned, tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(tf.io.TFRecordWriter, "write", full)
+    assert main([str(aligned), "--out", str(tmp_path / "out")]) == 2
+    assert "No space left on device" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["aligned"]
 
 

@@ -19,6 +19,7 @@ from tf_sphereface.data.synthetic_faces import (
     render_photo,
     sample_capture,
     sample_identity,
+    write_synthetic_faces,
 )
 from tf_sphereface.detection import Face
 from tf_sphereface.errors import InputError
@@ -85,6 +86,27 @@ def test_given_landmarks_make_the_crops(source, tmp_path, capsys):
     assert (summary["kept"], summary["reused"], summary["dropped"]) == (3, 1, {})
 
 
+def test_landmarks_outside_the_photo_make_no_crop(source, tmp_path):
+    # Of a photo twice as large, say: the crop would be black.
+    far = tuple(value + 4000 for value in POINTS)
+    half = (-500.0, 40.0, *POINTS[2:])  # a face that the edge cuts
+    table = {"Ada/1.jpg": far, "Ada/2.jpg": half}
+    options = {"processes": 1, "landmarks": table}
+    summary = align_photos(source, tmp_path / "out", **options)
+    dropped = {"landmarks outside the photo": 1, "no landmarks": 1}
+    assert (summary.kept, summary.dropped) == (1, dropped)
+    table["Ada/1.jpg"] = POINTS  # the mended list
+    summary = align_photos(source, tmp_path / "out", **options)
+    assert (summary.kept, summary.dropped) == (2, {"no landmarks": 1})
+
+
+def test_table_of_rendered_photos_is_read(tmp_path):
+    write_synthetic_faces(tmp_path / "x", 1, 2, seed=1, processes=1)
+    table = read_landmark_table(tmp_path / "x" / "landmarks.csv")
+    names = {f"person_00000/person_00000_000{n}.jpg" for n in (1, 2)}
+    assert table.keys() == names
+
+
 def test_given_landmarks_need_no_networks(source, tmp_path):
     summary = align_photos(
         source,
@@ -126,6 +148,7 @@ def test_manifest_of_an_alignment_is_a_landmark_table(source, tmp_path):
         ("a.jpg" + ",1e300" * 10, "line 1: landmarks must be pixels"),
         ("a.jpg,1,2,3,4,5,6,7,8,9,10\n" * 2, "line 2: 'a.jpg' occurs twice"),
         ("photo,x\n", "no landmarks in"),
+        ("path,x\n", "no landmarks in"),
         ('"a', "line 1: "),
     ],
 )

@@ -235,7 +235,7 @@ def test_crops_of_other_photos_are_not_removed(source, tmp_path):
 
 @pytest.mark.parametrize("inner", ["photos/crops", "photos", "."])
 def test_out_and_source_must_not_be_nested(source, tmp_path, inner):
-    with pytest.raises(InputError, match="--out must not be inside"):
+    with pytest.raises(InputError, match="--out must be apart from"):
         align_photos(source, tmp_path / inner, processes=1)
 
 

@@ -42,6 +42,8 @@ def test_rows_with_yes_are_left_out(tmp_path, text, encoding):
         ("crop,drop\nAda/1.jpg\n", "Received: None in line 2"),
         ("crop,kind\nAda/1.jpg,outlier\n", "columns crop and drop"),
         ("", "columns crop and drop"),
+        (f"crop,drop\n{'9' * 200_000},yes\n", "line 2: field larger"),
+        (f"{'9' * 200_000}\n", "line 1: field larger"),
     ],
 )
 def test_other_lists_are_refused(tmp_path, text, message):

@@ -118,3 +118,17 @@ def test_other_content_is_not_an_image(tmp_path, content):
 def test_missing_photo_is_named(tmp_path):
     with pytest.raises(InputError, match="no such photo: .*a.jpg"):
         read_photo(tmp_path / "a.jpg")
+
+
+def test_postscript_is_no_photo(tmp_path):
+    """Pillow would start Ghostscript on it, whatever its suffix says."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.eps")
+    (tmp_path / "x.eps").rename(tmp_path / "x.jpg")
+    with pytest.raises(InputError, match="not an image"):
+        read_photo(tmp_path / "x.jpg")
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "BMP", "TIFF", "MPO", "PPM"])
+def test_suffix_does_not_decide_what_a_photo_is(tmp_path, kind):
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "x.jpg", kind)
+    assert read_photo(tmp_path / "x.jpg").shape == (8, 8, 3)

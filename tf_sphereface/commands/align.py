@@ -158,12 +158,12 @@ def _runner(args, options):
 def _align(args, runner):
     from tf_sphereface.commands.progress_bar import progress_bar
     from tf_sphereface.data.alignment import align_photos
-    from tf_sphereface.data.exclusions import read_exclusions
+    from tf_sphereface.data.exclusions import exclusion_note, read_exclusions
     from tf_sphereface.data.landmark_table import read_landmark_table
     from tf_sphereface.data.sources import open_source
 
     settings = _settings(args)
-    exclude = read_exclusions(args.exclude) if args.exclude else ()
+    excluded = read_exclusions(args.exclude) if args.exclude else ()
     landmarks = read_landmark_table(args.landmarks) if args.landmarks else None
     source = open_source(args.source, args.root)
     with progress_bar("aligning", "photos") as progress:
@@ -176,9 +176,11 @@ def _align(args, runner):
             progress,
             choice=args.choose,
             landmarks=landmarks,
-            exclude=exclude,
+            exclude=excluded,
             runner=runner,
         )
+    if note := exclusion_note(args.exclude, excluded, summary.excluded_identities):
+        print(note, file=sys.stderr)
     if hasattr(source, "pairs"):
         _write_pairs(source, args.out / "pairs.txt")
     return summary

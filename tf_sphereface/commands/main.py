@@ -1,5 +1,6 @@
 """The `sphereface` command: finds the subcommand and calls it."""
 
+import contextlib
 import importlib
 import os
 import sys
@@ -53,6 +54,9 @@ def main(argv: list[str] | None = None) -> int:
         )
         return 2
     command = importlib.import_module(f"tf_sphereface.commands.{name}")
+    with contextlib.suppress(AttributeError):  # a stdout that a program put there
+        # Paths may hold bytes that are no text, and a stdout may not know all letters.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = command.main(rest)
         sys.stdout.flush()

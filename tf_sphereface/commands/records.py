@@ -52,9 +52,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _number_or_share(text):
     try:
-        return int(text)
-    except ValueError:
-        return float(text)
+        return int(text) if text.strip("+-").isdecimal() else float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            "must be a number of people, or a share between 0 and 1 such as 0.1. "
+            f"Received: {text!r}"
+        ) from error
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -81,7 +84,11 @@ def main(argv: list[str] | None = None) -> int:
 def _write(args):
     from tf_sphereface.commands.progress_bar import progress_bar
     from tf_sphereface.data.crop_exclusions import read_crop_exclusions
-    from tf_sphereface.data.exclusions import read_exclusions, read_identity_list
+    from tf_sphereface.data.exclusions import (
+        exclusion_note,
+        read_exclusions,
+        read_identity_list,
+    )
     from tf_sphereface.native_messages import load_tensorflow
 
     load_tensorflow()
@@ -91,7 +98,7 @@ def _write(args):
     exclude = read_exclusions(args.exclude) if args.exclude else ()
     crops = read_crop_exclusions(args.exclude_crops) if args.exclude_crops else ()
     with progress_bar("packing", "faces") as progress:
-        return write_records(
+        summary = write_records(
             args.aligned,
             args.out,
             args.shards,
@@ -103,6 +110,9 @@ def _write(args):
             holdout_identities=args.holdout_identities,
             progress=progress,
         )
+    if note := exclusion_note(args.exclude, exclude, summary.excluded_identities):
+        print(note, file=sys.stderr)
+    return summary
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from tf_sphereface.data.photo_folders import refuse_merging
 from tf_sphereface.data.sources import PhotoSource
 from tf_sphereface.errors import InputError
 
+_LONGEST_NAME = 255  # bytes, of file systems
+
 
 def refuse_nesting(source: Path, out: Path) -> None:
     """Raises: InputError if one of the folders lies inside the other."""
@@ -16,7 +18,10 @@ def refuse_nesting(source: Path, out: Path) -> None:
     if not source.is_dir() and inner != outer:
         return
     if inner == outer or outer in inner.parents or inner in outer.parents:
-        raise InputError(f"--out must not be inside the photos' folder: {out}")
+        raise InputError(
+            f"--out must be apart from the photos' folder {source}, neither inside "
+            f"nor around it. Received: {out}"
+        )
 
 
 def check_options(source: PhotoSource, choice: str, landmarks: Mapping | None) -> None:
@@ -39,6 +44,7 @@ def check_names(
     if not names:
         raise InputError(f"all identities of {source.path} are excluded")
     refuse_merging(names, "photos", saved_as=crop_name)
+    _refuse_long(names, choice)
     if choice == "all":
         crops = {crop_name(name) for name in names}
         for name in names:
@@ -53,3 +59,14 @@ def check_names(
             f"no photo of {source.path} has landmarks; name them IDENTITY/FILE, such "
             f"as {names[0]!r}"
         )
+
+
+def _refuse_long(names, choice):
+    longest = 99 if choice == "all" else 1  # number of a face
+    for name in names:
+        crop = crop_name(name, longest).split("/")[-1]
+        if len(crop.encode()) > _LONGEST_NAME:
+            raise InputError(
+                f"too long a name: its crop's would have more than {_LONGEST_NAME} "
+                f"bytes. Received: {name!r}"
+            )

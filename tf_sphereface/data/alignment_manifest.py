@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tf_sphereface.data.foreign_folders import are_settings, stays_inside
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing, write_atomically
 
@@ -160,7 +161,7 @@ def read_alignment_settings(folder: Path) -> dict | None:
         settings = json.loads(path.read_bytes())["settings"]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"damaged settings of an aligned folder: {path}") from error
-    if not isinstance(settings, dict):
+    if not are_settings(settings):
         raise InputError(f"damaged settings of an aligned folder: {path}")
     return settings
 
@@ -220,6 +221,9 @@ def _from_fields(fields):
     record = dict(zip(_COLUMNS, fields, strict=True))
     if record["status"] not in (KEPT, DROPPED):
         raise ValueError(f"status {record['status']!r}")
+    crop = record["crop"]
+    if not stays_inside(record["identity"], 1) or (crop and not stays_inside(crop, 2)):
+        raise ValueError(f"a name that leaves the folder: {crop!r:.200}")
     numbers = {
         name: tuple(float(record[key]) for key in keys if record[key])
         for name, keys in (("box", _BOX_FIELDS), ("landmarks", LANDMARK_FIELDS))

@@ -1,8 +1,10 @@
 """Worker processes for `align_photos`, with a bounded queue of batches."""
 
 import concurrent.futures
+import contextlib
 import itertools
 import multiprocessing
+import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 
@@ -61,7 +63,9 @@ def _in_pool(task, batches, processes):
             for batch in itertools.islice(
                 batches, processes * _BATCHES_PER_PROCESS - len(waiting)
             ):
-                waiting.add(pool.submit(alignment_worker.align_in_worker, batch))
+                with _interrupts_held_back():
+                    future = pool.submit(alignment_worker.align_in_worker, batch)
+                waiting.add(future)
             if not waiting:
                 return
             done, waiting = concurrent.futures.wait(
@@ -76,3 +80,20 @@ def _in_pool(task, batches, processes):
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _interrupts_held_back():
+    """Worker processes that start in the block never see Ctrl-C.
+
+    It is for the process that started them: they would fill the screen with their
+    tracebacks while they import what they need.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

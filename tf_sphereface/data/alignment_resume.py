@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tf_sphereface.data.alignment_manifest import KEPT, ManifestRow
 from tf_sphereface.data.crop_names import row_name
+from tf_sphereface.data.photo_aligner import LANDMARKS_OUTSIDE
 from tf_sphereface.data.sources import PhotoSource
 
 
@@ -48,6 +49,8 @@ def _has_crop(row, out):
 
 
 def _same_landmarks(row, landmarks):
+    if row.reason == LANDMARKS_OUTSIDE:
+        return False  # the row does not say which they were
     if row.status != KEPT or landmarks is None:
         return (landmarks is None) == (row.reason == "no landmarks")
     return row.landmarks == tuple(round(value, 3) for value in landmarks)

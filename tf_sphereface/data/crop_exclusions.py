@@ -35,12 +35,18 @@ def read_crop_exclusions(path: Path) -> frozenset[str]:
     header = lines[0] if lines else ""
     separator = max(",;\t", key=header.count)
     table = csv.DictReader(lines, delimiter=separator)
+    try:
+        return frozenset(_excluded(table, path))
+    except csv.Error as error:
+        raise InputError(f"{path} line {table.line_num + 1}: {error}") from error
+
+
+def _excluded(table, path):
     if not {"crop", "drop"} <= set(table.fieldnames or ()):
         raise InputError(
             f"a list of crops must have the columns crop and drop: {path}; "
             "`sphereface clean` writes one"
         )
-    excluded = set()
     for row in table:
         answer = (row["drop"] or "").strip().lower()
         if answer not in _ANSWERS:
@@ -49,5 +55,4 @@ def read_crop_exclusions(path: Path) -> frozenset[str]:
                 f"{table.line_num} of {path}"
             )
         if _ANSWERS[answer] and row["crop"]:
-            excluded.add(row["crop"])
-    return frozenset(excluded)
+            yield row["crop"]

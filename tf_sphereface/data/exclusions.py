@@ -56,6 +56,20 @@ def without_identities(
     return tuple(kept), len(gone)
 
 
+def exclusion_note(name: str, excluded: Iterable[str], found: int) -> str | None:
+    """What to say of names on a list that are not in a collection; None: nothing.
+
+    Args:
+        name: What the list is called.
+        excluded: Identities on the list.
+        found: How many of them the collection has.
+    """
+    listed = len({identity_key(identity) for identity in excluded})
+    if found >= listed:
+        return None
+    return f"note: {listed - found} of {listed} names of {name} are not there"
+
+
 def identity_key(identity: str) -> str:
     """One spelling of a name: systems differ in how they write accented letters."""
     return unicodedata.normalize("NFC", identity)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import io
 import warnings
 from pathlib import Path
@@ -14,6 +15,9 @@ from tf_sphereface.errors import InputError
 PHOTO_SUFFIXES = frozenset(
     {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
+# Pillow's names of what such files hold, whatever their suffix says. Not all that it
+# reads: for EPS it starts Ghostscript.
+_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 _JPEG_REDUCTIONS = (1, 2, 4, 8)  # those that a decoder offers
 _STRIP_PIXELS = 1 << 22  # converted at a time
 
@@ -38,6 +42,14 @@ class DecodedPhoto:
     def from_photo(self, points: np.ndarray) -> np.ndarray:
         """Pixels of the picture for pixels (..., 2) of the photo."""
         return (points + 0.5) / self.reduction - 0.5
+
+    def shows(self, points: np.ndarray) -> bool:
+        """Whether one of the points (n, 2), pixels of the photo, lies in it."""
+        height, width = self.pixels.shape[:2]
+        found = self.from_photo(points)
+        return bool(
+            ((found > -0.5) & (found < (width - 0.5, height - 0.5))).all(1).any()
+        )
 
 
 def read_photo(path: Path) -> np.ndarray:
@@ -86,7 +98,7 @@ def _opened(file, name):
         with warnings.catch_warnings():
             # Of photos of half the size that is refused.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(file)
+            image = Image.open(file, formats=_known_formats())
         with image:
             yield image
     except FileNotFoundError as error:
@@ -97,6 +109,12 @@ def _opened(file, name):
         raise InputError(f"too large an image: {name} ({error})") from error
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"damaged image: {name} ({error})") from error
+
+
+@functools.cache
+def _known_formats():
+    Image.init()
+    return [name for name in _FORMATS if name in Image.OPEN]  # AVIF is optional
 
 
 def _decode(image):

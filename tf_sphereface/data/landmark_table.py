@@ -8,6 +8,7 @@ from tf_sphereface.data.alignment_manifest import LANDMARK_FIELDS
 from tf_sphereface.errors import InputError
 
 _FARTHEST = 1e6  # pixels; no photo is so large
+_HEADERS = frozenset({"file", "image", "path", "photo"})
 _CLOSEST = 1.0  # pixels; a face is larger
 
 
@@ -16,9 +17,9 @@ def read_landmark_table(path: Path) -> dict[str, tuple[float, ...]]:
 
     The points are the eyes, the nose tip and the mouth corners, left and right as seen
     in the picture, the first pixel at 0. Further columns do not count. A first line
-    that begins with `photo` names the columns; if it names them as the manifest of
-    `align` does (left_eye_x, ...), they may be in any order, and a line without
-    numbers, as of a dropped photo, does not count.
+    that begins with `photo`, `path`, `file` or `image` names the columns; if it names
+    the numbers as `align` and `synthesize` do (left_eye_x, ...), they may be in any
+    order, and a line without numbers, as of a dropped photo, does not count.
 
     Returns: Ten numbers by photo, "IDENTITY/FILE".
     Raises: InputError with the line number if a line cannot be read or a photo occurs
@@ -30,7 +31,7 @@ def read_landmark_table(path: Path) -> dict[str, tuple[float, ...]]:
             reader = csv.reader(file, strict=True)
             for fields in reader:
                 number = reader.line_num
-                if not table and fields and fields[0].strip().lower() == "photo":
+                if not table and fields and fields[0].strip().lower() in _HEADERS:
                     places = _places(fields)
                 elif any(field.strip() for field in fields):
                     photo, landmarks = _parse(fields, places)

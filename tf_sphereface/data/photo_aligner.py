@@ -25,6 +25,7 @@ from tf_sphereface.geometry import (
 )
 
 JPEG_QUALITY = 95
+LANDMARKS_OUTSIDE = "landmarks outside the photo"
 # Faces are looked for in no more pixels than this: memory and time are bounded.
 MOST_PIXELS = 24_000_000
 INSIGHTFACE_SIDE = 112
@@ -114,10 +115,11 @@ class PhotoAligner:
         except OSError:
             reason = "cannot be read"
         else:
-            shape = decoded.pixels.shape
-            if self._detector is None or min(shape[:2]) >= smallest:
+            shape, reason = decoded.pixels.shape, "too small"
+            if item.landmarks and not decoded.shows(np.reshape(item.landmarks, (5, 2))):
+                reason = LANDMARKS_OUTSIDE
+            elif self._detector is None or min(shape[:2]) >= smallest:
                 return _Opened(decoded, content if decoded.reduction > 1 else b"")
-            reason = "too small"
         rows[index] = _row(photo, reason)
         return None
 

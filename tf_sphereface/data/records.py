@@ -163,6 +163,10 @@ def _appearing(out):
     It has one name, and a lock beside it: whoever has the lock may remove what a
     killed process has left there.
     """
+    if out.name in ("", ".."):  # the lock and the temporary folder lie beside it
+        raise InputError(
+            f"--out must be the name of a folder that will be made. Received: {out}"
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = out.parent / f".{out.name}.making"
     with only_process(out.parent / f".{out.name}.lock", out):
@@ -191,7 +195,7 @@ def _write_shards(aligned, folder, chosen: CropSelection, shards, seed, progress
     pixels, written, done = PixelContract(), [], 0
     for number, members in enumerate(np.array_split(order, shards)):
         path = folder / f"faces-{number:05d}-of-{shards:05d}.tfrecord"
-        with replacing(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as file:
+        with _shard_writer(path) as file:
             for index in members:
                 crop = chosen.crops[index]
                 encoded = read_crop(aligned / crop, pixels.height, pixels.width)
@@ -204,6 +208,15 @@ def _write_shards(aligned, folder, chosen: CropSelection, shards, seed, progress
         shard = Shard(name=path.name, records=len(members), bytes=size, sha256=digest)
         written.append(shard)
     return written
+
+
+@contextlib.contextmanager
+def _shard_writer(path):
+    try:
+        with replacing(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as file:
+            yield file
+    except tf.errors.OpError as error:  # such as a full disk
+        raise OSError(f"cannot write {path.name}: {error.message}") from error
 
 
 def _serialize(encoded, label, identity, source):

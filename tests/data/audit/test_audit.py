@@ -1,5 +1,6 @@
 """Tests for tf_sphereface.data.audit: the page of an aligned folder."""
 
+import os
 import re
 import shutil
 
@@ -175,3 +176,32 @@ def test_crops_that_came_without_a_detector_have_a_page(aligned):
     assert "img" in page.tags  # crops at random and the average face
     assert "–" in words(text)  # no misfit
     assert "nan" not in words(text).lower().split()
+
+
+def test_photos_count_once_where_all_faces_were_cropped(aligned):
+    said = words(write_audit(aligned).read_text("utf-8"))
+    assert "Photos with several faces 2 the face nearest the centre was taken" in said
+    path = aligned / "manifest.csv"
+    lines = path.read_text("utf-8").splitlines()
+    (first,) = [line for line in lines if line.startswith("Ada/0.jpg,")]
+    lines.append(first.replace("Ada/0.jpg,Ada", "Ada/0.jpg#2,Ada"))
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    path = aligned / "align.json"
+    text = path.read_text("utf-8")
+    path.write_text(
+        text.replace("nearest to the centre", "all, nearest to the centre first"),
+        "utf-8",
+    )
+    said = words(write_audit(aligned).read_text("utf-8"))
+    assert "8 of 11 photos gave an aligned face, of 3 people. 3 did not." in said
+    assert "There are 9 faces in all." in said
+    assert "Photos with several faces 2 each of their faces was taken" in said
+
+
+def test_path_that_is_no_text_is_written_with_escapes(aligned):
+    odd = aligned.with_name(os.fsdecode(b"odd\xff"))
+    try:
+        aligned.rename(odd)
+    except OSError:
+        pytest.skip("the file system takes Unicode names only")
+    assert r"odd\udcff" in write_audit(odd).read_text("utf-8")

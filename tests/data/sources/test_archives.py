@@ -205,3 +205,13 @@ def test_reader_is_small_however_many_photos(tmp_path, suffix, write):
     reader = source.reader()
     reader.read(source.photo("Ada/7.jpg").place)
     assert len(pickle.dumps(reader)) < 500
+
+
+@pytest.mark.parametrize("header", [{"mtime": "nan"}, {"mtime": "inf"}, {"size": "-9"}])
+def test_impossible_numbers_in_a_tar_are_damage(tmp_path, header):
+    with tarfile.open(tmp_path / "x.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("Ada/1.jpg")
+        member.size, member.pax_headers = 3, header
+        archive.addfile(member, io.BytesIO(b"abc"))
+    with pytest.raises(InputError, match=r"x\.tar.*'Ada/1\.jpg'"):
+        open_source(tmp_path / "x.tar")

@@ -73,6 +73,7 @@ def test_photos_are_read_from_the_root_and_missing_ones_are_dropped(
         ("\n# x\na/1.doc\n", "line 3: a path must end in one of .bmp"),
         ("a/1.jpg\tX\tY\n", "line 1: must be `PATH .IDENTITY.`. Received: 3 fields"),
         ("a/\x001.jpg\n", "line 1: a path must not hold control characters"),
+        ("Ada\\1.jpg\n", r"line 1: write / for \\ in a path"),
         ("# nothing\n", "no photo in the list"),
         ("a/1.jpg ada\nb/1.jpg ADA\n", "identities would be merged"),
         ("a/1.jpg .hidden\n", "neither with a leading dot"),

@@ -15,6 +15,7 @@ from tf_sphereface.data.alignment_manifest import (
     read_manifest_rows,
 )
 from tf_sphereface.data.audit.measures import CropMeasures, measure_crops
+from tf_sphereface.data.crop_names import is_further_face
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import LANDMARK_TEMPLATE
 
@@ -33,6 +34,7 @@ class CollectionFacts:
         complete: False if the alignment was interrupted.
         settings: Of align.json; empty without one.
         template: Float (5, 2), of the settings.
+        several_faces: Number of photos with a crop in which more faces were found.
     """
 
     photos: int
@@ -43,6 +45,11 @@ class CollectionFacts:
     complete: bool
     settings: dict
     template: np.ndarray
+    several_faces: int
+
+    def photos_dropped(self) -> int:
+        """Number of photos without a crop; those with several crops count once."""
+        return sum(map(len, self.dropped.values()))
 
     def people_sorted(self, fewest: bool = False) -> list[tuple[str, int]]:
         """Names and numbers of crops, the most or the fewest first; equals by name."""
@@ -71,7 +78,7 @@ def read_facts(folder: Path) -> CollectionFacts:
     people = Counter(name.split("/")[0] for name in crops.names)
     everyone = {row.identity for row in rows.values()}
     return CollectionFacts(
-        photos=len(rows),
+        photos=sum(not is_further_face(photo) for photo in rows),
         crops=crops,
         dropped=_dropped(rows),
         people=dict(sorted(people.items())),
@@ -79,7 +86,13 @@ def read_facts(folder: Path) -> CollectionFacts:
         complete=alignment_is_complete(folder),
         settings=settings,
         template=template,
+        several_faces=_several_faces(rows),
     )
+
+
+def _several_faces(rows):
+    photos = (row for row in rows.values() if not is_further_face(row.photo))
+    return sum(row.faces > 1 for row in photos)
 
 
 def _template(settings):

@@ -23,10 +23,13 @@ def lead(facts: CollectionFacts) -> str:
             "there is nothing to train on."
         )
     people = plural(len(facts.people), "person", "people")
-    return (
-        f"<strong>{kept:,} of {plural(facts.photos, 'photo')}</strong> gave an aligned "
-        f"face, of {people}. {facts.photos - kept:,} did not."
+    dropped = facts.photos_dropped()
+    used = facts.photos - dropped
+    text = (
+        f"<strong>{used:,} of {plural(facts.photos, 'photo')}</strong> gave an aligned "
+        f"face, of {people}. {dropped:,} did not."
     )
+    return text if used == kept else f"{text} There are {kept:,} faces in all."
 
 
 def notes(facts: CollectionFacts, pictures: Pictures | None) -> list[str]:
@@ -49,7 +52,7 @@ def _run_notes(facts, pictures):
             "The alignment was interrupted: this page shows the photos done so far. "
             "Give the same `sphereface align` command again."
         )
-    dropped = facts.photos - len(facts.crops.names)
+    dropped = facts.photos_dropped()
     if dropped > _DROPPED_SHARE * facts.photos:
         found.append(
             f"{100 * dropped / facts.photos:.0f} % of the photos have no crop. "

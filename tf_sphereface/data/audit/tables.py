@@ -3,6 +3,7 @@
 import numpy as np
 
 from tf_sphereface.data.audit.measures import measured
+from tf_sphereface.data.face_choice import CHOICE_RECORDS
 from tf_sphereface.pages.markup import cards, escape, plural
 
 _NAMES_SHOWN = 30
@@ -16,20 +17,31 @@ _POINTS = (
 )
 
 
+_CHOICES = {
+    CHOICE_RECORDS["centre"]: "the face nearest the centre was taken",
+    CHOICE_RECORDS["largest"]: "the largest face was taken",
+    CHOICE_RECORDS["all"]: "each of their faces was taken",
+}
+
+
 def summary_cards(facts, counts):
     """The figures at the top, HTML."""
     crops, kept = facts.crops, len(facts.crops.names)
     enlarged = np.count_nonzero(crops.scales > 1)
     misfits = measured(crops.misfits)
-    several = np.count_nonzero(crops.faces > 1)
+    dropped = facts.photos_dropped()
     return cards(
         [
             ("Photos", f"{facts.photos:,}", "in the folders of people"),
-            ("Crops", f"{kept:,}", f"{_share(kept, facts.photos)} of the photos"),
+            (
+                "Crops",
+                f"{kept:,}",
+                f"of {_share(facts.photos - dropped, facts.photos)} of the photos",
+            ),
             (
                 "Dropped",
-                f"{facts.photos - kept:,}",
-                f"{_share(facts.photos - kept, facts.photos)}, reasons below",
+                f"{dropped:,}",
+                f"{_share(dropped, facts.photos)}, reasons below",
             ),
             (
                 "People with a crop",
@@ -50,8 +62,8 @@ def summary_cards(facts, counts):
             ),
             (
                 "Photos with several faces",
-                f"{several:,}",
-                "the face nearest the centre was taken",
+                f"{facts.several_faces:,}",
+                _CHOICES.get(facts.settings.get("choice"), "one face was taken"),
             ),
             (
                 "Misfit",

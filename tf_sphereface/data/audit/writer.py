@@ -71,7 +71,8 @@ def write_audit(
     path = folder / AUDIT_NAME
     # An alignment would take the unfinished page for that of a killed run.
     with only_process(folder / LOCK_NAME, folder):
-        write_atomically(path, page.encode())
+        # Paths may hold bytes that are no text.
+        write_atomically(path, page.encode(errors="backslashreplace"))
     return path
 
 

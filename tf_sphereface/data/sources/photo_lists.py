@@ -113,6 +113,8 @@ def _check(fields):
             f"a path must end in one of {' '.join(sorted(PHOTO_SUFFIXES))}. "
             f"Received: {place[:200]!r}"
         )
+    if "\\" in place:
+        raise InputError(f"write / for \\ in a path. Received: {place[:200]!r}")
     if not place.isprintable():
         raise InputError(f"a path must not hold control characters: {place[:200]!r}")
     identity = fields[1] if len(fields) == 2 else ""

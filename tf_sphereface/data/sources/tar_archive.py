@@ -1,5 +1,6 @@
 """Photos in an uncompressed .tar archive, read in place."""
 
+import math
 import tarfile
 from pathlib import Path
 
@@ -75,6 +76,11 @@ def _read_headers(path):
 
 
 def _check(member, members, path, length):
+    if member.size < 0 or not math.isfinite(member.mtime):
+        raise InputError(
+            f"damaged archive: {path}, size {member.size} and time {member.mtime} of "
+            f"{member.name!r}"
+        )
     if member.name in members:
         raise InputError(f"{path} has two members named {member.name!r}")
     if member.offset_data + member.size > length:
