@@ -24,6 +24,8 @@ class Backbone(keras.Model):
         pixel_mean: Subtracted from the pixel value 0..255.
         pixel_scale: Divides the difference.
         dtype: Policy of all layers; None: the global one.
+        provenance: Where imported weights come from, texts by name; kept in the config,
+            so that it travels with the model.
         **kwargs: `name` and `trainable` of a Keras model.
 
     Call arguments:
@@ -44,6 +46,7 @@ class Backbone(keras.Model):
         pixel_mean=127.5,
         pixel_scale=128.0,
         dtype=None,
+        provenance=None,
         **kwargs,
     ):
         contract = PixelContract(
@@ -59,6 +62,7 @@ class Backbone(keras.Model):
         if dtype is not None:  # a functional model takes the global policy
             self.dtype_policy = keras.dtype_policies.get(dtype)
         self.pixel_contract = contract
+        self.provenance = dict(provenance or {})
         self._arguments = {
             **arguments,
             "height": height,
@@ -71,6 +75,7 @@ class Backbone(keras.Model):
     def get_config(self):
         return {
             **self._arguments,
+            "provenance": dict(self.provenance),
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),

@@ -34,6 +34,8 @@ class SphereFaceCNN(Backbone):
         columns: Columns of the input, pixels.
         batch_norm: Batch norm (bn1_1, ...) between each convolution, which then has no
             bias, and its PReLU. The paper has none; later systems do.
+        residual_bias: Whether the convolutions of residual units have a bias too, as in
+            a PyTorch port of the paper. In the release it is kept at 0.
         **kwargs: Of `Backbone`.
 
     Call arguments:
@@ -53,12 +55,18 @@ class SphereFaceCNN(Backbone):
         height=112,
         columns=96,
         batch_norm=False,
+        residual_bias=False,
         **kwargs,
     ):
         if depth not in RESIDUAL_UNITS:
             raise ValueError(
                 f"`depth` must be one of {sorted(RESIDUAL_UNITS)}. "
                 f"Received: depth={depth!r}"
+            )
+        if batch_norm and residual_bias:
+            raise ValueError(
+                "`residual_bias` must be False with batch norm, which has its own. "
+                f"Received: residual_bias={residual_bias!r}"
             )
         kwargs.setdefault("name", f"sphereface{depth}")
         super().__init__(
@@ -68,12 +76,14 @@ class SphereFaceCNN(Backbone):
                 RESIDUAL_UNITS[depth],
                 embedding_dim,
                 batch_norm,
+                residual_bias,
             ),
             {
                 "depth": depth,
                 "embedding_dim": embedding_dim,
                 "width": width,
                 "batch_norm": batch_norm,
+                "residual_bias": residual_bias,
             },
             height=height,
             columns=columns,
@@ -82,7 +92,7 @@ class SphereFaceCNN(Backbone):
         )
 
 
-def _embed(images, make, residual_units, embedding_dim, batch_norm):
+def _embed(images, make, residual_units, embedding_dim, batch_norm, residual_bias):
     outputs = images
     for stage, channels in enumerate(STAGE_CHANNELS, start=1):
         channels = make.channels(channels)
@@ -103,6 +113,7 @@ def _embed(images, make, residual_units, embedding_dim, batch_norm):
                     channels,
                     3,
                     f"conv{stage}_{layer}",
+                    use_bias=residual_bias,
                     kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
                 )
                 branch = _activated(make, branch, f"{stage}_{layer}", batch_norm)

@@ -1,6 +1,5 @@
 """A backbone of ours as safetensors, under the names of the network that it follows."""
 
-import json
 from pathlib import Path
 
 import keras
@@ -8,7 +7,7 @@ import numpy as np
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import sha256_of
-from tf_sphereface.weights.keras_file import load_embedding_model
+from tf_sphereface.weights.keras_file import load_embedding_model, metadata_of
 from tf_sphereface.weights.safetensors_file import write_safetensors
 from tf_sphereface.weights.targets import port_name, targets_of
 
@@ -40,14 +39,11 @@ def export_weights(model: Path, out: Path) -> dict[str, tuple[int, ...]]:
         tensors[port_name(backbone, target)] = np.ascontiguousarray(
             target.to_torch(values)
         )
-    contract = getattr(backbone, "pixel_contract", None)
     metadata = {
-        "format": "pt",
+        **metadata_of(backbone),
+        "format": "pt",  # so that PyTorch's readers take it
         "source": model.name,
         "sha256": sha256_of(model),
-        "provenance": json.dumps(getattr(backbone, "provenance", None) or {}),
     }
-    if contract is not None:
-        metadata["channel_order"] = contract.channel_order
     write_safetensors(tensors, out, metadata)
     return {name: values.shape for name, values in tensors.items()}

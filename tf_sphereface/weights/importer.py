@@ -75,6 +75,7 @@ def import_weights(
         "format": prepared.kind,
         "sha256": sha256,
         "licence": text,
+        **prepared.origin,
     }
     with replacing(out) as temporary:
         model.save(temporary)
@@ -116,7 +117,7 @@ class _Prepared:
         self._source = source
         self.kind = kind_of(source)
         self.file, self.notes, told = None, [], {}
-        order = self._network.channel_order
+        self.origin, contract = {}, {"channel_order": self._network.channel_order}
         if self.kind != "keras weights":
             name_map = read_name_map(map_file) if map_file else None
             self.file = read_weight_file(source, self.kind)
@@ -124,10 +125,12 @@ class _Prepared:
             self._keys = keys_of(self.file, name_map)
             self.layout = (name_map and name_map.layout) or self.file.layout
             told = self._network.sizes(Sizes(self.file, self._keys, self.layout))
-            order = self.file.metadata.get("channel_order", order)
+            contract |= _contract_of(self.file)
+            if self.file.metadata.get("provenance"):  # of a file that we wrote
+                self.origin = {"origin": self.file.metadata["provenance"]}
         elif map_file is not None:
             raise InputError("a map is for files with tensors by name")
-        self.arguments = {"channel_order": order, **told, **arguments}
+        self.arguments = {**contract, **told, **arguments}
         self.model = self._network.make(**self.arguments)
 
     def fill(self, partial):
@@ -151,6 +154,22 @@ class _Prepared:
         filled = {target.label for target in pairs.values()}
         missing = [t.label for t in targets if t.label not in filled]
         return rows + left_out, missing
+
+
+def _contract_of(file):
+    """What a file that we wrote says of the pixels."""
+    metadata = file.metadata
+    try:
+        found = {
+            name: float(metadata[name])
+            for name in ("pixel_mean", "pixel_scale")
+            if name in metadata
+        }
+    except (TypeError, ValueError) as error:
+        raise InputError(f"damaged metadata: {file.path}") from error
+    if "channel_order" in metadata:
+        found["channel_order"] = metadata["channel_order"]
+    return found
 
 
 def _check_out(out):

@@ -1,6 +1,7 @@
 """Weights in Keras' own files, read by Keras in its safe mode."""
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -57,9 +58,22 @@ def read_keras_model(path: Path) -> WeightFile:
         )
         for target in targets
     }
+    return WeightFile(path, "keras", tensors, "keras", metadata_of(model))
+
+
+def metadata_of(model: keras.Model) -> dict[str, str]:
+    """What a backbone of ours says of its pixels and of where its weights come from."""
     contract = getattr(model, "pixel_contract", None)
-    metadata = {"channel_order": contract.channel_order} if contract else {}
-    return WeightFile(path, "keras", tensors, "keras", metadata)
+    provenance = getattr(model, "provenance", None)
+    metadata = {"provenance": json.dumps(dict(provenance))} if provenance else {}
+    if contract is None:
+        return metadata
+    return {
+        **metadata,
+        "channel_order": contract.channel_order,
+        "pixel_mean": str(contract.mean),
+        "pixel_scale": str(contract.scale),
+    }
 
 
 def holds_whole_model(path: Path) -> bool:

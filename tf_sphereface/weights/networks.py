@@ -95,6 +95,8 @@ def _sphereface_sizes(sizes):
         for layer in sizes.layers()
         if layer.startswith("conv") and not layer.endswith("_1")
     ]
+    if sizes.shape("bn1_1") is not None:
+        return {**found, "batch_norm": True}
     # The release's residual convolutions have biases that are kept at 0.
     if any(sizes.has_values(layer, "bias") for layer in residual):
         found["residual_bias"] = True
