@@ -39,7 +39,9 @@ class MobileFaceNet(Backbone):
     Reference: MobileFaceNets, https://arxiv.org/abs/1804.07573, Table 1.
     """
 
-    def __init__(self, embedding_dim=128, width=1.0, height=112, columns=96, **kwargs):
+    def __init__(
+        self, embedding_dim=128, width=1.0, height=112, columns=96, **kwargs
+    ):
         kwargs.setdefault("name", "mobilefacenet")
         super().__init__(
             lambda images, dtype: _embed(
