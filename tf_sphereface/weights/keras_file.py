@@ -2,6 +2,7 @@
 
 import io
 import json
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -91,12 +92,22 @@ def load_weights_into(backbone: keras.Model, path: Path) -> None:
     Raises: InputError if the file is damaged or of another architecture.
     """
     _check_file(path)
+    for variable in backbone.weights:  # what stays so has got nothing
+        variable.assign(np.full(variable.shape, np.nan, np.float32))
     try:
-        backbone.load_weights(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of parts that are skipped
+            backbone.load_weights(path)
     except _ERRORS as error:
         raise InputError(
             f"{path} does not fit the network {backbone.name} ({_line(error)})"
         ) from error
+    for target in targets_of(backbone):
+        if not np.isfinite(keras.ops.convert_to_numpy(target.variable)).all():
+            raise InputError(
+                f"{path} does not fit the network {backbone.name}: {target.label} "
+                "gets nothing, or numbers that are not finite"
+            )
 
 
 def _line(error):

@@ -139,9 +139,14 @@ def _maker(class_name, **fixed):
         from tf_sphereface import backbones
 
         try:
-            return getattr(backbones, class_name)(**{**arguments, **fixed})
+            made = getattr(backbones, class_name)(**{**arguments, **fixed})
         except (TypeError, ValueError) as error:
-            raise InputError(f"the backbone cannot be made: {error}") from error
+            reason = str(error).splitlines()[0]
+            raise InputError(f"the backbone cannot be made: {reason}") from error
+        unknown = arguments.keys() - made.get_config().keys()
+        if unknown:  # Keras passes over what it does not know
+            raise InputError(f"the backbone has no argument {min(unknown)!r:.80}")
+        return made
 
     return make
 

@@ -1,5 +1,6 @@
 """A network's description in Caffe's text format, as a check of a .caffemodel."""
 
+import warnings
 from pathlib import Path
 
 from google.protobuf import (
@@ -54,9 +55,11 @@ def _parse(path):
         raise InputError(f"a prototxt must be smaller than 4 MB: {path}")
     net = _message_class()()
     try:
-        text_format.Parse(
-            path.read_text(encoding="utf-8"), net, allow_unknown_field=True
-        )
+        with warnings.catch_warnings():
+            # The library's reader warns of odd escapes in texts.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            text = path.read_text(encoding="utf-8")
+            text_format.Parse(text, net, allow_unknown_field=True)
     except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         reason = (str(error).splitlines() or ["nested too deeply"])[0]
         raise InputError(f"not a prototxt: {path} ({reason:.200})") from error

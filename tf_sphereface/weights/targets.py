@@ -24,6 +24,13 @@ ROLES = {
 }
 # Module names that have a "_" of their own.
 _WORDS = ("dw_conv1",)
+_KINDS = (
+    layers.Conv2D,
+    layers.DepthwiseConv2D,
+    layers.Dense,
+    layers.BatchNormalization,
+    layers.PReLU,
+)
 # Layers that leave the order of a flattened map as it is.
 _ORDER_KEEPING = (layers.Dropout, layers.Activation)
 
@@ -85,7 +92,11 @@ def _weights(layer):
         for name in ROLES
         if isinstance(getattr(layer, name, None), keras.Variable)
     ]
-    if len(found) != len(layer.weights):
+    if (
+        layer.weights
+        and not isinstance(layer, _KINDS)
+        or (len(found) != len(layer.weights))
+    ):
         raise ValueError(
             "`backbone` must have convolutions, dense layers, batch norm and PReLU "
             f"only. Received: layer {layer.name} of {type(layer).__name__}"

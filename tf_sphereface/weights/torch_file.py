@@ -27,6 +27,7 @@ _ZIP_DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
+    OSError,  # a seek to an offset that cannot be
     LookupError,
     NotImplementedError,
     RuntimeError,
@@ -131,7 +132,7 @@ class _OldFormat:
     def __init__(self, path):
         self._path = path
         with open(path, "rb") as file:
-            head = file.read(_LONGEST_PICKLE)
+            head = file.read(min(_LONGEST_PICKLE, path.stat().st_size))
         storages = {}
         vocabulary = state_dicts(storages)
         at, pieces = 0, []

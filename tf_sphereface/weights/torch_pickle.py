@@ -127,7 +127,7 @@ def state_dicts(storages: dict[str, Storage]) -> Vocabulary:
         return storage
 
     return Vocabulary(
-        holds="dicts of PyTorch tensors, lists, texts and numbers",
+        holds="dicts of PyTorch tensors (`torch.save(model.state_dict(), FILE)`)",
         calls={
             "collections.OrderedDict": _make_dict,
             "torch._utils._rebuild_tensor": _rebuild_tensor,  # before PyTorch 0.4
