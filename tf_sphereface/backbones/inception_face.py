@@ -67,9 +67,7 @@ class InceptionFace(Backbone):
     Reference: FaceNet, https://arxiv.org/abs/1503.03832, Table 2.
     """
 
-    def __init__(
-        self, embedding_dim=128, width=1.0, height=224, columns=224, **kwargs
-    ):
+    def __init__(self, embedding_dim=128, width=1.0, height=224, columns=224, **kwargs):
         kwargs.setdefault("name", "inception_face")
         super().__init__(
             lambda images, dtype: _embed(
@@ -85,9 +83,7 @@ class InceptionFace(Backbone):
 def _embed(images, make, embedding_dim):
     outputs = make.conv_bn_relu(images, make.channels(64), 7, "conv1", strides=2)
     outputs = make.max_pool(outputs, "pool1")
-    outputs = make.conv_bn_relu(
-        outputs, make.channels(64), 1, "inception_2_3x3_reduce"
-    )
+    outputs = make.conv_bn_relu(outputs, make.channels(64), 1, "inception_2_3x3_reduce")
     outputs = make.conv_bn_relu(outputs, make.channels(192), 3, "inception_2_3x3")
     outputs = make.max_pool(outputs, "pool2")
     for module in MODULES:

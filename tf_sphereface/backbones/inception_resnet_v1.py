@@ -130,9 +130,7 @@ def _residual(make, inputs, branches, channels, scale, name, relu=True):
             end = make.conv_bn_relu(end, make.channels(channels), size, part)
         ends.append(end)
     outputs = make.layer(layers.Concatenate, ends, f"{name}_concat")
-    outputs = make.conv(
-        outputs, inputs.shape[-1], 1, f"{name}_conv2d", use_bias=True
-    )
+    outputs = make.conv(outputs, inputs.shape[-1], 1, f"{name}_conv2d", use_bias=True)
     if scale != 1:
         outputs = make.layer(layers.Rescaling, outputs, f"{name}_scale", scale=scale)
     outputs = make.layer(layers.Add, [outputs, inputs], f"{name}_add")

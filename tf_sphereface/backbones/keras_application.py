@@ -129,7 +129,9 @@ def from_keras_application(
     Example:
         backbone = from_keras_application("MobileNetV2", options={"alpha": 0.5})
     """
-    name = application if isinstance(application, str) else application.__name__
+    name = application
+    if not isinstance(application, str):
+        name = getattr(application, "__name__", "")
     if application not in (name, getattr(keras.applications, name, None)):
         raise ValueError(
             "`application` must be a function of keras.applications. "

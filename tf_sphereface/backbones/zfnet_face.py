@@ -50,9 +50,7 @@ class ZFNetFace(Backbone):
     Reference: FaceNet, https://arxiv.org/abs/1503.03832, Table 1.
     """
 
-    def __init__(
-        self, embedding_dim=128, width=1.0, height=220, columns=220, **kwargs
-    ):
+    def __init__(self, embedding_dim=128, width=1.0, height=220, columns=220, **kwargs):
         kwargs.setdefault("name", "zfnet_face")
         super().__init__(
             lambda images, dtype: _embed(
