@@ -18,7 +18,7 @@ BOTTLENECKS = (
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
 class MobileFaceNet(Backbone):
-    """MobileFaceNet: inverted bottlenecks, then one depthwise convolution of all places.
+    """MobileFaceNet: inverted bottlenecks, then a depthwise convolution over the map.
 
     Every convolution is without bias and followed by batch norm; PReLU follows where
     the paper has no "linear". Layers carry the module paths of a widely used PyTorch
