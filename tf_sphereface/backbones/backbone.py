@@ -14,8 +14,8 @@ class Backbone(keras.Model):
 
     Args:
         embed: Function of (images, dtype) to embeddings, both Keras tensors: float
-            (batch, height, columns, 3) and (batch, embedding_dim). `dtype` is the policy
-            for every layer that it makes.
+            (batch, height, columns, 3) and (batch, embedding_dim). `dtype` is the
+            policy for every layer that it makes.
         arguments: The subclass's own arguments for `get_config`, by their names;
             `embedding_dim` and, if it is one of them, `width` are checked here.
         height: Rows of the input, pixels.

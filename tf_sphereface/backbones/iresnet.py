@@ -18,7 +18,7 @@ STAGE_CHANNELS = (64, 128, 256, 512)
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
 class IResNet(Backbone):
-    """Residual network of BN - conv - BN - PReLU - conv - BN blocks, then a dense layer.
+    """Residual network with blocks of BN, conv, BN, PReLU, conv, BN; a dense layer.
 
     Blocks have no activation after the sum. The embedding is batch-normalised (layer
     `features`) with a gamma that stays at 1, as in the reference. Layers carry the

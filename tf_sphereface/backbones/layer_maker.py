@@ -15,8 +15,8 @@ class LayerMaker:
         width: Factor on channels, see `channels`.
         kernel_initializer: Of convolutions.
         epsilon: Of batch norm.
-        momentum: Of the moving statistics of batch norm, the share that stays; PyTorch's
-            momentum of 0.1 is 0.9 here.
+        momentum: Of the moving statistics of batch norm, the share that stays;
+            PyTorch's momentum of 0.1 is 0.9 here.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ BOTTLENECKS = (
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
 class MobileFaceNet(Backbone):
-    """MobileFaceNet: inverted bottlenecks, then a depthwise convolution over all places.
+    """MobileFaceNet: inverted bottlenecks, then a depthwise convolution over the map.
 
     Every convolution is without bias and followed by batch norm; PReLU follows where
     the paper has no "linear". Layers carry the module paths of a widely used PyTorch
@@ -39,9 +39,7 @@ class MobileFaceNet(Backbone):
     Reference: MobileFaceNets, https://arxiv.org/abs/1804.07573, Table 1.
     """
 
-    def __init__(
-        self, embedding_dim=128, width=1.0, height=112, columns=96, **kwargs
-    ):
+    def __init__(self, embedding_dim=128, width=1.0, height=112, columns=96, **kwargs):
         kwargs.setdefault("name", "mobilefacenet")
         super().__init__(
             lambda images, dtype: _embed(
