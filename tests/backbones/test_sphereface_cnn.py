@@ -121,9 +121,24 @@ def test_a_mixed_policy_survives_saving_and_loading(tmp_path):
     assert loaded.get_config()["dtype"] == backbone.get_config()["dtype"]
 
 
+def test_biases_of_residual_units_and_provenance_are_saved(tmp_path):
+    provenance = {"source": "x.pth", "licence": "free"}
+    backbone = SphereFaceCNN(
+        10, 8, 0.125, residual_bias=True, provenance=provenance, name="imported"
+    )
+    backbone.get_layer("conv3_3").bias.assign(np.full(32, 0.5))
+    backbone.save(tmp_path / "backbone.keras")
+    loaded = keras.models.load_model(tmp_path / "backbone.keras")
+    assert loaded.provenance == provenance
+    bias = ops.convert_to_numpy(loaded.get_layer("conv3_3").bias)
+    np.testing.assert_array_equal(bias, np.full(32, 0.5))
+    assert SphereFaceCNN(10, 8, 0.125).get_layer("conv3_3").bias is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"batch_norm": True, "residual_bias": True}, "`residual_bias` must be False"),
         ({"depth": 5}, "`depth` must be one of"),
         ({"embedding_dim": 0}, "`embedding_dim` must be >= 1"),
         ({"width": 0}, "`width` must be positive"),

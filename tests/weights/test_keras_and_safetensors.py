@@ -11,7 +11,12 @@ import pytest
 from keras import layers, ops
 
 from tests.weights import ports, writers
-from tf_sphereface.backbones import IResNet, MobileFaceNet, SphereFaceCNN
+from tf_sphereface.backbones import (
+    InceptionResNetV1,
+    IResNet,
+    MobileFaceNet,
+    SphereFaceCNN,
+)
 from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.heads import ASoftmaxLayer
@@ -72,6 +77,33 @@ def test_export_has_the_ports_names_and_comes_back_exactly(
     import_weights(tmp_path / "a.safetensors", name, tmp_path / "b.keras")
     loaded = assert_equal_weights(tmp_path / "b.keras", backbone)
     assert loaded.pixel_contract == backbone.pixel_contract
+
+
+def test_inception_resnet_has_the_ports_names_and_comes_back(tmp_path):
+    backbone = with_random_weights(InceptionResNetV1(8, 1 / 16))
+    backbone.save(tmp_path / "a.keras")
+    shapes = export_weights(tmp_path / "a.keras", tmp_path / "a.safetensors")
+    # Of facenet-pytorch's inception_resnet_v1.py, channels divided by 16.
+    for name, shape in {
+        "conv2d_1a.conv.weight": (2, 3, 3, 3),
+        "conv2d_4b.bn.running_var": (16,),
+        "repeat_1.4.branch2.1.conv.weight": (2, 2, 3, 3),
+        "repeat_1.0.branch0.bn.bias": (2,),
+        "repeat_2.9.branch1.1.conv.weight": (8, 8, 1, 7),
+        "repeat_3.0.branch1.2.conv.weight": (12, 12, 3, 1),
+        "mixed_6a.branch0.conv.weight": (24, 16, 3, 3),
+        "mixed_7a.branch2.2.conv.weight": (16, 16, 3, 3),
+        "block8.conv2d.bias": (112,),
+        "last_linear.weight": (8, 112),
+        "last_bn.weight": (8,),
+    }.items():
+        assert shapes[name] == shape
+    file = read_safetensors(tmp_path / "a.safetensors")
+    state = {name: tensor.read() for name, tensor in file.tensors.items()}
+    state["logits.weight"] = np.ones((3, 8), np.float32)
+    (tmp_path / "b.pt").write_bytes(writers.torch_zip(state))
+    import_weights(tmp_path / "b.pt", "inception_resnet_v1", tmp_path / "b.keras")
+    assert_equal_weights(tmp_path / "b.keras", backbone)
 
 
 def test_an_exported_file_gives_the_ports_embedding(tmp_path):

@@ -134,6 +134,15 @@ def _iresnet_sizes(sizes):
     return {"width": width, "embedding_dim": dense[0], "columns": columns}
 
 
+def _inception_resnet_sizes(sizes):
+    width = sizes.width(dict(conv2d_1a_conv=32, conv2d_4a_conv=192, conv2d_4b_conv=256))
+    dense, last = sizes.shape("last_linear"), sizes.shape("repeat_3_0_conv2d")
+    if width is None or not dense or not last:
+        return {}
+    sizes.check("last_linear", (dense[0], last[0]))
+    return {"width": width, "embedding_dim": dense[0]}
+
+
 def _maker(class_name, **fixed):
     def make(**arguments):
         from tf_sphereface import backbones
@@ -165,4 +174,7 @@ NETWORKS = {
         )
         for depth in (18, 34, 50, 100)
     },
+    "inception_resnet_v1": Network(
+        _maker("InceptionResNetV1"), _inception_resnet_sizes, "RGB", ("logits",)
+    ),
 }

@@ -23,7 +23,12 @@ ROLES = {
     "moving_variance": "running_var",
 }
 # Module names that have a "_" of their own.
-_WORDS = ("dw_conv1",)
+_WORDS = (
+    "dw_conv1",
+    *(f"conv2d_{part}" for part in ("1a", "2a", "2b", "3b", "4a", "4b")),
+    *("repeat_1", "repeat_2", "repeat_3", "mixed_6a", "mixed_7a"),
+    *("last_linear", "last_bn"),
+)
 _KINDS = (
     layers.Conv2D,
     layers.DepthwiseConv2D,
