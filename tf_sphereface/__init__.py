@@ -19,10 +19,14 @@ _PUBLIC = {
     "ContrastiveLoss": "tf_sphereface.losses",
     "CurricularFaceLayer": "tf_sphereface.heads",
     "FaceClassifier": "tf_sphereface.face_classifier",
+    "IResNet": "tf_sphereface.backbones",
+    "InceptionFace": "tf_sphereface.backbones",
+    "InceptionResNetV1": "tf_sphereface.backbones",
     "InverseDecayAnnealing": "tf_sphereface.heads",
     "LSoftmaxLayer": "tf_sphereface.heads",
     "MagFaceLayer": "tf_sphereface.heads",
     "MarginHead": "tf_sphereface.heads",
+    "MobileFaceNet": "tf_sphereface.backbones",
     "NormalizedSoftmaxLayer": "tf_sphereface.heads",
     "PixelContract": "tf_sphereface.preprocessing",
     "SoftmaxLayer": "tf_sphereface.heads",
@@ -32,6 +36,9 @@ _PUBLIC = {
     "StagedMargin": "tf_sphereface.heads",
     "TripletHardLoss": "tf_sphereface.losses",
     "TripletSemiHardLoss": "tf_sphereface.losses",
+    "ZFNetFace": "tf_sphereface.backbones",
+    "build_backbone": "tf_sphereface.backbones",
+    "from_keras_application": "tf_sphereface.backbones",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]

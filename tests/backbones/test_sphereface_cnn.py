@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tf_sphereface.backbones import SphereFaceCNN
+from tf_sphereface.backbones import SphereFaceCNN, multiply_accumulates
 
 
 @pytest.mark.parametrize(
@@ -22,14 +22,7 @@ def test_parameter_count_is_the_papers(depth, millions):
     ("depth", "giga"), [(4, 0.164), (10, 0.759), (20, 1.750), (36, 3.335), (64, 6.110)]
 )
 def test_multiply_adds_are_the_papers(depth, giga):
-    total = 0
-    for layer in SphereFaceCNN(depth).layers:
-        if isinstance(layer, keras.layers.Conv2D):
-            _, height, width, _ = layer.output.shape
-            total += height * width * int(np.prod(layer.kernel.shape))
-        elif isinstance(layer, keras.layers.Dense):
-            total += int(np.prod(layer.kernel.shape))
-    assert round(total / 1e9, 3) == giga
+    assert round(multiply_accumulates(SphereFaceCNN(depth)) / 1e9, 3) == giga
 
 
 def test_stage_sizes_are_56_28_14_7_rows():
@@ -128,12 +121,27 @@ def test_a_mixed_policy_survives_saving_and_loading(tmp_path):
     assert loaded.get_config()["dtype"] == backbone.get_config()["dtype"]
 
 
+def test_biases_of_residual_units_and_provenance_are_saved(tmp_path):
+    provenance = {"source": "x.pth", "licence": "free"}
+    backbone = SphereFaceCNN(
+        10, 8, 0.125, residual_bias=True, provenance=provenance, name="imported"
+    )
+    backbone.get_layer("conv3_3").bias.assign(np.full(32, 0.5))
+    backbone.save(tmp_path / "backbone.keras")
+    loaded = keras.models.load_model(tmp_path / "backbone.keras")
+    assert loaded.provenance == provenance
+    bias = ops.convert_to_numpy(loaded.get_layer("conv3_3").bias)
+    np.testing.assert_array_equal(bias, np.full(32, 0.5))
+    assert SphereFaceCNN(10, 8, 0.125).get_layer("conv3_3").bias is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"batch_norm": True, "residual_bias": True}, "`residual_bias` must be False"),
         ({"depth": 5}, "`depth` must be one of"),
         ({"embedding_dim": 0}, "`embedding_dim` must be >= 1"),
-        ({"width": 0}, "`width` positive"),
+        ({"width": 0}, "`width` must be positive"),
         ({"channel_order": "GBR"}, "`channel_order` must be"),
     ],
 )

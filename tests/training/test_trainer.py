@@ -74,6 +74,13 @@ def test_a_run_leaves_models_history_and_resolved_recipe(records, tmp_path):
     assert 'precision = "float32"' in (tmp_path / "run" / "recipe.toml").read_text()
 
 
+def test_crops_of_another_size_are_refused_before_training(records, tmp_path):
+    wide = recipe(backbone={"columns": 112})
+    with pytest.raises(InputError, match="crops of 112 x 112 .* records hold 112 x 96"):
+        train(wide, records, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_interrupted_run_goes_on_with_its_counter_and_momentum(records, tmp_path):
     run = tmp_path / "run"
 

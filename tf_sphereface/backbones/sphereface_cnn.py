@@ -3,7 +3,8 @@
 import keras
 from keras import layers
 
-from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.backbones.backbone import Backbone
+from tf_sphereface.backbones.layer_maker import LayerMaker
 
 # Residual units in the stages of 64, 128, 256 and 512 channels (the paper's Table 2).
 RESIDUAL_UNITS = {
@@ -17,7 +18,7 @@ STAGE_CHANNELS = (64, 128, 256, 512)
 
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
-class SphereFaceCNN(keras.Model):
+class SphereFaceCNN(Backbone):
     """Embedding network of SphereFace: 3 x 3 convolutions, PReLU, residual units, FC1.
 
     Layers carry the names of the Caffe release (conv1_1, relu1_1, ..., fc5). There is
@@ -31,6 +32,11 @@ class SphereFaceCNN(keras.Model):
         channel_order: "RGB" or "BGR", what the network expects.
         height: Rows of the input, pixels.
         columns: Columns of the input, pixels.
+        batch_norm: Batch norm (bn1_1, ...) between each convolution, which then has no
+            bias, and its PReLU. The paper has none; later systems do.
+        residual_bias: Whether the convolutions of residual units have a bias too, as in
+            a PyTorch port of the paper. In the release it is kept at 0.
+        **kwargs: Of `Backbone`.
 
     Call arguments:
         inputs: Float (batch, height, columns, 3), as `PixelContract.normalize` gives.
@@ -48,6 +54,8 @@ class SphereFaceCNN(keras.Model):
         channel_order="RGB",
         height=112,
         columns=96,
+        batch_norm=False,
+        residual_bias=False,
         **kwargs,
     ):
         if depth not in RESIDUAL_UNITS:
@@ -55,94 +63,74 @@ class SphereFaceCNN(keras.Model):
                 f"`depth` must be one of {sorted(RESIDUAL_UNITS)}. "
                 f"Received: depth={depth!r}"
             )
-        if embedding_dim < 1 or not width > 0:
+        if batch_norm and residual_bias:
             raise ValueError(
-                "`embedding_dim` must be >= 1 and `width` positive. "
-                f"Received: embedding_dim={embedding_dim!r}, width={width!r}"
+                "`residual_bias` must be False with batch norm, which has its own. "
+                f"Received: residual_bias={residual_bias!r}"
             )
-        contract = PixelContract(height, columns, channel_order)
-        dtype = kwargs.get("dtype")
-        inputs = keras.Input(
-            (height, columns, 3),
-            name="aligned_face",
-            dtype=keras.dtype_policies.get(dtype).variable_dtype,
-        )
-        outputs = inputs
-        for stage, channels in enumerate(STAGE_CHANNELS, start=1):
-            channels = max(1, round(channels * width))
-            outputs = _stage(
-                outputs, stage, channels, RESIDUAL_UNITS[depth][stage - 1], dtype
-            )
-        outputs = layers.Flatten(name="flatten", dtype=dtype)(outputs)
-        # The name of the paper's FC1 in the release is fc5.
-        outputs = layers.Dense(
-            embedding_dim, kernel_initializer="lecun_uniform", name="fc5", dtype=dtype
-        )(outputs)
         kwargs.setdefault("name", f"sphereface{depth}")
-        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-        if dtype is not None:  # a functional model takes the global policy
-            self.dtype_policy = keras.dtype_policies.get(dtype)
-        self.pixel_contract = contract
-        self._arguments = {
-            "depth": depth,
-            "embedding_dim": embedding_dim,
-            "width": width,
-            "channel_order": channel_order,
-            "height": height,
-            "columns": columns,
-        }
-
-    def get_config(self):
-        dtype = keras.dtype_policies.serialize(self.dtype_policy)
-        return {
-            **self._arguments,
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": dtype,
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        config["dtype"] = keras.dtype_policies.get(config.get("dtype"))
-        return cls(**config)
-
-
-def _stage(inputs, stage, channels, units, dtype):
-    # "same" would pad a stride of 2 on an even size by (0, 1); Caffe pads by (1, 1).
-    outputs = layers.ZeroPadding2D(1, name=f"pad{stage}_1", dtype=dtype)(inputs)
-    outputs = layers.Conv2D(
-        channels,
-        3,
-        strides=2,
-        kernel_initializer="lecun_uniform",
-        name=f"conv{stage}_1",
-        dtype=dtype,
-    )(outputs)
-    outputs = _prelu(f"relu{stage}_1", dtype)(outputs)
-    for unit in range(units):
-        branch = outputs
-        for layer in (2 * unit + 2, 2 * unit + 3):
-            branch = layers.Conv2D(
-                channels,
-                3,
-                padding="same",
-                use_bias=False,
-                kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
-                name=f"conv{stage}_{layer}",
-                dtype=dtype,
-            )(branch)
-            branch = _prelu(f"relu{stage}_{layer}", dtype)(branch)
-        outputs = layers.Add(name=f"res{stage}_{2 * unit + 3}", dtype=dtype)(
-            [outputs, branch]
+        super().__init__(
+            lambda images, dtype: _embed(
+                images,
+                LayerMaker(dtype, width, kernel_initializer="lecun_uniform"),
+                RESIDUAL_UNITS[depth],
+                embedding_dim,
+                batch_norm,
+                residual_bias,
+            ),
+            {
+                "depth": depth,
+                "embedding_dim": embedding_dim,
+                "width": width,
+                "batch_norm": batch_norm,
+                "residual_bias": residual_bias,
+            },
+            height=height,
+            columns=columns,
+            channel_order=channel_order,
+            **kwargs,
         )
-    return outputs
 
 
-def _prelu(name, dtype):
-    return layers.PReLU(
-        alpha_initializer=keras.initializers.Constant(0.25),
-        shared_axes=[1, 2],
-        name=name,
-        dtype=dtype,
+def _embed(images, make, residual_units, embedding_dim, batch_norm, residual_bias):
+    outputs = images
+    for stage, channels in enumerate(STAGE_CHANNELS, start=1):
+        channels = make.channels(channels)
+        outputs = make.conv(
+            outputs,
+            channels,
+            3,
+            f"conv{stage}_1",
+            strides=2,
+            use_bias=not batch_norm,
+        )
+        outputs = _activated(make, outputs, f"{stage}_1", batch_norm)
+        for unit in range(residual_units[stage - 1]):
+            branch = outputs
+            for layer in (2 * unit + 2, 2 * unit + 3):
+                branch = make.conv(
+                    branch,
+                    channels,
+                    3,
+                    f"conv{stage}_{layer}",
+                    use_bias=residual_bias,
+                    kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+                )
+                branch = _activated(make, branch, f"{stage}_{layer}", batch_norm)
+            name = f"res{stage}_{2 * unit + 3}"
+            outputs = make.layer(layers.Add, [outputs, branch], name)
+    outputs = make.layer(layers.Flatten, outputs, "flatten")
+    # The name of the paper's FC1 in the release is fc5.
+    return make.layer(
+        layers.Dense,
+        outputs,
+        "fc5",
+        units=embedding_dim,
+        kernel_initializer="lecun_uniform",
     )
+
+
+def _activated(make, inputs, number, batch_norm):
+    if batch_norm:
+        inputs = make.batch_norm(inputs, f"bn{number}")
+    return make.prelu(inputs, f"relu{number}")

@@ -15,6 +15,8 @@ COMMANDS = {
     "clean": "propose wrong labels and duplicates to leave out",
     "records": "pack aligned faces into TFRecord shards",
     "train": "train a recipe on records; resumes an interrupted run",
+    "import-weights": "weights of Caffe, PyTorch or safetensors into a Keras model",
+    "export-weights": "a model's weights as safetensors under PyTorch's names",
     "pairs": "draw a pair list for the LFW protocol from aligned faces",
     "evaluate": "score a model under the LFW verification protocol",
     "match": "compare the faces of two photos with a bundle",
@@ -53,7 +55,8 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    command = importlib.import_module(f"tf_sphereface.commands.{name}")
+    module = name.replace("-", "_")
+    command = importlib.import_module(f"tf_sphereface.commands.{module}")
     with contextlib.suppress(AttributeError):  # a stdout that a program put there
         # Paths may hold bytes that are no text, and a stdout may not know all letters.
         sys.stdout.reconfigure(errors="backslashreplace")

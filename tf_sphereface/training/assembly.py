@@ -2,7 +2,8 @@
 
 import keras
 
-from tf_sphereface.backbones import SphereFaceCNN
+from tf_sphereface import backbones
+from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.heads import (
     AdaFaceLayer,
@@ -29,12 +30,12 @@ from tf_sphereface.losses import (
     TripletHardLoss,
     TripletSemiHardLoss,
 )
+from tf_sphereface.training.backbone_recipes import BackboneRecipe
 from tf_sphereface.training.caffe_sgd import CaffeSGD
 from tf_sphereface.training.head_recipes import HeadRecipe
-from tf_sphereface.training.recipe import BackboneRecipe, OptimizerRecipe, Recipe
+from tf_sphereface.training.recipe import OptimizerRecipe, Recipe
 from tf_sphereface.training.set_loss_recipes import SetLossRecipe
 
-_BACKBONES = {"sphereface_cnn": SphereFaceCNN}
 _HEADS = {
     "a_softmax": ASoftmaxLayer,
     "adaface": AdaFaceLayer,
@@ -59,8 +60,16 @@ _SET_LOSSES = {
 
 
 def build_backbone(recipe: BackboneRecipe) -> keras.Model:
-    """The embedding network of a recipe, with fresh weights."""
-    return _BACKBONES[recipe.name](**recipe.model_dump(exclude={"name"}))
+    """The embedding network of a recipe; its weights are fresh unless it says else.
+
+    Raises: InputError if `keras.applications` does not take the recipe's arguments.
+    """
+    try:
+        return backbones.build_backbone(**recipe.model_dump())
+    except (TypeError, ValueError) as error:
+        if recipe.name != "keras_application":
+            raise
+        raise InputError(f"[backbone] {recipe.application}: {error}") from error
 
 
 def build_head(recipe: HeadRecipe, num_classes: int) -> MarginHead | None:

@@ -8,6 +8,10 @@ import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.training.backbone_recipes import (
+    BackboneRecipe,
+    SphereFaceCNNRecipe,
+)
 from tf_sphereface.training.head_recipes import (
     MARGIN_KINDS,
     ASoftmaxRecipe,
@@ -15,15 +19,6 @@ from tf_sphereface.training.head_recipes import (
 )
 from tf_sphereface.training.sections import Count, NotNegative, Positive, Section
 from tf_sphereface.training.set_loss_recipes import SetLossRecipe
-
-
-class BackboneRecipe(Section):
-    """`[backbone]`: the embedding network."""
-
-    name: Literal["sphereface_cnn"] = "sphereface_cnn"
-    depth: Literal[4, 10, 20, 36, 64] = 20
-    embedding_dim: Count = 512
-    width: Positive = 1.0
 
 
 class DataRecipe(Section):
@@ -86,7 +81,7 @@ class ScheduleRecipe(Section):
 class Recipe(Section):
     """Everything that decides a training besides the records."""
 
-    backbone: BackboneRecipe = BackboneRecipe()
+    backbone: BackboneRecipe = SphereFaceCNNRecipe()
     head: HeadRecipe = ASoftmaxRecipe()
     set_losses: tuple[SetLossRecipe, ...] = ()
     data: DataRecipe = DataRecipe()
@@ -159,7 +154,7 @@ def _first_error(error: ValidationError) -> str:
     if not location:  # sections that do not go together
         return message
     # The name, which pydantic puts in as the union's tag.
-    tag = {"head": 1, "set_losses": 2}.get(location[0])
+    tag = {"backbone": 1, "head": 1, "set_losses": 2}.get(location[0])
     if tag is not None:
         del location[tag : tag + 1]
     location = [part for part in location if part not in MARGIN_KINDS]

@@ -83,6 +83,7 @@ def train(
     # Every byte is read once: a damaged shard is better known now than in an hour.
     manifest = verify_records(records)
     _check_batch(recipe, records, manifest.records)
+    _check_crops(recipe.backbone, manifest.crop)
     preset(recipe.data.augmentation)  # its library may be missing
     strategy = training_strategy(devices)
     _check_shares(recipe.data, strategy.num_replicas_in_sync)
@@ -214,6 +215,15 @@ def _check_shares(data, replicas: int) -> None:
         raise InputError(
             f"batch_size {data.batch_size} must be a multiple of {times}the "
             f"{replicas} devices"
+        )
+
+
+def _check_crops(backbone, crop) -> None:
+    if (backbone.height, backbone.columns) != (crop.height, crop.width):
+        raise InputError(
+            f"[backbone] takes crops of {backbone.height} x {backbone.columns} pixels, "
+            f"the records hold {crop.height} x {crop.width}: set backbone.height and "
+            "backbone.columns"
         )
 
 

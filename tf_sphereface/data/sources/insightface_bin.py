@@ -4,8 +4,8 @@ import zlib
 from pathlib import Path
 
 from tf_sphereface.data.sources.photo_source import Photo
-from tf_sphereface.data.sources.plain_pickle import PlainArray, read_plain_pickle
 from tf_sphereface.errors import InputError
+from tf_sphereface.pickles.plain_data import PlainArray, read_plain_pickle
 
 _LARGEST_SET = 1 << 31  # bytes; the largest known is a tenth of it
 

@@ -1,65 +1,27 @@
-"""Pickles of plain data, read without running anything that they name.
-
-A pickle is a program; Python's own reader calls whatever function it asks for. This one
-knows the instructions that build lists, tuples, texts, bytes and numbers, and the few
-names that NumPy's arrays and Python 3's bytes need, and refuses all others. It takes no
-length on trust: nothing is larger than the file.
+"""The instructions of pickles that make data, without those that run what is named.
 
 Reference: the comments of CPython's pickletools.py; protocols 0 to 5.
 """
 
 import re
 import struct
-from pathlib import Path
 
-import numpy as np
-
-from tf_sphereface.data.sources.pickle_names import (
-    CALLS,
-    CLASSES,
-    DType,
-    Name,
-    PlainArray,
-    RefusedPickleError,
-    array_values,
-)
-from tf_sphereface.errors import InputError
+from tf_sphereface.pickles.vocabulary import Name, RefusedPickleError
 
 _LONGEST_NUMBER = 20  # digits or bytes; no count or flag is longer
-# What reading beyond the end, or anything else in the wrong place, raises here.
-_DAMAGE = (ValueError, LookupError, OverflowError, TypeError, struct.error)
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"\\": b"\\", b"'": b"'", b'"': b'"'}
 _MARK = object()
+_KEY_TYPES = (str, bytes, int, float, bool, type(None))
 
 
-def read_plain_pickle(content: bytes, path: Path):
-    """The object of a pickle of lists, tuples, texts, bytes, numbers and arrays.
+class Machine:
+    """Reads the pickle that begins at byte `start` of `content`."""
 
-    Args:
-        content: The pickle.
-        path: Its file, for messages.
-
-    Returns: Python 2's strings and all bytes as bytes, NumPy's as `PlainArray`.
-    Raises: InputError with the offset if the pickle is damaged or asks for anything
-        else; nothing of it has run.
-    """
-    machine = _Machine(content)
-    try:
-        return machine.run()
-    except RefusedPickleError as error:
-        raise InputError(
-            f"{path}, byte {machine.start}: a pickle must hold plain lists, bytes, "
-            f"numbers and NumPy arrays only. Received: {error}"
-        ) from error
-    except _DAMAGE as error:
-        raise InputError(f"damaged pickle: {path}, byte {machine.start}") from error
-
-
-class _Machine:
-    def __init__(self, content):
+    def __init__(self, content, vocabulary, start):
         self._content = content
-        self._at = 0
+        self._vocabulary = vocabulary
+        self.end = start
         self.start = 0  # of the instruction at work
         self._stack = []
         self._memo = {}
@@ -67,29 +29,31 @@ class _Machine:
 
     def run(self):
         while True:
-            self.start = self._at
+            self.start = self.end
             code = self._take(1)
             if code == b".":
                 return self._stack.pop()
             action = _ACTIONS.get(code)
+            if action is None and self._vocabulary.dicts:
+                action = _DICT_ACTIONS.get(code)
             if action is None:
                 raise RefusedPickleError(f"instruction {code!r}")
             action(self)
 
     def _take(self, length):
-        end = self._at + length
+        end = self.end + length
         if end > len(self._content):
             raise ValueError("the file ends early")
-        taken, self._at = self._content[self._at : end], end
+        taken, self.end = self._content[self.end : end], end
         return taken
 
     def _number(self, form):
         return struct.unpack(form, self._take(struct.calcsize(form)))[0]
 
     def _line(self):
-        end = self._content.index(b"\n", self._at)
-        line = self._content[self._at : end]
-        self._at = end + 1
+        end = self._content.index(b"\n", self.end)
+        line = self._content[self.end : end]
+        self.end = end + 1
         return line
 
     def _push(self, value):
@@ -152,7 +116,7 @@ class _Machine:
 
     def _name(self, module, name):
         full = Name(f"{module}.{name}")
-        if full not in CALLS and full not in CLASSES:
+        if full not in self._vocabulary.calls and full not in self._vocabulary.names:
             raise RefusedPickleError(f"the name {str(full)!r}")
         self._push(full)
 
@@ -167,11 +131,11 @@ class _Machine:
 
     def _call(self):
         name, arguments = self._last(2)
-        if type(name) is not Name or name not in CALLS:
+        if type(name) is not Name or name not in self._vocabulary.calls:
             raise RefusedPickleError("a call of something that is no function")
         if type(arguments) is not tuple:
             raise ValueError("no arguments")
-        made = CALLS[name](arguments)
+        made = self._vocabulary.calls[name](arguments)
         if type(made) is bytes:
             self._encoded += len(made)
             if self._encoded > len(self._content):
@@ -180,15 +144,29 @@ class _Machine:
 
     def _build(self):
         (state,) = self._last(1)
+        if self._stack[-1] is _MARK:
+            raise ValueError("nothing to build")
+        self._vocabulary.build(self._stack[-1], state)
+
+    def _set_items(self, items):
         target = self._stack[-1]
-        if type(target) is PlainArray:
-            _, shape, dtype, _, content = state
-            values = array_values(dtype, content)
-            if values.size != int(np.prod(shape, dtype=np.float64)):
-                raise ValueError("an array of another size")
-            target.values = values
-        elif type(target) is not DType:
-            raise RefusedPickleError("a state for something that has none")
+        if type(target) is not dict or len(items) % 2:
+            raise ValueError("no dict, or a key without a value")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            # Others may be so deeply nested that to hash them overflows C's stack.
+            if type(key) not in _KEY_TYPES:
+                raise RefusedPickleError("a key that is no text or number")
+            target[key] = value
+
+    def _push_dict(self, items):
+        self._push({})
+        self._set_items(items)
+
+    def _persistent(self):
+        if self._vocabulary.persistent is None:
+            raise RefusedPickleError("a persistent id")
+        (identifier,) = self._last(1)
+        self._push(self._vocabulary.persistent(identifier))
 
 
 def _unescape(match):
@@ -245,4 +223,13 @@ _ACTIONS = {
     b"\x93": lambda m: m._name_texts(),
     b"R": lambda m: m._call(),
     b"b": lambda m: m._build(),
+}
+_DICT_ACTIONS = {
+    b"}": lambda m: m._push({}),
+    b"d": lambda m: m._push_dict(m._from_mark()),
+    b"s": lambda m: m._set_items(m._last(2)),
+    b"u": lambda m: m._set_items(m._from_mark()),
+    b"G": lambda m: m._push(m._number(">d")),
+    b"F": lambda m: m._push(float(m._line())),
+    b"Q": lambda m: m._persistent(),
 }

@@ -1,0 +1,185 @@
+"""What every backbone keeps to: tests for tf_sphereface.backbones.backbone."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from tf_sphereface import ASoftmaxLayer, FaceClassifier
+from tf_sphereface.backbones import BACKBONES, build_backbone
+from tf_sphereface.preprocessing import PixelContract
+
+# Small networks; two of them at sizes that are not their own.
+SMALL = {
+    "inception_face": {"width": 1 / 16, "height": 64, "columns": 48},
+    "inception_resnet_v1": {"width": 1 / 16, "height": 112, "columns": 96},
+    "iresnet": {"depth": 18, "width": 1 / 16, "columns": 96},
+    "keras_application": {
+        "application": "MobileNetV3Small",
+        "options": {"alpha": 0.35},
+        "height": 64,
+        "columns": 48,
+    },
+    "mobilefacenet": {"width": 1 / 8},
+    "sphereface_cnn": {"depth": 4, "width": 1 / 16, "batch_norm": True},
+    "zfnet_face": {"width": 1 / 32, "height": 64, "columns": 48},
+}
+EMBEDDING_DIM = 24
+
+
+def build(name, **arguments):
+    return build_backbone(
+        name, **{"embedding_dim": EMBEDDING_DIM, **SMALL[name], **arguments}
+    )
+
+
+@pytest.fixture(params=sorted(BACKBONES))
+def name(request):
+    return request.param
+
+
+def images_for(backbone, count=2):
+    contract = backbone.pixel_contract
+    rng = np.random.default_rng(0)
+    size = (count, contract.height, contract.width, 3)
+    return contract.normalize(rng.integers(0, 256, size).astype("float32"))
+
+
+def embed(backbone, images, **arguments):
+    return ops.convert_to_numpy(ops.cast(backbone(images, **arguments), "float32"))
+
+
+def test_every_backbone_is_tested():
+    assert set(SMALL) == set(BACKBONES)
+
+
+def test_size_of_input_and_output_are_the_contracts(name):
+    backbone = build(name)
+    size = SMALL[name].get("height", 112), SMALL[name].get("columns", 96)
+    contract = backbone.pixel_contract
+    assert (contract.height, contract.width) == size
+    assert backbone.input_shape == (None, *size, 3)
+    assert backbone.output_shape == (None, EMBEDDING_DIM)
+
+
+def test_embeddings_take_both_signs_and_nothing_rectifies_them(name):
+    keras.utils.set_random_seed(0)
+    backbone = build(name)
+    # In training mode: batch norm then centres what a fresh network gives.
+    images = images_for(backbone, count=8)
+    embeddings = embed(backbone, images, training=True)
+    share = np.mean(embeddings > 0)
+    assert 0.1 < share < 0.9
+    weighted = [layer for layer in backbone.layers if layer.weights]
+    after = backbone.layers[backbone.layers.index(weighted[-1]) :]
+    for layer in after:
+        activation = getattr(layer, "activation", keras.activations.linear)
+        assert activation is keras.activations.linear
+        assert not isinstance(layer, keras.layers.ReLU | keras.layers.PReLU)
+
+
+def test_save_and_load_keep_arguments_and_output(name, tmp_path):
+    backbone = build(name, channel_order="BGR", pixel_scale=100.0)
+    backbone.save(tmp_path / "backbone.keras")
+    loaded = keras.models.load_model(tmp_path / "backbone.keras")
+    assert type(loaded) is BACKBONES[name]
+    assert loaded.get_config() == backbone.get_config()
+    contract = loaded.pixel_contract
+    assert (contract.channel_order, contract.scale) == ("BGR", 100.0)
+    images = images_for(backbone)
+    np.testing.assert_array_equal(embed(loaded, images), embed(backbone, images))
+
+
+def test_config_names_every_argument(name):
+    arguments = {
+        "channel_order": "BGR",
+        "pixel_mean": 3.0,
+        "pixel_scale": 7.0,
+        "name": "mine",
+        "trainable": False,
+    }
+    backbone = BACKBONES[name].from_config(build(name, **arguments).get_config())
+    config = backbone.get_config()
+    expected = {**SMALL[name], **arguments, "embedding_dim": EMBEDDING_DIM}
+    assert {key: config[key] for key in expected} == expected
+    size = backbone.input_shape[1:3]
+    assert backbone.pixel_contract == PixelContract(*size, "BGR", 3.0, 7.0)
+    assert not backbone.trainable_weights
+
+
+@pytest.mark.parametrize(
+    ("policy", "compute", "variable"),
+    [
+        ("mixed_float16", "float16", "float32"),
+        ("mixed_bfloat16", "bfloat16", "float32"),
+        ("bfloat16", "bfloat16", "bfloat16"),
+    ],
+)
+def test_a_policy_reaches_every_layer(name, policy, compute, variable):
+    global_policy = keras.config.dtype_policy().name
+    backbone = build(name, dtype=policy)
+    assert keras.config.dtype_policy().name == global_policy
+    made = [la for la in backbone.layers if not isinstance(la, keras.layers.InputLayer)]
+    assert {layer.compute_dtype for layer in made} == {compute}
+    dtypes = {w.dtype for w in backbone.weights if "count" not in w.name}
+    assert dtypes == {variable}
+    rebuilt = BACKBONES[name].from_config(backbone.get_config())
+    assert rebuilt.dtype_policy.name == policy
+    assert rebuilt.layers[-1].compute_dtype == compute
+
+
+def test_mixed_precision_gives_nearly_the_same_embeddings(name):
+    keras.utils.set_random_seed(0)
+    backbone = build(name)
+    mixed = build(name, dtype="mixed_bfloat16")
+    mixed.set_weights(backbone.get_weights())
+    images = images_for(backbone)
+    one, two = embed(backbone, images), embed(mixed, images)
+    norms = np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1)
+    assert ((one * two).sum(axis=1) / norms > 0.99).all()
+
+
+def test_a_classifier_trains_and_moves_every_weight(name):
+    keras.utils.set_random_seed(0)
+    backbone = build(name)
+    classifier = FaceClassifier(backbone, ASoftmaxLayer(4, margin=2))
+    classifier.compile(keras.optimizers.SGD(0.01), metrics=["accuracy"])
+    before = [ops.convert_to_numpy(weight) for weight in backbone.trainable_weights]
+    images, labels = images_for(backbone, count=8), np.arange(8) % 4
+    history = classifier.fit(images, labels, batch_size=8, epochs=1, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    after = [ops.convert_to_numpy(weight) for weight in backbone.trainable_weights]
+    still = [
+        weight.path
+        for weight, old, new in zip(
+            backbone.trainable_weights, before, after, strict=True
+        )
+        if (old == new).all()
+    ]
+    assert not still
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"embedding_dim": 0}, "`embedding_dim` must be >= 1"),
+        ({"channel_order": "GBR"}, "`channel_order` must be"),
+        ({"pixel_scale": 0}, "`scale` must be positive"),
+        ({"columns": 0}, "`width` must be at least 1|`columns` must be at least 75"),
+    ],
+)
+def test_bad_arguments_are_named(name, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        build(name, **arguments)
+
+
+def test_a_width_of_zero_is_named(name):
+    if name == "keras_application":
+        pytest.skip("the networks of Keras have options of their own")
+    with pytest.raises(ValueError, match="`width` must be positive"):
+        build(name, width=0)
+
+
+def test_an_unknown_backbone_is_named():
+    with pytest.raises(ValueError, match="`name` must be one of .* name='resnet'"):
+        build_backbone("resnet")

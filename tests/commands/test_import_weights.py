@@ -1,0 +1,123 @@
+"""Tests for sphereface import-weights and export-weights: exit codes and output."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.weights import writers
+from tf_sphereface.commands.main import main
+
+
+def state_of_sphere4(rng):
+    state, before = {}, 3
+    for stage, channels in enumerate((2, 4, 8, 16), start=1):
+        state[f"conv{stage}_1.weight"] = rng.normal(size=(channels, before, 3, 3))
+        state[f"conv{stage}_1.bias"] = rng.normal(size=channels)
+        state[f"relu{stage}_1.weight"] = rng.normal(size=channels)
+        before = channels
+    state["fc5.weight"] = rng.normal(size=(5, 42 * before))
+    state["fc5.bias"] = rng.normal(size=5)
+    return {name: values.astype(np.float32) for name, values in state.items()}
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "x.caffemodel"
+    state = state_of_sphere4(np.random.default_rng(0))
+    path.write_bytes(writers.caffe_bytes(state))
+    return path
+
+
+def run(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+def test_import_and_export(weights, tmp_path, capsys):
+    out = tmp_path / "model.keras"
+    options = ("--backbone", "sphereface4", "--out", out)
+    assert run("import-weights", weights, *options) == 0
+    printed = capsys.readouterr()
+    summary = json.loads(printed.out)
+    assert summary["assigned"] == 14
+    assert summary["arguments"]["channel_order"] == "BGR"
+    assert "conv1_1/kernel" in printed.err
+    assert "no --licence" in printed.err
+    exported = tmp_path / "x.safetensors"
+    assert run("export-weights", out, "--out", exported) == 0
+    shapes = json.loads(capsys.readouterr().out)["tensors"]
+    assert shapes["conv2_1.weight"] == [4, 2, 3, 3]
+    assert exported.is_file()
+
+
+def test_where_tensors_went_as_json(weights, tmp_path, capsys):
+    out = tmp_path / "model.keras"
+    options = ("--backbone", "sphereface4", "--out", out, "--json")
+    assert run("import-weights", weights, *options, "--channel-order", "RGB") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["arguments"]["channel_order"] == "RGB"
+    assert summary["tensors"][0] == {
+        "source": "conv1_1.weight",
+        "shape": [2, 3, 3, 3],
+        "dtype": "float32",
+        "target": "conv1_1/kernel",
+        "note": "axes in our order",
+    }
+
+
+def test_a_suggestion_is_printed_and_nothing_written(weights, tmp_path, capsys):
+    options = ("--backbone", "sphereface4", "--suggest")
+    assert run("import-weights", weights, *options) == 0
+    assert '"fc5.weight" = "fc5/kernel"' in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["x.caffemodel"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"source": "absent.pth"}, "no such file of weights"),
+        ({"source": "notes.txt"}, "must end in one of"),
+        ({"--backbone": "vgg"}, "`backbone` must be one of"),
+        ({"--backbone": "sphereface10"}, "does not fit the network"),
+        ({"--out": "model.h5"}, "must end in .keras"),
+        ({"--out": "absent/model.keras"}, "no such folder"),
+        ({"--set": "width=wide"}, "--set must be KEY=VALUE"),
+        ({"--set": "width=[1]"}, "--set must be KEY=VALUE"),
+        ({"--set": "depths=3"}, "the backbone has no argument 'depths'"),
+        ({"--set": "embedding_dim=-1"}, "the backbone cannot be made"),
+        ({"--licence": "absent"}, "No such file"),
+        ({"--map": "absent"}, "No such file"),
+        ({"--prototxt": "absent"}, "No such file"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(weights, tmp_path, capsys, changes, message):
+    (tmp_path / "notes.txt").write_text("none")
+    options = {"--backbone": "sphereface4", "--out": "model.keras", **changes}
+    source = tmp_path / options.pop("source", weights.name)
+    words = []
+    for option, value in options.items():
+        is_path = option not in ("--backbone", "--set")
+        words += [option, tmp_path / value if is_path else value]
+    assert run("import-weights", source, *words) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("error: ")
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+    assert not (tmp_path / "model.keras").exists()
+
+
+def test_export_refuses_what_is_no_model(tmp_path, capsys):
+    (tmp_path / "x.keras").write_bytes(b"no")
+    out = tmp_path / "x.safetensors"
+    assert run("export-weights", tmp_path / "x.keras", "--out", out) == 2
+    assert run("export-weights", tmp_path / "absent.keras", "--out", out) == 2
+    assert capsys.readouterr().err.count("error: ") == 2
+    assert not out.exists()
+
+
+def test_either_out_or_suggest(weights):
+    for words in ((), ("--suggest", "--out", "x.keras")):
+        with pytest.raises(SystemExit) as stop:
+            run("import-weights", weights, "--backbone", "sphereface4", *words)
+        assert stop.value.code == 2

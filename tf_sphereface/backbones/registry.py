@@ -1,0 +1,39 @@
+"""Backbones by name, as recipes and commands call them."""
+
+from tf_sphereface.backbones.inception_face import InceptionFace
+from tf_sphereface.backbones.inception_resnet_v1 import InceptionResNetV1
+from tf_sphereface.backbones.iresnet import IResNet
+from tf_sphereface.backbones.keras_application import KerasApplication
+from tf_sphereface.backbones.mobilefacenet import MobileFaceNet
+from tf_sphereface.backbones.sphereface_cnn import SphereFaceCNN
+from tf_sphereface.backbones.zfnet_face import ZFNetFace
+
+BACKBONES = {
+    "inception_face": InceptionFace,
+    "inception_resnet_v1": InceptionResNetV1,
+    "iresnet": IResNet,
+    "keras_application": KerasApplication,
+    "mobilefacenet": MobileFaceNet,
+    "sphereface_cnn": SphereFaceCNN,
+    "zfnet_face": ZFNetFace,
+}
+
+
+def build_backbone(name, **arguments):
+    """An embedding network with fresh weights.
+
+    Args:
+        name: One of `BACKBONES`.
+        **arguments: Of its class.
+
+    Returns: A `Backbone`.
+    Raises: ValueError if there is no such backbone, or an argument is out of range.
+
+    Example:
+        backbone = build_backbone("mobilefacenet", embedding_dim=256)
+    """
+    if name not in BACKBONES:
+        raise ValueError(
+            f"`name` must be one of {sorted(BACKBONES)}. Received: name={name!r}"
+        )
+    return BACKBONES[name](**arguments)

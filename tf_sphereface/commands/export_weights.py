@@ -1,0 +1,45 @@
+"""Write a model's weights as safetensors, under PyTorch's names and order of axes.
+
+A margin head is dropped. `import-weights` reads the file back, bit by bit.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tf_sphereface.errors import InputError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sphereface export-weights",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", type=Path, help=".keras file")
+    parser.add_argument("--out", type=Path, required=True, help="new, .safetensors")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = build_parser().parse_args(argv)
+    try:
+        if not args.model.is_file():  # before TensorFlow loads
+            raise InputError(f"no such model: {args.model}")
+        from tf_sphereface.native_messages import load_tensorflow
+
+        load_tensorflow()
+        from tf_sphereface.weights.exporter import export_weights
+
+        shapes = export_weights(args.model, args.out)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    summary = {"model": str(args.model), "out": str(args.out), "tensors": shapes}
+    print(json.dumps(summary, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,169 @@
+"""Fill a backbone with weights of Caffe, PyTorch, safetensors or Keras files.
+
+Nothing in a file is run, and neither Caffe nor PyTorch is needed. Every tensor is
+assigned by name, or the import is refused.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from tf_sphereface.errors import InputError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sphereface import-weights",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "source",
+        type=Path,
+        help=".caffemodel; .pth, .pt or .ckpt; .safetensors; .keras or .h5",
+    )
+    parser.add_argument(
+        "--backbone",
+        required=True,
+        metavar="NAME",
+        help="sphereface20, sphereface64, mobilefacenet, iresnet50, ...",
+    )
+    parser.add_argument("--out", type=Path, help="new model, .keras")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="argument of the backbone that the file does not tell; may be repeated",
+    )
+    parser.add_argument(
+        "--channel-order",
+        choices=("RGB", "BGR"),
+        help="what the weights expect (default: as published, BGR for SphereFace)",
+    )
+    parser.add_argument(
+        "--prototxt", type=Path, help="description to check a .caffemodel against"
+    )
+    parser.add_argument("--map", type=Path, help="their names to ours, TOML")
+    parser.add_argument(
+        "--suggest",
+        action="store_true",
+        help="write no model: print a map by order and shape",
+    )
+    parser.add_argument(
+        "--partial", action="store_true", help="take what fits, leave the rest"
+    )
+    parser.add_argument(
+        "--licence", type=Path, metavar="FILE", help="text to keep with the weights"
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="where each tensor went as JSON on stdout, not as a table on stderr",
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if (args.out is None) != args.suggest:
+        parser.error("give either --out or --suggest")
+    try:
+        arguments = _arguments(args.set, args.channel_order)
+        if not args.source.is_file():  # before TensorFlow loads
+            raise InputError(f"no such file of weights: {args.source}")
+        from tf_sphereface.native_messages import load_tensorflow
+
+        load_tensorflow()
+        from tf_sphereface.weights import import_weights, suggest_weights_map
+
+        if args.suggest:
+            print(suggest_weights_map(args.source, args.backbone, arguments), end="")
+            return 0
+        report = import_weights(
+            args.source,
+            args.backbone,
+            args.out,
+            arguments=arguments,
+            map_file=args.map,
+            prototxt=args.prototxt,
+            licence=args.licence,
+            partial=args.partial,
+        )
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    _show(report, args)
+    return 0
+
+
+def _arguments(texts, channel_order):
+    arguments = {}
+    for text in texts:
+        key, _, value = text.partition("=")
+        try:
+            arguments[key] = json.loads(value)
+        except ValueError as error:
+            raise InputError(
+                "--set must be KEY=VALUE with a number, true or false. "
+                f"Received: {text!r}"
+            ) from error
+        if not isinstance(arguments[key], (int, float)):
+            raise InputError(
+                "--set must be KEY=VALUE with a number, true or false. "
+                f"Received: {text!r}"
+            )
+    if channel_order is not None:
+        arguments["channel_order"] = channel_order
+    return arguments
+
+
+def _show(report, args):
+    summary = {
+        "model": str(args.out),
+        "backbone": args.backbone,
+        "arguments": report.arguments,
+        "format": report.kind,
+        "sha256": report.sha256,
+        "parameters": report.parameters,
+        "assigned": sum(row.target is not None for row in report.rows),
+        "left_out": sum(row.target is None for row in report.rows),
+        "missing": report.missing,
+        "notes": report.notes,
+    }
+    if args.json:
+        summary["tensors"] = [dataclasses.asdict(row) for row in report.rows]
+    else:
+        _print_table(report)
+    print(json.dumps(summary, indent=2))
+    for note in report.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if args.licence is None:
+        print(
+            "note: no --licence was given; see to what these weights may be used for",
+            file=sys.stderr,
+        )
+
+
+def _print_table(report):
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("tensor", "shape", "type", "goes to", "note")
+    for row in report.rows:
+        table.add_row(
+            escape(row.source),
+            "x".join(map(str, row.shape)),
+            escape(row.dtype),
+            row.target or "-",
+            escape(row.note),
+        )
+    Console(file=sys.stderr).print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

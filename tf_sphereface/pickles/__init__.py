@@ -1,0 +1,1 @@
+"""Pickles as data: a reader of our own that runs nothing."""

@@ -1,0 +1,63 @@
+"""Which reader a file of weights needs, by its ending and its first bytes."""
+
+import zipfile
+from pathlib import Path
+
+from tf_sphereface.errors import InputError
+from tf_sphereface.weights.tensors import WeightFile
+
+ENDINGS = {
+    ".caffemodel": "caffe",
+    ".pth": "pytorch",
+    ".pt": "pytorch",
+    ".ckpt": "pytorch",
+    ".bin": "pytorch",
+    ".safetensors": "safetensors",
+    ".keras": "keras",
+    ".h5": "keras",
+    ".hdf5": "keras",
+}
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def kind_of(path: Path) -> str:
+    """ "caffe", "pytorch", "safetensors", "keras" or "keras weights".
+
+    Raises: InputError if there is no such file or no reader for it.
+    """
+    if not path.is_file():
+        raise InputError(f"no such file of weights: {path}")
+    kind = ENDINGS.get(path.suffix.lower())
+    if kind is None:
+        raise InputError(
+            f"weights must end in one of {', '.join(ENDINGS)}. Received: {path}"
+        )
+    with open(path, "rb") as file:
+        is_hdf5 = file.read(len(_HDF5)) == _HDF5
+    if kind != "keras":
+        return kind
+    if path.suffix == ".keras":
+        if not zipfile.is_zipfile(path):
+            raise InputError(f"not a .keras model, or damaged: {path}")
+        return "keras"
+    if not is_hdf5:
+        raise InputError(f"not a HDF5 file, or damaged: {path}")
+    from tf_sphereface.weights.keras_file import holds_whole_model
+
+    return "keras" if holds_whole_model(path) else "keras weights"
+
+
+def read_weight_file(path: Path, kind: str) -> WeightFile:
+    """The tensors of a file of one of `kind_of`'s kinds but "keras weights".
+
+    Raises: InputError if the file is damaged or would have to run something.
+    """
+    if kind == "caffe":
+        from tf_sphereface.weights.caffe_file import read_caffe_model as read
+    elif kind == "pytorch":
+        from tf_sphereface.weights.state_dict import read_state_dict as read
+    elif kind == "safetensors":
+        from tf_sphereface.weights.safetensors_file import read_safetensors as read
+    else:
+        from tf_sphereface.weights.keras_file import read_keras_model as read
+    return read(path)

@@ -1,0 +1,180 @@
+"""The backbones that weights are imported for, and what a file says of their sizes."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from tf_sphereface.errors import InputError
+from tf_sphereface.weights.tensors import WeightFile, read_float32
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A backbone by name.
+
+    Args:
+        make: Takes the backbone's arguments, gives it.
+        sizes: Takes a `Sizes`, gives the arguments that the file tells.
+        channel_order: What the published weights of this network expect.
+        classifiers: Modules of the training head, which is left out.
+    """
+
+    make: Callable
+    sizes: Callable
+    channel_order: str
+    classifiers: tuple[str, ...] = ()
+
+
+class Sizes:
+    """Shapes of a file's tensors by layer and weight, in PyTorch's order of axes."""
+
+    def __init__(self, file: WeightFile, keys: dict, layout: str):
+        self._file = file
+        self._keys = keys
+        self._layout = layout
+
+    def shape(self, layer, weight="weight"):
+        name = self._keys.get((layer, weight))
+        if name is None:
+            return None
+        shape = self._file.tensors[name].shape
+        if self._layout == "keras" and len(shape) == 4:
+            return (shape[3], shape[2], *shape[:2])
+        return shape[::-1] if self._layout == "keras" else shape
+
+    def width(self, channels):
+        """The factor on channels that all the given layers have; None if unknown.
+
+        Args:
+            channels: Layer to its channels at width 1, the last layer the largest.
+
+        Raises: InputError if there is none. So the network is not much larger than
+            the file, whatever a single shape says.
+        """
+        shapes = {layer: self.shape(layer) for layer in channels}
+        if not all(shapes.values()):
+            return None
+        last = list(channels)[-1]
+        width = shapes[last][0] / channels[last]
+        for layer, number in channels.items():
+            if shapes[layer][0] != max(1, round(number * width)) or not width:
+                raise InputError(
+                    f"{self._file.path} must have channels in the network's "
+                    f"proportions. Received: {layer} with {shapes[layer][0]}, {last} "
+                    f"with {shapes[last][0]}"
+                )
+        return width
+
+    def has_values(self, layer, weight):
+        """Whether there is such a tensor with anything but zeros."""
+        name = self._keys.get((layer, weight))
+        return name is not None and bool(
+            np.any(read_float32(name, self._file.tensors[name]))
+        )
+
+    def layers(self):
+        return [layer for layer, _ in self._keys]
+
+    def check(self, layer, shape):
+        if self.shape(layer) != shape:
+            raise InputError(
+                f"{self._file.path}: {layer} must have the shape {shape} for this "
+                f"network. Received: {self.shape(layer)}"
+            )
+
+
+def _sphereface_sizes(sizes):
+    width = sizes.width(dict(conv1_1=64, conv2_1=128, conv3_1=256, conv4_1=512))
+    dense, found = sizes.shape("fc5"), {}
+    if width is not None and dense is not None and len(dense) == 2:
+        sizes.check("fc5", (dense[0], 7 * 6 * max(1, round(512 * width))))
+        found = {"width": width, "embedding_dim": dense[0]}
+    residual = [
+        layer
+        for layer in sizes.layers()
+        if layer.startswith("conv") and not layer.endswith("_1")
+    ]
+    if sizes.shape("bn1_1") is not None:
+        return {**found, "batch_norm": True}
+    # The release's residual convolutions have biases that are kept at 0.
+    if any(sizes.has_values(layer, "bias") for layer in residual):
+        found["residual_bias"] = True
+    return found
+
+
+def _mobilefacenet_sizes(sizes):
+    width = sizes.width(dict(conv1_conv=64, blocks_5_conv_6=128, conv2_conv=512))
+    dense, last = sizes.shape("linear1_conv"), sizes.shape("linear7_conv")
+    if width is None or not dense or not last or len(last) != 4:
+        return {}
+    sizes.check("linear1_conv", (dense[0], max(1, round(512 * width)), 1, 1))
+    return {
+        "width": width,
+        "embedding_dim": dense[0],
+        "columns": {6: 96, 7: 112}.get(last[3], 96),
+    }
+
+
+def _iresnet_sizes(sizes):
+    width = sizes.width(
+        dict(
+            conv1=64,
+            layer2_0_conv1=128,
+            layer3_0_conv1=256,
+            layer4_0_conv1=512,
+        )
+    )
+    dense = sizes.shape("fc")
+    if width is None or dense is None or len(dense) != 2:
+        return {}
+    channels = max(1, round(512 * width))
+    columns = {6 * 7 * channels: 96, 7 * 7 * channels: 112}.get(dense[1], 112)
+    sizes.check("fc", (dense[0], columns // 16 * 7 * channels))
+    return {"width": width, "embedding_dim": dense[0], "columns": columns}
+
+
+def _inception_resnet_sizes(sizes):
+    width = sizes.width(dict(conv2d_1a_conv=32, conv2d_4a_conv=192, conv2d_4b_conv=256))
+    dense, last = sizes.shape("last_linear"), sizes.shape("repeat_3_0_conv2d")
+    if width is None or not dense or not last:
+        return {}
+    sizes.check("last_linear", (dense[0], last[0]))
+    return {"width": width, "embedding_dim": dense[0]}
+
+
+def _maker(class_name, **fixed):
+    def make(**arguments):
+        from tf_sphereface import backbones
+
+        try:
+            made = getattr(backbones, class_name)(**{**arguments, **fixed})
+        except (TypeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"the backbone cannot be made: {reason}") from error
+        unknown = arguments.keys() - made.get_config().keys()
+        if unknown:  # Keras passes over what it does not know
+            raise InputError(f"the backbone has no argument {min(unknown)!r:.80}")
+        return made
+
+    return make
+
+
+NETWORKS = {
+    **{
+        f"sphereface{depth}": Network(
+            _maker("SphereFaceCNN", depth=depth), _sphereface_sizes, "BGR", ("fc6",)
+        )
+        for depth in (4, 10, 20, 36, 64)
+    },
+    "mobilefacenet": Network(_maker("MobileFaceNet"), _mobilefacenet_sizes, "RGB"),
+    **{
+        f"iresnet{depth}": Network(
+            _maker("IResNet", depth=depth), _iresnet_sizes, "RGB"
+        )
+        for depth in (18, 34, 50, 100)
+    },
+    "inception_resnet_v1": Network(
+        _maker("InceptionResNetV1"), _inception_resnet_sizes, "RGB", ("logits",)
+    ),
+}
