@@ -27,9 +27,9 @@ SMALL = {
 EMBEDDING_DIM = 24
 
 
-def build(name, **arguments):
+def build(backbone, **arguments):
     return build_backbone(
-        name, **{"embedding_dim": EMBEDDING_DIM, **SMALL[name], **arguments}
+        backbone, **{"embedding_dim": EMBEDDING_DIM, **SMALL[backbone], **arguments}
     )
 
 
