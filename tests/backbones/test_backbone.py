@@ -9,11 +9,12 @@ from tf_sphereface import ASoftmaxLayer, FaceClassifier
 from tf_sphereface.backbones import BACKBONES, build_backbone
 from tf_sphereface.preprocessing import PixelContract
 
-# Small networks; two of them at sizes that are not their own.
+# Small networks, some at sizes that are not their own. oneDNN's gradient of strided
+# convolutions of 4 channels crashes TensorFlow 2.21: IResNet has 8 and more.
 SMALL = {
     "inception_face": {"width": 1 / 16, "height": 64, "columns": 48},
     "inception_resnet_v1": {"width": 1 / 16, "height": 112, "columns": 96},
-    "iresnet": {"depth": 18, "width": 1 / 16, "columns": 96},
+    "iresnet": {"depth": 18, "width": 1 / 8, "height": 64, "columns": 48},
     "keras_application": {
         "application": "MobileNetV3Small",
         "options": {"alpha": 0.35},
@@ -27,9 +28,9 @@ SMALL = {
 EMBEDDING_DIM = 24
 
 
-def build(name, **arguments):
+def build(backbone, **arguments):
     return build_backbone(
-        name, **{"embedding_dim": EMBEDDING_DIM, **SMALL[name], **arguments}
+        backbone, **{"embedding_dim": EMBEDDING_DIM, **SMALL[backbone], **arguments}
     )
 
 

@@ -47,14 +47,14 @@ def test_each_row_is_the_papers(full, name):
         for layer in full.layers
         if layer.name.startswith(f"{name}_") and hasattr(layer, "kernel")
     ]
-    kernels = [np.prod(layer.kernel.shape) for layer in convolutions]
-    # Table 2 rounds to thousands, and the last two rows to a tenth of a million.
-    assert sum(kernels) / 1e3 == pytest.approx(thousands, rel=0.009, abs=0.5)
-    products = sum(
-        kernel * np.prod(layer.output.shape[1:3])
-        for kernel, layer in zip(kernels, convolutions, strict=True)
-    )
-    assert products / 1e6 == pytest.approx(millions, rel=0.009, abs=0.5)
+    # The table counts biases, which batch norm has replaced here.
+    weights = [np.prod(la.kernel.shape) + la.kernel.shape[-1] for la in convolutions]
+    places = [np.prod(la.output.shape[1:3]) for la in convolutions]
+    if thousands == 1600:  # the last two rows are rounded to a tenth of a million
+        assert round(sum(weights) / 1e6, 1) == 1.6
+    else:
+        assert int(sum(weights) / 1e3) <= thousands <= sum(weights) / 1e3 + 0.5
+    assert round(np.dot(weights, places) / 1e6) == millions
     last = {"conv1": "conv1_relu", "inception_2": "inception_2_3x3_relu"}
     output = full.get_layer(last.get(name, f"{name}_concat")).output
     assert output.shape == (None, size, size, channels)
@@ -85,7 +85,7 @@ def test_forward_pass_equals_a_slow_oracle():
         value = np.concatenate([*ends, pooled], axis=-1)
     expected = slow.dense(value.mean(axis=(0, 1)), "fc")
     actual = ops.convert_to_numpy(backbone(image[None]))[0]
-    np.testing.assert_allclose(actual, expected, rtol=1e-6)  # windows of zeros: 1e-6
+    np.testing.assert_allclose(actual, expected, rtol=1e-9)
 
 
 def test_modules_are_in_the_papers_order():

@@ -24,7 +24,7 @@ class L2Pooling2D(layers.Layer):
             inputs = ops.cast(inputs, "float32")
         padded = ops.pad(ops.square(inputs), ((0, 0), (1, 1), (1, 1), (0, 0)))
         sums = 9 * ops.average_pool(padded, 3, strides=1, padding="valid")
-        return ops.cast(ops.sqrt(ops.maximum(sums, 1e-12)), dtype)
+        return ops.cast(ops.sqrt(ops.maximum(sums, 1e-30)), dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape

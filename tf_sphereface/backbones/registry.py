@@ -19,7 +19,7 @@ BACKBONES = {
 }
 
 
-def build_backbone(name, **arguments):
+def build_backbone(name, /, **arguments):
     """An embedding network with fresh weights.
 
     Args:

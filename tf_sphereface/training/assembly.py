@@ -65,7 +65,9 @@ def build_backbone(recipe: BackboneRecipe) -> keras.Model:
     Raises: InputError if `keras.applications` does not take the recipe's arguments.
     """
     try:
-        return backbones.build_backbone(**recipe.model_dump())
+        return backbones.build_backbone(
+            recipe.name, **recipe.model_dump(exclude={"name"})
+        )
     except (TypeError, ValueError) as error:
         if recipe.name != "keras_application":
             raise
