@@ -150,7 +150,6 @@ def test_a_wrong_key_or_value_is_named(tmp_path, overrides, message):
             {"application": "VGG16", "options": {"alpha": 0.5}},
             r"\[backbone\] VGG16: .*alpha",
         ),
-        ({"application": "Xception", "height": 64}, r"\[backbone\] Xception: .*71"),
     ],
 )
 def test_what_a_keras_network_does_not_take_is_named(arguments, message):

@@ -43,7 +43,7 @@ class KerasApplication(Backbone):
     Args:
         application: Name in `keras.applications`, such as "MobileNetV2".
         embedding_dim: Length of the embedding.
-        height: Rows of the input, pixels; some networks need 71 or 75.
+        height: Rows of the input, pixels; some networks need about 75.
         columns: Columns of the input, pixels.
         pooling: "average" over all places, or "flatten", which keeps the places apart.
         dropout: Share of the pooled values that is dropped in training.
