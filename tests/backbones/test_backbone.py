@@ -144,8 +144,9 @@ def test_a_classifier_trains_and_moves_every_weight(name):
     keras.utils.set_random_seed(0)
     backbone = build(name)
     classifier = FaceClassifier(backbone, ASoftmaxLayer(4, margin=2))
-    # Eagerly, since compiling takes longer than the one step.
-    classifier.compile(keras.optimizers.SGD(0.01), run_eagerly=True)
+    # Eagerly, since compiling takes longer than the one step; a large one, in which the
+    # smallest gradients show in float32.
+    classifier.compile(keras.optimizers.SGD(1.0), run_eagerly=True)
     before = [ops.convert_to_numpy(weight) for weight in backbone.trainable_weights]
     images, labels = images_for(backbone, count=8), np.arange(8) % 4
     history = classifier.fit(images, labels, batch_size=8, epochs=1, verbose=0)
