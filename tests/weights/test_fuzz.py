@@ -5,12 +5,10 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from tests.damaged_files import CASES, check_reader, mutations
 from tests.weights import writers
 from tf_sphereface.backbones import SphereFaceCNN
-from tf_sphereface.errors import InputError
 from tf_sphereface.weights.assignment import match, values_for
 from tf_sphereface.weights.formats import kind_of, read_weight_file
 from tf_sphereface.weights.names import keys_of
@@ -18,55 +16,13 @@ from tf_sphereface.weights.networks import NETWORKS, Sizes
 from tf_sphereface.weights.prototxt import check_prototxt
 from tf_sphereface.weights.targets import targets_of
 
-# The few run with all tests, the many with `make test-slow`.
-CASES = pytest.mark.parametrize(
-    "cases", [100, pytest.param(1000, marks=pytest.mark.slow)]
-)
-INTERESTING = [
-    b"",
-    b"\xff" * 4,
-    b"\xff" * 8,
-    b"\0" * 8,
-    b"\x80",
-    b"(",
-    b"t",
-    b"}",
-    b"s",
-]
+INTERESTING = [b"\x80", b"(", b"t", b"}", b"s"]  # of pickles and prototxt
 STATE = {
     "conv1_1.weight": np.linspace(-1, 1, 27, dtype=np.float32).reshape(1, 3, 3, 3),
     "conv1_1.bias": np.ones(1, np.float32),
     "relu1_1.weight": np.ones(1, np.float32),
     "fc6.weight": np.ones((2, 2), np.float32),
 }
-
-
-@st.composite
-def mutated(draw, whole):
-    content = bytearray(whole)
-    for _ in range(draw(st.integers(1, 3))):
-        at = draw(st.integers(0, len(content)))
-        end = min(len(content), at + draw(st.integers(0, 5)))
-        content[at:end] = draw(st.sampled_from(INTERESTING) | st.binary(max_size=5))
-    return bytes(content)
-
-
-def run(cases, whole, read):
-    counts = {"results": 0, "refused": 0}
-
-    @settings(max_examples=cases, deadline=None, database=None, derandomize=True)
-    @given(st.binary(max_size=200) | mutated(whole) | mutated(whole))
-    def check(content):
-        try:
-            read(content)
-            counts["results"] += 1
-        except InputError as error:
-            assert str(error)
-            counts["refused"] += 1
-
-    check()
-    assert counts["results"] > 0  # the fuzz gets beyond the first check
-    assert counts["refused"] > 0
 
 
 def safetensors_bytes(state):
@@ -105,7 +61,7 @@ def test_weight_files(tmp_path, name, write, cases):
         pairs, _ = match(file, keys, targets, ("fc6",), partial=True)
         values_for(file, pairs, file.layout)
 
-    run(cases, write(STATE), read)
+    check_reader(cases, mutations(write(STATE), INTERESTING), read)
 
 
 @CASES
@@ -120,4 +76,4 @@ def test_prototxt(tmp_path, cases):
 
     whole = b'layer { name: "conv1_1" type: "Convolution" x { y: 1 } z: [1, 2] '
     whole += b"convolution_param { num_output: 1 } } # end\n"
-    run(cases, whole, read)
+    check_reader(cases, mutations(whole, INTERESTING), read)

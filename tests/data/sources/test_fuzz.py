@@ -8,9 +8,8 @@ import tracemalloc
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from tests.damaged_files import CASES, check_reader, mutations
 from tf_sphereface.data.landmark_table import read_landmark_table
 from tf_sphereface.data.sources import open_source
 from tf_sphereface.data.sources.insightface_bin import read_verification_set
@@ -18,56 +17,7 @@ from tf_sphereface.data.tfrecord_frames import record_spans
 from tf_sphereface.errors import InputError
 
 MAGIC = b"\x0a\x23\xd7\xce"
-# The few run with all tests, the many with `make test-slow`.
-CASES = pytest.mark.parametrize(
-    "cases", [150, pytest.param(1000, marks=pytest.mark.slow)]
-)
-INTERESTING = [
-    b"",
-    MAGIC,
-    b"\xff" * 4,
-    b"\xff" * 8,
-    b"\0" * 8,
-    b"\t",
-    b"\n",
-    b",",
-    b"9",
-]
-
-
-def mutations(whole):
-    """Any bytes, and a whole file with some of it cut out, replaced or doubled."""
-
-    @st.composite
-    def mutated(draw):
-        content = bytearray(whole)
-        for _ in range(draw(st.integers(1, 4))):
-            at = draw(st.integers(0, len(content)))
-            end = min(len(content), at + draw(st.integers(0, 9)))
-            new = draw(st.sampled_from(INTERESTING) | st.binary(max_size=9))
-            content[at:end] = new
-        return bytes(content)
-
-    return st.binary(max_size=300) | mutated()
-
-
-def run(cases, strategy, read):
-    """Calls `read` with many contents; gives how many had a result and how many not."""
-    counts = {"results": 0, "refused": 0}
-
-    @settings(max_examples=cases, deadline=None, database=None, derandomize=True)
-    @given(strategy)
-    def check(content):
-        try:
-            read(content)
-            counts["results"] += 1
-        except InputError as error:
-            assert str(error)
-            counts["refused"] += 1
-
-    check()
-    assert counts["results"] > 0  # the fuzz gets beyond the first check
-    assert counts["refused"] > 0
+INTERESTING = [MAGIC, b"\t", b"\n", b",", b"9"]
 
 
 def read_source(path, other=None):
@@ -95,7 +45,7 @@ def rec(write_records, record_writer):
 
 @CASES
 def test_records(rec, cases):
-    run(cases, mutations(rec.read_bytes()), read_source(rec))
+    check_reader(cases, mutations(rec.read_bytes(), INTERESTING), read_source(rec))
 
 
 @CASES
@@ -104,7 +54,9 @@ def test_index_and_list_of_records(rec, suffix, cases):
     whole = rec.with_suffix(".idx").read_bytes()
     if suffix == ".lst":
         whole = b"1\ta/1.jpg\t0\n1\tb/2.jpg\t1\n1\tb/3.jpg\t1\n"
-    run(cases, mutations(whole), read_source(rec.with_suffix(suffix), rec))
+    check_reader(
+        cases, mutations(whole, INTERESTING), read_source(rec.with_suffix(suffix), rec)
+    )
 
 
 @CASES
@@ -118,7 +70,7 @@ def test_verification_sets(tmp_path, protocol, cases):
         path.write_bytes(content)
         read_verification_set(path)
 
-    run(cases, mutations(whole), read)
+    check_reader(cases, mutations(whole, INTERESTING), read)
 
 
 @CASES
@@ -133,7 +85,7 @@ def test_record_shards(tmp_path, cases):
         spans = list(record_spans(path))
         assert all(start + length <= len(content) for start, length in spans)
 
-    run(cases, mutations(path.read_bytes()), read)
+    check_reader(cases, mutations(path.read_bytes(), INTERESTING), read)
 
 
 @CASES
@@ -147,7 +99,11 @@ def test_record_shards(tmp_path, cases):
     ids=["txt", "csv", "tsv"],
 )
 def test_photo_lists(tmp_path, suffix, text, cases):
-    run(cases, mutations(text.encode()), read_source(tmp_path / f"list{suffix}"))
+    check_reader(
+        cases,
+        mutations(text.encode(), INTERESTING),
+        read_source(tmp_path / f"list{suffix}"),
+    )
 
 
 @CASES
@@ -160,7 +116,7 @@ def test_landmark_tables(tmp_path, cases):
             assert len(landmarks) == 10
 
     whole = b'photo,x\na.jpg,1,2,3,4,5,6,7,8,9,10\n"b",2,3,4,5,6,7,8,9,9,9\n'
-    run(cases, mutations(whole), read)
+    check_reader(cases, mutations(whole, INTERESTING), read)
 
 
 def shard(length):
