@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tf_sphereface.detection.crops import level_sizes, normalize, square_crops
+from tf_sphereface.detection.crops import normalize, pyramid_levels, square_crops
 
 
 def ramp(height, width):
@@ -15,8 +15,8 @@ def ramp(height, width):
 @pytest.mark.parametrize("smallest_face", [12, 20, 40, 60, 125])
 @pytest.mark.parametrize("factor", [0.5, 0.709, 0.85])
 def test_levels_cover_faces_from_the_smallest_to_the_photo(smallest_face, factor):
-    sizes = level_sizes(250, 300, 12, smallest_face, factor)
-    heights = np.array([height for height, _ in sizes])
+    levels = pyramid_levels(250, 300, 12, smallest_face, factor)
+    heights = np.array([height for (height, _), _ in levels])
     assert heights[0] == int(250 * 12 / smallest_face)
     assert heights[-1] >= 12
     assert heights[-1] * factor < 13  # the next one would be too small
@@ -25,8 +25,8 @@ def test_levels_cover_faces_from_the_smallest_to_the_photo(smallest_face, factor
 
 
 def test_photo_smaller_than_a_face_has_no_level():
-    assert level_sizes(19, 500, 12, 20, 0.709) == []
-    assert level_sizes(20, 500, 12, 20, 0.709) == [(12, 300)]
+    assert pyramid_levels(19, 500, 12, 20, 0.709) == []
+    assert pyramid_levels(20, 500, 12, 20, 0.709) == [((12, 300), (0.6, 0.6))]
 
 
 def test_crop_begins_half_a_pixel_before_the_box():

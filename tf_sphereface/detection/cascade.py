@@ -5,18 +5,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Protocol
 
-import cv2
 import numpy as np
 
-from tf_sphereface.detection.boxes import best_first, refine, suppress, to_squares
-from tf_sphereface.detection.crops import level_sizes, normalize, square_crops
+from tf_sphereface.detection.arithmetic import EXACT, PACKAGE
+from tf_sphereface.detection.boxes import refine, suppress, to_squares
 from tf_sphereface.detection.face import Face
-from tf_sphereface.detection.package_arithmetic import (
-    package_crops,
-    package_level,
-    package_levels,
-    package_rank,
-)
 
 _CELL, _STRIDE = 12, 2  # P-Net's window and its step, pixels
 _RNET_SIDE, _ONET_SIDE = 24, 48
@@ -101,8 +94,7 @@ class MTCNN:
     def __init__(self, networks: Networks, settings: MTCNNSettings | None = None):
         self.networks = networks
         self.settings = settings if settings is not None else MTCNNSettings()
-        exact = not self.settings.package_arithmetic
-        self._rank = best_first if exact else package_rank
+        self._arithmetic = PACKAGE if self.settings.package_arithmetic else EXACT
 
     def detect(self, photos: Sequence[np.ndarray]) -> list[list[Face]]:
         """Finds the faces of each photo; photos of one size go faster together.
@@ -128,7 +120,9 @@ class MTCNN:
         settings = self.settings
         levels = defaultdict(list)
         for owner, photo in enumerate(photos):
-            for level in self._levels(*photo.shape[:2]):
+            for level in self._arithmetic.levels(
+                *photo.shape[:2], _CELL, settings.smallest_face, settings.pyramid_factor
+            ):
                 levels[level].append(owner)
         boxes, scores, owners = [], [], []
         for (size, scales), members in levels.items():
@@ -147,20 +141,11 @@ class MTCNN:
         kept = self._suppress_each(boxes, scores, owners, settings.photo_overlap)
         return boxes[kept], owners[kept]
 
-    def _levels(self, height, width):
-        """The pyramid: (height, width) of each level, and its scales along x and y."""
-        settings = self.settings
-        asked = height, width, _CELL, settings.smallest_face, settings.pyramid_factor
-        if settings.package_arithmetic:
-            levels = package_levels(*asked)
-            return [(size, (scale, scale)) for size, scale in levels]
-        return [
-            (size, (size[1] / width, size[0] / height)) for size in level_sizes(*asked)
-        ]
-
     def _scan(self, photos, group, size, scales):
         """Runs P-Net over one level of some photos; gives boxes and scores of each."""
-        level = np.stack([self._level(photos[owner], *size) for owner in group])
+        level = np.stack(
+            [self._arithmetic.level(photos[owner], *size) for owner in group]
+        )
         found = []
         for offsets, scores in zip(*self.networks.pnet(level), strict=True):
             rows, columns = np.nonzero(scores > self.settings.thresholds[0])
@@ -171,22 +156,12 @@ class MTCNN:
             boxes /= np.tile(scales, 2)
             scores = scores[rows, columns]
             overlap = self.settings.level_overlap
-            kept = suppress(boxes, scores, overlap, rank=self._rank)
+            kept = suppress(boxes, scores, overlap, rank=self._arithmetic.rank)
             found.append((boxes[kept], scores[kept]))
         return found
 
-    def _level(self, photo, height, width):
-        if self.settings.package_arithmetic:
-            return package_level(photo, height, width)
-        size = (width, height)
-        return normalize(cv2.resize(photo, size, interpolation=cv2.INTER_AREA))
-
-    def _crops(self, photos, boxes, owners, side):
-        cut = package_crops if self.settings.package_arithmetic else square_crops
-        return cut(photos, boxes, owners, side)
-
     def _judge_proposals(self, photos, boxes, owners):
-        crops = self._crops(photos, boxes, owners, _RNET_SIDE)
+        crops = self._arithmetic.crops(photos, boxes, owners, _RNET_SIDE)
         offsets, scores = self.networks.rnet(crops)
         sure = scores > self.settings.thresholds[1]
         boxes, owners = refine(boxes[sure], offsets[sure]), owners[sure]
@@ -196,7 +171,7 @@ class MTCNN:
         return boxes[kept], owners[kept]
 
     def _find_landmarks(self, photos, boxes, owners):
-        crops = self._crops(photos, boxes, owners, _ONET_SIDE)
+        crops = self._arithmetic.crops(photos, boxes, owners, _ONET_SIDE)
         offsets, landmarks, scores = self.networks.onet(crops)
         sides = boxes[:, 2:] - boxes[:, :2] + 1
         points = landmarks.reshape(-1, 2, 5).transpose(0, 2, 1)
@@ -219,7 +194,11 @@ class MTCNN:
         for owner in np.unique(owners):
             members = np.nonzero(owners == owner)[0]
             best = suppress(
-                boxes[members], scores[members], threshold, denominator, self._rank
+                boxes[members],
+                scores[members],
+                threshold,
+                denominator,
+                self._arithmetic.rank,
             )
             kept.append(members[best])
         return np.concatenate(kept)

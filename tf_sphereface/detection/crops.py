@@ -18,8 +18,8 @@ def normalize(pixels):
     return _PIXELS.normalize(pixels.astype(np.float32))
 
 
-def level_sizes(height, width, cell, smallest_face, factor):
-    """The sizes of a photo's pyramid levels, largest first.
+def pyramid_levels(height, width, cell, smallest_face, factor):
+    """The pyramid levels of a photo, largest first.
 
     Args:
         height: Rows of the photo, pixels.
@@ -28,13 +28,22 @@ def level_sizes(height, width, cell, smallest_face, factor):
         smallest_face: Faces of this side, pixels, fill the window on the first level.
         factor: Size of a level as a fraction of the one before, between 0 and 1.
 
-    Returns: List of (height, width); empty if the photo is smaller than a face.
+    Returns: List of ((height, width), (x, y)): the level's size in pixels, and its
+        scales, level / photo, along both axes; empty if the photo is smaller than a
+        face.
     """
-    sizes, scale = [], cell / smallest_face
+    levels, scale = [], cell / smallest_face
     while min(height, width) * scale >= cell:
-        sizes.append((int(height * scale), int(width * scale)))
+        rows, columns = int(height * scale), int(width * scale)
+        levels.append(((rows, columns), (columns / width, rows / height)))
         scale *= factor
-    return sizes
+    return levels
+
+
+def pyramid_level(photo, height, width):
+    """A level of a photo, float32 (height, width, 3), normalised."""
+    size = (width, height)
+    return normalize(cv2.resize(photo, size, interpolation=cv2.INTER_AREA))
 
 
 def square_crops(photos, boxes, owners, side):

@@ -23,12 +23,11 @@ def package_rank(scores: np.ndarray) -> np.ndarray:
 
 def package_levels(
     height: int, width: int, cell: int, smallest_face: float, factor: float
-) -> list[tuple[tuple[int, int], float]]:
+) -> list[tuple[tuple[int, int], tuple[float, float]]]:
     """The pyramid levels of a photo, largest first.
 
-    Args: as `crops.level_sizes`.
-
-    Returns: List of ((height, width), scale): pixels, and level / photo unrounded.
+    Args and returns: as `crops.pyramid_levels`, but the scales are those before the
+        rounding to whole pixels.
     """
     count = round(-(np.log(min(height, width) / cell) / np.log(factor) + 1))
     levels = []
@@ -36,7 +35,7 @@ def package_levels(
         scale = cell / smallest_face * factor**number
         size = int(height * scale), int(width * scale)
         if min(size) >= cell:  # the package fails with smaller ones
-            levels.append((size, scale))
+            levels.append((size, (scale, scale)))
     return levels
 
 
