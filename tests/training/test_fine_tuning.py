@@ -5,8 +5,8 @@ import keras
 import numpy as np
 import pytest
 
+from tests.training.conftest import write_people
 from tf_sphereface.backbones import build_backbone, stages
-from tf_sphereface.data.records import write_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.training.fine_tuning import class_means, initial_backbone
 from tf_sphereface.training.recipe import Recipe, read_recipe
@@ -17,18 +17,7 @@ PEOPLE, CROPS = 5, 15  # 75 crops: more than one batch of means, the last not fu
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
-    """A record folder: a colour for each identity, and noise."""
-    folder = tmp_path_factory.mktemp("faces")
-    rng = np.random.default_rng(0)
-    for identity in range(PEOPLE):
-        (folder / "aligned" / f"person {identity}").mkdir(parents=True)
-        colour = rng.integers(40, 215, 3)
-        for number in range(CROPS):
-            crop = np.clip(colour + rng.normal(0, 20, (112, 96, 3)), 0, 255)
-            name = folder / "aligned" / f"person {identity}" / f"{number:02}.png"
-            cv2.imwrite(str(name), crop.astype(np.uint8))
-    write_records(folder / "aligned", folder / "records", shards=2)
-    return folder / "records"
+    return write_people(tmp_path_factory.mktemp("faces"), PEOPLE, CROPS)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import keras
 
+from tf_sphereface.backbones.layer_maker import LayerMaker
 from tf_sphereface.backbones.stages import stages
 from tf_sphereface.preprocessing import PixelContract
 
@@ -14,11 +15,12 @@ class Backbone(keras.Model):
     take any sign, which a margin of angles needs.
 
     Args:
-        embed: Function of (images, dtype) to embeddings, both Keras tensors: float
-            (batch, height, columns, 3) and (batch, embedding_dim). `dtype` is the
-            policy for every layer that it makes.
+        embed: Function of (images, make, **arguments) to embeddings, both Keras
+            tensors: float (batch, height, columns, 3) and (batch, embedding_dim).
+            `make` is a `LayerMaker`, which has the width.
         arguments: The subclass's own arguments for `get_config`, by their names;
             `embedding_dim` and, if it is one of them, `width` are checked here.
+        layer_options: Arguments of the `LayerMaker` besides dtype and width.
         height: Rows of the input, pixels.
         columns: Columns of the input, pixels.
         channel_order: "RGB" or "BGR", what the network expects.
@@ -42,6 +44,7 @@ class Backbone(keras.Model):
         self,
         embed,
         arguments,
+        layer_options=None,
         *,
         height,
         columns,
@@ -62,7 +65,9 @@ class Backbone(keras.Model):
             name="aligned_face",
             dtype=keras.dtype_policies.get(dtype).variable_dtype,
         )
-        super().__init__(inputs=images, outputs=embed(images, dtype), **kwargs)
+        own = dict(arguments)
+        make = LayerMaker(dtype, own.pop("width", 1.0), **(layer_options or {}))
+        super().__init__(inputs=images, outputs=embed(images, make, **own), **kwargs)
         if dtype is not None:  # a functional model takes the global policy
             self.dtype_policy = keras.dtype_policies.get(dtype)
         self.pixel_contract = contract
@@ -93,7 +98,13 @@ class Backbone(keras.Model):
         for number, group in enumerate(groups):
             for layer in group:
                 layer.trainable = number >= count
+        for variable in self.fixed_weights():
+            variable.trainable = False
         self._frozen_stages = count
+
+    def fixed_weights(self):
+        """Weights that never learn, a list of Keras variables."""
+        return []
 
     def get_config(self):
         return {
