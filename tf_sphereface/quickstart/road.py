@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from tf_sphereface.data.alignment import AlignmentSummary, align_photos
+from tf_sphereface.data.alignment_settings import crop_of_size
 from tf_sphereface.data.starter_photos import (
     StarterPhotos,
     check_people,
@@ -20,6 +21,7 @@ from tf_sphereface.data.starter_photos import (
 )
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
+from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.quickstart.formats import (
     FAR,
     ModelRow,
@@ -84,6 +86,7 @@ def run_quickstart(
         return _Timed(stages, name)
 
     checked = _read_recipe(recipe, overrides)
+    crop = crop_of_size(checked.backbone.height, checked.backbone.columns)
     if data not in ("synthetic", "lfw"):
         check_people(Path(data))
         data = str(Path(data).resolve())
@@ -92,7 +95,7 @@ def run_quickstart(
         folders = prepare_photos(data, out / "photos", starter, progress_bar)
     with stage("align", "detecting and aligning faces"):
         aligned = {
-            name: _align(folder, out / "aligned" / name, command, progress_bar)
+            name: _align(folder, out / "aligned" / name, crop, command, progress_bar)
             for name, folder in (("train", folders.train), ("unseen", folders.unseen))
         }
     with stage("records", "packing records"):
@@ -149,13 +152,13 @@ def _claim(out: Path, data: str) -> None:
 
 
 def _align(
-    source: Path, out: Path, command: str, progress_bar: ProgressBar
+    source: Path, out: Path, crop: CropGeometry, command: str, progress_bar: ProgressBar
 ) -> AlignmentSummary:
     """Crops, and the page that shows them."""
     from tf_sphereface.data.audit import write_audit
 
     with progress_bar("aligning", "photos") as progress:
-        summary = align_photos(source, out, progress=progress)
+        summary = align_photos(source, out, progress=progress, crop=crop)
     if not summary.kept:
         raise InputError(f"no face found in any photo of {source}")
     with progress_bar("auditing", "crops") as progress:

@@ -223,7 +223,8 @@ def _check_crops(backbone, crop) -> None:
         raise InputError(
             f"[backbone] takes crops of {backbone.height} x {backbone.columns} pixels, "
             f"the records hold {crop.height} x {crop.width}: set backbone.height and "
-            "backbone.columns"
+            "backbone.columns, or align with --size "
+            f"{backbone.height}x{backbone.columns}"
         )
 
 

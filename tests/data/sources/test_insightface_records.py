@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from tf_sphereface.data.alignment import align_photos
-from tf_sphereface.data.photo_aligner import cut_insightface_crop
+from tf_sphereface.data.insightface_crops import cut_insightface_crop
 from tf_sphereface.data.record_manifest import read_manifest
 from tf_sphereface.data.records import write_records as pack
 from tf_sphereface.data.sources import open_source
 from tf_sphereface.errors import InputError
-from tf_sphereface.geometry import LANDMARK_TEMPLATE, align_face
+from tf_sphereface.geometry import LANDMARK_TEMPLATE, CropGeometry, align_face
 
 MAGIC = b"\x0a\x23\xd7\xce"
 NAMES = (
@@ -65,7 +65,7 @@ def test_cut_crop_is_the_one_that_the_photo_gives():
     photo = cv2.resize(rng.integers(0, 256, (25, 25, 3)).astype(np.uint8), (250, 250))
     turn = np.float64([[0.9, 0.4], [-0.4, 0.9]])
     landmarks = template @ turn.T * 1.2 + [20.0, 80.0]
-    theirs = align_face(photo, landmarks, template, 112, 112)
+    theirs = align_face(photo, landmarks, CropGeometry(112, 112, template))
     cut, ours = cut_insightface_crop(theirs), align_face(photo, landmarks)
     assert cut.shape == ours.shape == (112, 96, 3)
     np.testing.assert_array_equal(cut[:111], ours[:111])
