@@ -51,6 +51,12 @@ def test_it_leaves_report_bundle_and_figures(finished):
 VARIANTS = ("none", "fp16", "dynamic", "int8")
 
 
+def test_a_network_without_crops_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(InputError, match="no crops of 112 x 20: .* room for the face"):
+        run_quickstart(tmp_path / "run", overrides=("backbone.columns=20",))
+    assert not (tmp_path / "run").exists()
+
+
 def test_formats_agree_on_unseen_people(finished):
     out, result = finished
     faces = np.random.default_rng(0).integers(0, 256, (4, 112, 96, 3), np.uint8)

@@ -78,6 +78,25 @@ def test_records_have_our_template(insightface, tmp_path):
     np.testing.assert_array_equal(template, LANDMARK_TEMPLATE)
 
 
+def test_whole_crops_are_taken_pixel_by_pixel(insightface, crops, tmp_path):
+    square, out = CropGeometry(112, 112), tmp_path / "out"
+    align_photos(open_source(insightface), out, processes=1, crop=square)
+    for name, content in zip(NAMES, crops, strict=True):
+        crop = np.asarray(Image.open(out / name.replace(".jpg", ".png")))
+        np.testing.assert_array_equal(crop, Image.open(io.BytesIO(content)))
+    pack(out, tmp_path / "records", 1)
+    manifest = read_manifest(tmp_path / "records")
+    assert (manifest.crop.height, manifest.crop.width) == (112, 112)
+    np.testing.assert_allclose(manifest.crop.template[0], (38.2946, 51.6963))
+    assert manifest.detector == {"name": "InsightFace's own", "cut": "none"}
+
+
+def test_crops_of_another_size_cannot_be_made_of_them(insightface, tmp_path):
+    with pytest.raises(InputError, match="must be 112 x 112, .* Received: 160 x 160"):
+        align_photos(insightface, tmp_path / "out", crop=CropGeometry(160, 160))
+    assert not (tmp_path / "out").exists()
+
+
 def test_second_run_reuses_everything(insightface, tmp_path):
     align_photos(open_source(insightface), tmp_path / "out", processes=1)
     again = align_photos(open_source(insightface), tmp_path / "out", processes=1)
