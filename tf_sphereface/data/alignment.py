@@ -120,15 +120,8 @@ def align_photos(
     check_options(source, choice, landmarks, crop)
     names, excluded = without_identities(source.names, exclude)
     check_names(names, source, choice, landmarks)
-    task = AlignmentTask(
-        source.reader(),
-        out,
-        None,
-        settings or MTCNNSettings(),
-        choice,
-        source.aligned,
-        crop,
-    )
+    shared = source.reader(), out, None, settings or MTCNNSettings()
+    task = AlignmentTask(*shared, choice, source.aligned, crop)
     task, record = _plan(task, networks, landmarks is not None)
     if runner is None:
         processes = processes or os.cpu_count() or 1
