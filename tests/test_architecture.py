@@ -13,9 +13,10 @@ PACKAGE = ROOT / "tf_sphereface"
 # Modules and packages of a layer may import those of lower layers, and themselves.
 LAYERS = [
     {"errors", "files", "geometry", "native_messages", "pages", "recipes", "__init__"},
-    {"preprocessing", "litert", "folder_lock", "pickles"},
+    {"precision", "preprocessing", "litert", "folder_lock", "pickles"},
     {"heads", "losses", "backbones"},
     {"face_classifier", "detection"},
+    {"model_files"},
     {"data"},
     {"training", "evaluation", "deployment", "weights"},
     {"quickstart"},
@@ -59,7 +60,11 @@ def test_imports_point_one_way(path):
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in SOURCES if part_of(path) in LAYERS[2] | {"face_classifier"}],
+    [
+        path
+        for path in SOURCES
+        if part_of(path) in LAYERS[2] | {"face_classifier", "precision"}
+    ],
     ids=lambda p: str(p.relative_to(PACKAGE)),
 )
 def test_network_code_knows_no_backend(path):

@@ -2,6 +2,7 @@
 
 import keras
 
+from tf_sphereface.backbones.stages import stages
 from tf_sphereface.preprocessing import PixelContract
 
 
@@ -26,6 +27,8 @@ class Backbone(keras.Model):
         dtype: Policy of all layers; None: the global one.
         provenance: Where imported weights come from, texts by name; kept in the config,
             so that it travels with the model.
+        frozen_stages: How many of its `stages`, from the image on, do not learn; their
+            batch norm keeps its statistics. May be set later too.
         **kwargs: `name` and `trainable` of a Keras model.
 
     Call arguments:
@@ -47,6 +50,7 @@ class Backbone(keras.Model):
         pixel_scale=128.0,
         dtype=None,
         provenance=None,
+        frozen_stages=0,
         **kwargs,
     ):
         contract = PixelContract(
@@ -71,11 +75,31 @@ class Backbone(keras.Model):
             "pixel_mean": pixel_mean,
             "pixel_scale": pixel_scale,
         }
+        self.frozen_stages = frozen_stages
+
+    @property
+    def frozen_stages(self):
+        """How many stages, from the image on, do not learn, int."""
+        return self._frozen_stages
+
+    @frozen_stages.setter
+    def frozen_stages(self, count):
+        groups = stages(self)
+        if not 0 <= count <= len(groups):
+            raise ValueError(
+                f"`frozen_stages` must be between 0 and {len(groups)}, the stages of "
+                f"{self.name}. Received: frozen_stages={count!r}"
+            )
+        for number, group in enumerate(groups):
+            for layer in group:
+                layer.trainable = number >= count
+        self._frozen_stages = count
 
     def get_config(self):
         return {
             **self._arguments,
             "provenance": dict(self.provenance),
+            "frozen_stages": self.frozen_stages,
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),

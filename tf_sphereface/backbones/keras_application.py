@@ -5,6 +5,7 @@ from keras import layers
 
 from tf_sphereface.backbones.backbone import Backbone
 from tf_sphereface.backbones.layer_maker import LayerMaker
+from tf_sphereface.precision import dtype_policy
 
 _SIGNED = {"pixel_mean": 127.5, "pixel_scale": 127.5}
 _RAW = {"pixel_mean": 0.0, "pixel_scale": 1.0}
@@ -173,14 +174,10 @@ def _standardized(images, channel_statistics, dtype):
 
 def _features(application, images, options, dtype):
     # These functions take no dtype, the global policy only.
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(keras.dtype_policies.get(dtype))
-    try:
+    with dtype_policy(keras.dtype_policies.get(dtype)):
         network = getattr(keras.applications, application)(
             include_top=False, input_tensor=images, **options
         )
-    finally:
-        keras.config.set_dtype_policy(policy)
     return network.output
 
 

@@ -86,7 +86,7 @@ def run_quickstart(
         return _Timed(stages, name)
 
     checked = _read_recipe(recipe, overrides)
-    crop = crop_of_size(checked.backbone.height, checked.backbone.columns)
+    crop = _crop_of(checked)
     if data not in ("synthetic", "lfw"):
         check_people(Path(data))
         data = str(Path(data).resolve())
@@ -195,6 +195,16 @@ def _read_recipe(recipe: Path | None, overrides: tuple[str, ...]):
     shipped = resources.files("tf_sphereface.recipes") / "quickstart.toml"
     with resources.as_file(shipped) as path:
         return read_recipe(recipe or path, overrides)
+
+
+def _crop_of(recipe) -> CropGeometry:
+    """The crops that the recipe's network takes."""
+    if recipe.backbone is not None:
+        return crop_of_size(recipe.backbone.height, recipe.backbone.columns)
+    from tf_sphereface.training.fine_tuning import initial_backbone
+
+    pixels = initial_backbone(Path(recipe.fine_tuning.initial_weights)).pixel_contract
+    return crop_of_size(pixels.height, pixels.width)
 
 
 def _train(out: Path, recipe):
