@@ -47,11 +47,18 @@ def as_float32(backbone: keras.Model) -> keras.Model:
 
 
 def pixel_contract_of(backbone: keras.Model) -> PixelContract:
-    """The network's own pixel contract, or RGB with the default mean and scale."""
+    """The network's own pixel contract, or RGB with the default mean and scale.
+
+    Raises: InputError if no face can be aligned to its size.
+    """
     contract = getattr(backbone, "pixel_contract", None)
     if contract is None:
         _, height, width, _ = backbone.input_shape
         contract = PixelContract(height, width)
+    try:
+        _ = contract.crop
+    except ValueError as error:
+        raise InputError(f"no aligned faces fit the network: {error}") from error
     return contract
 
 

@@ -225,7 +225,8 @@ def _check_crops(contract, crop) -> None:
         raise InputError(
             f"the network takes crops of {contract.height} x {contract.width} pixels, "
             f"the records hold {crop.height} x {crop.width}: set backbone.height and "
-            "backbone.columns, or align the photos for it"
+            "backbone.columns, or align with --size "
+            f"{contract.height}x{contract.width}"
         )
 
 
