@@ -57,7 +57,7 @@ def test_weight_files(tmp_path, name, write, cases):
         for tensor in file.tensors.values():
             assert tensor.read().shape == tensor.shape
         keys = keys_of(file, None)
-        NETWORKS["sphereface4"].sizes(Sizes(file, keys, file.layout))
+        NETWORKS["sphereface_cnn"].sizes(Sizes(file, keys, file.layout))
         pairs, _ = match(file, keys, targets, ("fc6",), partial=True)
         values_for(file, pairs, file.layout)
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from tf_sphereface.network_names import with_depth
 from tf_sphereface.training.sections import Count, Positive, Section
 
 InceptionSize = Annotated[int, Field(ge=75)]
@@ -93,9 +94,13 @@ class KerasApplicationRecipe(Section):
 
 
 def _with_name(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {"name": "sphereface_cnn", **value}
-    return value
+    if not isinstance(value, dict):
+        return value
+    value = {"name": "sphereface_cnn", **value}
+    name = value.pop("name")
+    if isinstance(name, str):  # it may be short, such as "iresnet50"
+        name, value = with_depth(name, value)
+    return {"name": name, **value}
 
 
 BackboneRecipe = Annotated[
