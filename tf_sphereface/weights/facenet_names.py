@@ -71,13 +71,15 @@ def with_facenet_names(
         if reason is not None and name not in own.tensors:
             drop.append(name)
             tensors[name] = dataclasses.replace(tensor, note=reason)
-    for name in list(names):
+    names |= own.tensors
+    for name, label in list(names.items()):
+        layer, _, weight = label.rpartition("/")
         gamma = name.removesuffix("beta") + "gamma"
-        if name.endswith("/BatchNorm/beta") and gamma not in tensors:
-            tensors[gamma] = _ones(file.tensors[name].shape)
-            names[gamma] = labels[gamma]
+        if weight == "beta" and gamma not in tensors and name in tensors:
+            tensors[gamma] = _ones(tensors[name].shape)
+            names[gamma] = f"{layer}/gamma"
     return dataclasses.replace(file, tensors=tensors), NameMap(
-        {**names, **own.tensors}, (*drop, *own.drop), own.layout
+        names, (*drop, *own.drop), own.layout
     )
 
 
