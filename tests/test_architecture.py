@@ -16,15 +16,17 @@ LAYERS = [
         "errors",
         "files",
         "geometry",
+        "hdf5_check",
         "native_messages",
         "network_names",
         "pages",
         "recipes",
         "__init__",
     },
-    {"preprocessing", "litert", "folder_lock", "pickles"},
+    {"precision", "preprocessing", "litert", "folder_lock", "pickles"},
     {"heads", "losses", "backbones"},
     {"face_classifier", "detection"},
+    {"model_files"},
     {"data"},
     {"training", "evaluation", "deployment", "weights"},
     {"quickstart"},
@@ -68,7 +70,11 @@ def test_imports_point_one_way(path):
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in SOURCES if part_of(path) in LAYERS[2] | {"face_classifier"}],
+    [
+        path
+        for path in SOURCES
+        if part_of(path) in LAYERS[2] | {"face_classifier", "precision"}
+    ],
     ids=lambda p: str(p.relative_to(PACKAGE)),
 )
 def test_network_code_knows_no_backend(path):

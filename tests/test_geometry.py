@@ -9,7 +9,9 @@ from tf_sphereface.geometry import (
     CROP_HEIGHT,
     CROP_WIDTH,
     LANDMARK_TEMPLATE,
+    CropGeometry,
     align_face,
+    landmark_template,
     similarity_transform,
 )
 
@@ -77,6 +79,72 @@ def test_unusable_points_are_named(source, message):
 def test_template_counts_pixels_from_zero():
     # The published template counts from one: its left eye is (30.2946, 51.6963).
     assert LANDMARK_TEMPLATE[0] == pytest.approx((29.2946, 50.6963))
+
+
+# The five points in insightface's face_align.py, which it takes as counted from 0.
+INSIGHTFACE = np.float64(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366]]
+    + [[41.5493, 92.3655], [70.7299, 92.2041]]
+)
+
+
+def test_templates_of_the_two_published_sizes():
+    np.testing.assert_array_equal(landmark_template(112, 96), LANDMARK_TEMPLATE)
+    square = landmark_template(112, 112)
+    np.testing.assert_allclose(square, INSIGHTFACE, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(square, LANDMARK_TEMPLATE + (9, 1), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("side", [56, 160, 220, 224])
+def test_other_squares_show_the_same_part_of_the_face(side):
+    # As fractions of the crop, from edge to edge, the landmarks are where they were.
+    fractions = (landmark_template(side, side) + 0.5) / side
+    np.testing.assert_allclose(fractions, (INSIGHTFACE + 0.5) / 112, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("height", "width"), [(112, 128), (56, 48), (224, 180)])
+def test_other_sizes_scale_with_the_height_and_are_centred(height, width):
+    found, scale = landmark_template(height, width), height / 112
+    ours = LANDMARK_TEMPLATE + 0.5 - (48, 56)  # from the middle of the crop
+    expected = scale * ours + (width / 2, height / 2) - 0.5
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_crop_of_half_the_side_has_the_means_of_four_pixels():
+    rng = np.random.default_rng(4)
+    coarse = rng.integers(60, 200, (20, 20, 3), np.uint8)
+    photo = cv2.resize(coarse, (400, 400), interpolation=cv2.INTER_CUBIC)
+    landmarks = landmark_template(224, 224) + 30.0
+    large = align_face(photo, landmarks, CropGeometry(224, 224))
+    small = align_face(photo, landmarks, CropGeometry(112, 112)).astype(float)
+    means = large.reshape(112, 2, 112, 2, 3).mean(axis=(1, 3))
+    assert np.abs(small - means)[1:-1, 1:-1].max() <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ((0, 96), "integers from 1 to 1024. Received: height=0, width=96"),
+        ((112, 1025), "Received: height=112, width=1025"),
+        ((112.0, 96), "Received: height=112.0"),
+        ((True, 96), "Received: height=True"),
+        ((112, 36), "room for the face. Received: height=112, width=36"),
+    ],
+)
+def test_sizes_without_crops_are_named(size, message):
+    for make in (landmark_template, CropGeometry):
+        with pytest.raises(ValueError, match=message):
+            make(*size)
+
+
+def test_crop_geometry_is_a_value():
+    crop = CropGeometry(160, 160)
+    assert crop == CropGeometry(160, 160, landmark_template(160, 160).tolist())
+    assert len({crop, CropGeometry(160, 160), CropGeometry()}) == 2
+    assert CropGeometry(160, 160, LANDMARK_TEMPLATE) != crop
+    for template in ([[1, 2]] * 4, [[1, float("nan")]] * 5):
+        with pytest.raises(ValueError, match="`template` must be five finite"):
+            CropGeometry(160, 160, template)
 
 
 @pytest.mark.parametrize("degrees", [0, 17, -40, 90])

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.data.starter_photos import StarterPhotos, prepare_photos
 from tf_sphereface.deployment import load_bundle
 from tf_sphereface.errors import InputError
@@ -49,6 +50,16 @@ def test_it_leaves_report_bundle_and_figures(finished):
 
 
 VARIANTS = ("none", "fp16", "dynamic", "int8")
+
+
+def test_a_network_without_crops_is_refused_before_anything_is_written(tmp_path):
+    narrow, recipe = tmp_path / "narrow.keras", tmp_path / "recipe.toml"
+    SphereFaceCNN(4, embedding_dim=8, width=0.0625, columns=20).save(narrow)
+    recipe.write_text(f"[fine_tuning]\ninitial_weights = '{narrow}'\n")
+    for options in ({"overrides": ("backbone.columns=20",)}, {"recipe": recipe}):
+        with pytest.raises(InputError, match="no crops of 112 x 20: .* for the face"):
+            run_quickstart(tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
 
 
 def test_formats_agree_on_unseen_people(finished):

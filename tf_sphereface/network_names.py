@@ -20,7 +20,7 @@ def with_depth(name: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, 
         with_depth("iresnet50", {"width": 0.5})
         # ("iresnet", {"width": 0.5, "depth": 50})
     """
-    short = _SHORT.fullmatch(name)
+    short = _SHORT.fullmatch(name) if isinstance(name, str) else None
     if short is None:
         return name, dict(arguments)
     depth = int(short[2])

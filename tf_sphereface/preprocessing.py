@@ -6,7 +6,7 @@ arrays, TensorFlow tensors inside tf.data and Keras tensors of any backend.
 
 import dataclasses
 
-from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH
+from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH, CropGeometry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +42,14 @@ class PixelContract:
             )
         if not self.scale > 0:
             raise ValueError(f"`scale` must be positive. Received: scale={self.scale}")
+
+    @property
+    def crop(self) -> CropGeometry:
+        """The crops of this size, with the template that belongs to it.
+
+        Raises: ValueError as `landmark_template`.
+        """
+        return CropGeometry(self.height, self.width)
 
     def normalize(self, aligned_faces):
         """(x - mean) / scale, in the network's channel order.

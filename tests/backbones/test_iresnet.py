@@ -71,6 +71,9 @@ def test_gamma_of_the_embedding_is_not_trained():
     features = backbone.get_layer("features")
     trained = {id(weight) for weight in backbone.trainable_weights}
     assert id(features.gamma) not in trained
+    backbone.frozen_stages = 3
+    backbone.frozen_stages = 0
+    assert not features.gamma.trainable
     assert id(features.beta) in trained
 
 

@@ -68,6 +68,9 @@ def test_alignment_removes_nothing_outside(tmp_path, name):
         {"crop": {"template": [[1, 2]] * 4}},
         {"crop": {"template": [[1, 2], [1]]}},
         {"crop": {"template": [[1, float("nan")]] * 5}},
+        {"crop": {"height": "112", "width": 96}},
+        {"crop": {"height": 112, "width": 10**9}},
+        {"crop": {"height": 112, "width": 20}},
     ],
 )
 def test_settings_of_another_form_are_damage(tmp_path, settings):

@@ -131,3 +131,9 @@ def test_a_function_gets_a_seed_of_its_own_for_each_batch_and_is_traced_once(fol
     values = [faces[0, 0, 0, 0] * 128 + 127.5 for faces, _ in batches]
     assert values == [200, 201, 202, 203]
     assert traces == [(5, 112, 96, 3)]
+
+
+def test_every_face_comes_once_an_epoch(folder):
+    batches = take(folder, 4, batch_size=FACES // 4, mirrored=False)
+    faces = np.concatenate([faces for faces, _ in batches])
+    assert len(np.unique(faces.reshape(FACES, -1), axis=0)) == FACES

@@ -157,3 +157,21 @@ def test_embeddings_of_another_shape_are_named_in_the_error(name, shape):
 def test_a_config_of_some_arguments_is_enough(name):
     head = getattr(heads, name).from_config({"num_classes": 4})
     assert head.get_config()["num_classes"] == 4
+
+
+def test_head_that_starts_from_means_tells_the_nearest_one(name):
+    head, rng = make(name), np.random.default_rng(3)
+    means = rng.normal(size=(4, 6))
+    means /= np.sqrt(np.sum(means**2, axis=1, keepdims=True))
+    embeddings = rng.normal(size=(200, 6)).astype("float32")
+    head.build(embeddings.shape)
+    head.start_from(means.astype("float32"))
+    cosines = embeddings @ means.T
+    ranked = np.sort(cosines, axis=1)
+    clear = ranked[:, -1] - ranked[:, -2] > 0.5  # sub-centres are spread a little
+    found = ops.convert_to_numpy(ops.argmax(head(embeddings), axis=1))
+    np.testing.assert_array_equal(found[clear], cosines.argmax(axis=1)[clear])
+    assert clear.sum() > 100
+    kernel = ops.convert_to_numpy(head.kernel)
+    np.testing.assert_allclose(np.linalg.norm(kernel, axis=0), 1.0, rtol=1e-5)
+    assert len(np.unique(kernel, axis=1).T) == head.kernel_columns

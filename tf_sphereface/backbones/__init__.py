@@ -12,6 +12,7 @@ from tf_sphereface.backbones.mobilefacenet import MobileFaceNet
 from tf_sphereface.backbones.multiply_accumulates import multiply_accumulates
 from tf_sphereface.backbones.registry import BACKBONES, build_backbone
 from tf_sphereface.backbones.sphereface_cnn import SphereFaceCNN
+from tf_sphereface.backbones.stages import stages
 from tf_sphereface.backbones.zfnet_face import ZFNetFace
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "build_backbone",
     "from_keras_application",
     "multiply_accumulates",
+    "stages",
 ]

@@ -2,6 +2,8 @@
 
 import keras
 
+from tf_sphereface.backbones.layer_maker import LayerMaker
+from tf_sphereface.backbones.stages import stages
 from tf_sphereface.preprocessing import PixelContract
 
 
@@ -13,11 +15,12 @@ class Backbone(keras.Model):
     take any sign, which a margin of angles needs.
 
     Args:
-        embed: Function of (images, dtype) to embeddings, both Keras tensors: float
-            (batch, height, columns, 3) and (batch, embedding_dim). `dtype` is the
-            policy for every layer that it makes.
+        embed: Function of (images, make, **arguments) to embeddings, both Keras
+            tensors: float (batch, height, columns, 3) and (batch, embedding_dim).
+            `make` is a `LayerMaker`, which has the width.
         arguments: The subclass's own arguments for `get_config`, by their names;
             `embedding_dim` and, if it is one of them, `width` are checked here.
+        layer_options: Arguments of the `LayerMaker` besides dtype and width.
         height: Rows of the input, pixels.
         columns: Columns of the input, pixels.
         channel_order: "RGB" or "BGR", what the network expects.
@@ -26,6 +29,8 @@ class Backbone(keras.Model):
         dtype: Policy of all layers; None: the global one.
         provenance: Where imported weights come from, texts by name; kept in the config,
             so that it travels with the model.
+        frozen_stages: How many of its `stages`, from the image on, do not learn; their
+            batch norm keeps its statistics. May be set later too.
         **kwargs: `name` and `trainable` of a Keras model.
 
     Call arguments:
@@ -39,6 +44,7 @@ class Backbone(keras.Model):
         self,
         embed,
         arguments,
+        layer_options=None,
         *,
         height,
         columns,
@@ -47,6 +53,7 @@ class Backbone(keras.Model):
         pixel_scale=128.0,
         dtype=None,
         provenance=None,
+        frozen_stages=0,
         **kwargs,
     ):
         contract = PixelContract(
@@ -58,7 +65,9 @@ class Backbone(keras.Model):
             name="aligned_face",
             dtype=keras.dtype_policies.get(dtype).variable_dtype,
         )
-        super().__init__(inputs=images, outputs=embed(images, dtype), **kwargs)
+        own = dict(arguments)
+        make = LayerMaker(dtype, own.pop("width", 1.0), **(layer_options or {}))
+        super().__init__(inputs=images, outputs=embed(images, make, **own), **kwargs)
         if dtype is not None:  # a functional model takes the global policy
             self.dtype_policy = keras.dtype_policies.get(dtype)
         self.pixel_contract = contract
@@ -71,11 +80,37 @@ class Backbone(keras.Model):
             "pixel_mean": pixel_mean,
             "pixel_scale": pixel_scale,
         }
+        self.frozen_stages = frozen_stages
+
+    @property
+    def frozen_stages(self):
+        """How many stages, from the image on, do not learn, int."""
+        return self._frozen_stages
+
+    @frozen_stages.setter
+    def frozen_stages(self, count):
+        groups = stages(self)
+        if not 0 <= count <= len(groups):
+            raise ValueError(
+                f"`frozen_stages` must be between 0 and {len(groups)}, the stages of "
+                f"{self.name}. Received: frozen_stages={count!r}"
+            )
+        for number, group in enumerate(groups):
+            for layer in group:
+                layer.trainable = number >= count
+        for variable in self.fixed_weights():
+            variable.trainable = False
+        self._frozen_stages = count
+
+    def fixed_weights(self):
+        """Weights that never learn, a list of Keras variables."""
+        return []
 
     def get_config(self):
         return {
             **self._arguments,
             "provenance": dict(self.provenance),
+            "frozen_stages": self.frozen_stages,
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),

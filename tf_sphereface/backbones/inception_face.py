@@ -7,7 +7,6 @@ from keras import layers
 
 from tf_sphereface.backbones.backbone import Backbone
 from tf_sphereface.backbones.l2_pooling import L2Pooling2D
-from tf_sphereface.backbones.layer_maker import LayerMaker
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,9 +69,7 @@ class InceptionFace(Backbone):
     def __init__(self, embedding_dim=128, width=1.0, height=224, columns=224, **kwargs):
         kwargs.setdefault("name", "inception_face")
         super().__init__(
-            lambda images, dtype: _embed(
-                images, LayerMaker(dtype, width), embedding_dim
-            ),
+            _embed,
             {"embedding_dim": embedding_dim, "width": width},
             height=height,
             columns=columns,

@@ -4,7 +4,6 @@ import keras
 from keras import layers
 
 from tf_sphereface.backbones.backbone import Backbone, check_least_size
-from tf_sphereface.backbones.layer_maker import LayerMaker
 
 LEAST_SIZE = 75  # pixels; with fewer nothing is left for the last grid
 # Sizes of the convolutions in each branch of a residual block.
@@ -52,13 +51,9 @@ class InceptionResNetV1(Backbone):
         check_least_size(height, columns, LEAST_SIZE)
         kwargs.setdefault("name", "inception_resnet_v1")
         super().__init__(
-            lambda images, dtype: _embed(
-                images,
-                LayerMaker(dtype, width, epsilon=1e-3),
-                embedding_dim,
-                dropout,
-            ),
+            _embed,
             {"embedding_dim": embedding_dim, "width": width, "dropout": dropout},
+            {"epsilon": 1e-3},
             height=height,
             columns=columns,
             **kwargs,

@@ -4,7 +4,6 @@ import keras
 from keras import layers
 
 from tf_sphereface.backbones.backbone import Backbone
-from tf_sphereface.backbones.layer_maker import LayerMaker
 
 # Blocks in the stages of 64, 128, 256 and 512 channels.
 BLOCKS = {
@@ -61,34 +60,30 @@ class IResNet(Backbone):
             )
         kwargs.setdefault("name", f"iresnet{depth}")
         kwargs.setdefault("pixel_scale", 127.5)
-        initializer = keras.initializers.RandomNormal(stddev=0.1)
         super().__init__(
-            lambda images, dtype: _embed(
-                images,
-                LayerMaker(dtype, width, initializer),
-                BLOCKS[depth],
-                embedding_dim,
-                dropout,
-            ),
+            _embed,
             {
                 "depth": depth,
                 "embedding_dim": embedding_dim,
                 "width": width,
                 "dropout": dropout,
             },
+            {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.1)},
             height=height,
             columns=columns,
             **kwargs,
         )
-        self.get_layer("features").gamma.trainable = False
+
+    def fixed_weights(self):
+        return [self.get_layer("features").gamma]
 
 
-def _embed(images, make, blocks, embedding_dim, dropout):
+def _embed(images, make, depth, embedding_dim, dropout):
     outputs = make.conv(images, make.channels(64), 3, "conv1")
     outputs = make.batch_norm(outputs, "bn1")
     outputs = make.prelu(outputs, "prelu")
     for stage, channels in enumerate(STAGE_CHANNELS):
-        for block in range(blocks[stage]):
+        for block in range(BLOCKS[depth][stage]):
             outputs = _block(
                 make,
                 outputs,

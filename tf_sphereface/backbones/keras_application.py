@@ -1,10 +1,12 @@
 """Embedding networks from the classifiers that ship with Keras."""
 
+import functools
+
 import keras
 from keras import layers
 
 from tf_sphereface.backbones.backbone import Backbone
-from tf_sphereface.backbones.layer_maker import LayerMaker
+from tf_sphereface.precision import dtype_policy
 
 _SIGNED = {"pixel_mean": 127.5, "pixel_scale": 127.5}
 _RAW = {"pixel_mean": 0.0, "pixel_scale": 1.0}
@@ -80,18 +82,7 @@ class KerasApplication(Backbone):
         options = dict(options or {})
         kwargs.setdefault("name", application.lower())
         super().__init__(
-            lambda images, dtype: _embedded(
-                _features(
-                    application,
-                    _standardized(images, channel_statistics, dtype),
-                    {**options, "weights": weights},
-                    dtype,
-                ),
-                LayerMaker(dtype),
-                embedding_dim,
-                pooling,
-                dropout,
-            ),
+            functools.partial(_embed, weights, channel_statistics),
             {
                 "application": application,
                 "embedding_dim": embedding_dim,
@@ -171,24 +162,27 @@ def _standardized(images, channel_statistics, dtype):
     )(images)
 
 
-def _features(application, images, options, dtype):
+def _embed(
+    weights,
+    channel_statistics,
+    images,
+    make,
+    application,
+    embedding_dim,
+    pooling,
+    dropout,
+    options,
+):
+    images = _standardized(images, channel_statistics, make.dtype)
     # These functions take no dtype, the global policy only.
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(keras.dtype_policies.get(dtype))
-    try:
+    with dtype_policy(keras.dtype_policies.get(make.dtype)):
         network = getattr(keras.applications, application)(
-            include_top=False, input_tensor=images, **options
+            include_top=False, input_tensor=images, **options, weights=weights
         )
-    finally:
-        keras.config.set_dtype_policy(policy)
-    return network.output
-
-
-def _embedded(features, make, embedding_dim, pooling, dropout):
     if pooling == "average":
-        pooled = make.layer(layers.GlobalAveragePooling2D, features, "pooling")
+        pooled = make.layer(layers.GlobalAveragePooling2D, network.output, "pooling")
     else:
-        pooled = make.layer(layers.Flatten, features, "flatten")
+        pooled = make.layer(layers.Flatten, network.output, "flatten")
     if dropout:
         pooled = make.layer(layers.Dropout, pooled, "dropout", rate=dropout)
     return make.layer(layers.Dense, pooled, "embedding", units=embedding_dim)

@@ -4,7 +4,6 @@ import keras
 from keras import layers
 
 from tf_sphereface.backbones.backbone import Backbone
-from tf_sphereface.backbones.layer_maker import LayerMaker
 
 # Expansion, channels, number and first stride of the bottlenecks (the paper's Table 1).
 BOTTLENECKS = (
@@ -42,9 +41,7 @@ class MobileFaceNet(Backbone):
     def __init__(self, embedding_dim=128, width=1.0, height=112, columns=96, **kwargs):
         kwargs.setdefault("name", "mobilefacenet")
         super().__init__(
-            lambda images, dtype: _embed(
-                images, LayerMaker(dtype, width), embedding_dim
-            ),
+            _embed,
             {"embedding_dim": embedding_dim, "width": width},
             height=height,
             columns=columns,

@@ -4,7 +4,6 @@ import keras
 from keras import layers
 
 from tf_sphereface.backbones.backbone import Backbone
-from tf_sphereface.backbones.layer_maker import LayerMaker
 
 # Residual units in the stages of 64, 128, 256 and 512 channels (the paper's Table 2).
 RESIDUAL_UNITS = {
@@ -70,14 +69,7 @@ class SphereFaceCNN(Backbone):
             )
         kwargs.setdefault("name", f"sphereface{depth}")
         super().__init__(
-            lambda images, dtype: _embed(
-                images,
-                LayerMaker(dtype, width, kernel_initializer="lecun_uniform"),
-                RESIDUAL_UNITS[depth],
-                embedding_dim,
-                batch_norm,
-                residual_bias,
-            ),
+            _embed,
             {
                 "depth": depth,
                 "embedding_dim": embedding_dim,
@@ -85,6 +77,7 @@ class SphereFaceCNN(Backbone):
                 "batch_norm": batch_norm,
                 "residual_bias": residual_bias,
             },
+            {"kernel_initializer": "lecun_uniform"},
             height=height,
             columns=columns,
             channel_order=channel_order,
@@ -92,7 +85,7 @@ class SphereFaceCNN(Backbone):
         )
 
 
-def _embed(images, make, residual_units, embedding_dim, batch_norm, residual_bias):
+def _embed(images, make, depth, embedding_dim, batch_norm, residual_bias):
     outputs = images
     for stage, channels in enumerate(STAGE_CHANNELS, start=1):
         channels = make.channels(channels)
@@ -105,7 +98,7 @@ def _embed(images, make, residual_units, embedding_dim, batch_norm, residual_bia
             use_bias=not batch_norm,
         )
         outputs = _activated(make, outputs, f"{stage}_1", batch_norm)
-        for unit in range(residual_units[stage - 1]):
+        for unit in range(RESIDUAL_UNITS[depth][stage - 1]):
             branch = outputs
             for layer in (2 * unit + 2, 2 * unit + 3):
                 branch = make.conv(

@@ -4,7 +4,6 @@ import keras
 from keras import layers
 
 from tf_sphereface.backbones.backbone import Backbone
-from tf_sphereface.backbones.layer_maker import LayerMaker
 
 # Rows of the paper's Table 1, name, channels and size, up to each pool. Those of size 1
 # keep the channels of their input.
@@ -53,9 +52,7 @@ class ZFNetFace(Backbone):
     def __init__(self, embedding_dim=128, width=1.0, height=220, columns=220, **kwargs):
         kwargs.setdefault("name", "zfnet_face")
         super().__init__(
-            lambda images, dtype: _embed(
-                images, LayerMaker(dtype, width), embedding_dim
-            ),
+            _embed,
             {"embedding_dim": embedding_dim, "width": width},
             height=height,
             columns=columns,

@@ -46,6 +46,12 @@ def build_parser() -> argparse.ArgumentParser:
         "all: x.jpg, x#2.jpg, ...",
     )
     parser.add_argument(
+        "--size",
+        metavar="HEIGHTxWIDTH",
+        default="112x96",
+        help="of the crops, pixels: what the network takes (default: 112x96)",
+    )
+    parser.add_argument(
         "--exclude",
         metavar="LIST",
         help="leave out the people of a file, one a line, or of the built-in list "
@@ -158,11 +164,12 @@ def _runner(args, options):
 def _align(args, runner):
     from tf_sphereface.commands.progress_bar import progress_bar
     from tf_sphereface.data.alignment import align_photos
+    from tf_sphereface.data.alignment_settings import parse_size
     from tf_sphereface.data.exclusions import exclusion_note, read_exclusions
     from tf_sphereface.data.landmark_table import read_landmark_table
     from tf_sphereface.data.sources import open_source
 
-    settings = _settings(args)
+    settings, crop = _settings(args), parse_size(args.size)
     excluded = read_exclusions(args.exclude) if args.exclude else ()
     landmarks = read_landmark_table(args.landmarks) if args.landmarks else None
     source = open_source(args.source, args.root)
@@ -178,6 +185,7 @@ def _align(args, runner):
             landmarks=landmarks,
             exclude=excluded,
             runner=runner,
+            crop=crop,
         )
     if note := exclusion_note(args.exclude, excluded, summary.excluded_identities):
         print(note, file=sys.stderr)

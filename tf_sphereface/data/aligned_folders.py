@@ -10,11 +10,14 @@ from PIL import Image
 from tf_sphereface.data.alignment_manifest import (
     KEPT,
     alignment_is_complete,
+    read_alignment_settings,
     read_manifest_rows,
 )
 from tf_sphereface.data.exclusions import identity_key, without_identities
+from tf_sphereface.data.foreign_folders import described_crop
 from tf_sphereface.data.photo_folders import list_photos
 from tf_sphereface.errors import InputError
+from tf_sphereface.geometry import CropGeometry
 
 # Pillow's names of what the training pipeline decodes, and of what it takes for RGB.
 _FORMATS = frozenset({"JPEG", "PNG"})
@@ -98,23 +101,32 @@ def select_crops(
     )
 
 
+def crop_geometry(aligned: Path, first: str) -> CropGeometry:
+    """Size and template of the crops of a folder.
+
+    Args:
+        aligned: The folder; its align.json decides.
+        first: "IDENTITY/FILE" of a crop, whose size counts without an align.json.
+
+    Raises: InputError if align.json or the crop is damaged, or has no usable size.
+    """
+    settings = read_alignment_settings(aligned) or {}
+    if {"height", "width"} <= settings.get("crop", {}).keys():
+        return described_crop(settings)
+    (width, height), _ = _look_at(aligned / first)
+    try:
+        return described_crop(settings, height, width)
+    except ValueError as error:
+        raise InputError(f"not an aligned face: {aligned / first} ({error})") from error
+
+
 def read_crop(path: Path, height: int, width: int) -> bytes:
     """The bytes of an encoded crop, after a look at what they decode to.
 
     Raises: InputError if the file is missing, damaged, of another size, or not an RGB
         or grey JPEG or PNG.
     """
-    try:
-        with Image.open(path, formats=sorted(_FORMATS)) as image:
-            size, mode = image.size, image.mode
-            image.load()
-        encoded = path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(
-            f"no such crop: {path}; run `sphereface align` again"
-        ) from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"not a whole JPEG or PNG: {path}") from error
+    size, mode = _look_at(path)
     if size != (width, height):
         raise InputError(
             f"crops must be {width} x {height} (width x height). "
@@ -122,7 +134,21 @@ def read_crop(path: Path, height: int, width: int) -> bytes:
         )
     if mode not in _MODES:
         raise InputError(f"crops must be RGB or grey. Received: {path} of mode {mode}")
-    return encoded
+    return path.read_bytes()
+
+
+def _look_at(path):
+    """Size (width, height) and mode of a crop that can be decoded."""
+    try:
+        with Image.open(path, formats=sorted(_FORMATS)) as image:
+            image.load()
+            return image.size, image.mode
+    except FileNotFoundError as error:
+        raise InputError(
+            f"no such crop: {path}; run `sphereface align` again"
+        ) from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"not a whole JPEG or PNG: {path}") from error
 
 
 def _list_crops(aligned):

@@ -32,6 +32,7 @@ from tf_sphereface.data.sources import PhotoSource, open_source
 from tf_sphereface.detection import MTCNNSettings, cached_networks
 from tf_sphereface.errors import InputError
 from tf_sphereface.folder_lock import only_process, remove_torn_files
+from tf_sphereface.geometry import DEFAULT_CROP, CropGeometry
 
 Runner = Callable[
     [AlignmentTask, Iterable[AlignmentItem], int], Iterator[list[ManifestRow]]
@@ -77,6 +78,7 @@ def align_photos(
     landmarks: Mapping[str, tuple[float, ...]] | None = None,
     exclude: Iterable[str] = (),
     runner: Runner | None = None,
+    crop: CropGeometry = DEFAULT_CROP,
 ) -> AlignmentSummary:
     """Crops the faces of photos to the landmark template.
 
@@ -104,6 +106,7 @@ def align_photos(
         exclude: Identities to leave out.
         runner: What aligns the photos and gives their rows in any order, such as
             `BeamRunner`; None aligns them in worker processes here.
+        crop: Size and template of the crops.
 
     Raises: InputError if a folder is unusable, if names would merge on other systems,
         if another process writes to `out`, or if it was aligned with other settings;
@@ -114,10 +117,12 @@ def align_photos(
         raise InputError(f"processes must be at least 1. Received: {processes}")
     source = open_source(source) if isinstance(source, Path) else source
     refuse_nesting(source.path, out)
-    check_options(source, choice, landmarks)
+    check_options(source, choice, landmarks, crop)
     names, excluded = without_identities(source.names, exclude)
     check_names(names, source, choice, landmarks)
-    task, record = _plan(source, out, settings, networks, choice, landmarks)
+    shared = source.reader(), out, None, settings or MTCNNSettings()
+    task = AlignmentTask(*shared, choice, source.aligned, crop)
+    task, record = _plan(task, networks, landmarks is not None)
     if runner is None:
         processes = processes or os.cpu_count() or 1
         runner = functools.partial(align_in_processes, processes=processes)
@@ -177,16 +182,16 @@ def _align(rows, batches, out, total, progress):
                 progress(count, total)
 
 
-def _plan(source, out, settings, networks, choice, landmarks):
+def _plan(task, networks, landmarks_are_given):
     """What to do with the photos, and what align.json says of it."""
-    settings = settings if settings is not None else MTCNNSettings()
-    task = AlignmentTask(source.reader(), out, None, settings, choice, source.aligned)
-    if source.aligned:
-        return task, alignment_settings.aligned_before()
-    if landmarks is not None:
-        return task, alignment_settings.given_landmarks()
+    if task.aligned:
+        return task, alignment_settings.aligned_before(task.crop)
+    if landmarks_are_given:
+        return task, alignment_settings.given_landmarks(task.crop)
     networks = networks if networks is not None else cached_networks()
-    record = alignment_settings.detected(settings, networks, choice)
+    record = alignment_settings.detected(
+        task.settings, networks, task.choice, task.crop
+    )
     return dataclasses.replace(task, networks=networks), record
 
 

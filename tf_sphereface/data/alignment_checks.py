@@ -5,9 +5,11 @@ from pathlib import Path
 
 from tf_sphereface.data.crop_names import crop_name
 from tf_sphereface.data.face_choice import CHOICES
+from tf_sphereface.data.insightface_crops import INSIGHTFACE_CROP
 from tf_sphereface.data.photo_folders import refuse_merging
 from tf_sphereface.data.sources import PhotoSource
 from tf_sphereface.errors import InputError
+from tf_sphereface.geometry import DEFAULT_CROP, CropGeometry
 
 _LONGEST_NAME = 255  # bytes, of file systems
 
@@ -24,7 +26,12 @@ def refuse_nesting(source: Path, out: Path) -> None:
         )
 
 
-def check_options(source: PhotoSource, choice: str, landmarks: Mapping | None) -> None:
+def check_options(
+    source: PhotoSource,
+    choice: str,
+    landmarks: Mapping | None,
+    crop: CropGeometry = DEFAULT_CROP,
+) -> None:
     """Raises: InputError if options of `align_photos` exclude each other."""
     if choice not in CHOICES:
         raise InputError(f"choice must be one of {CHOICES}. Received: {choice!r}")
@@ -32,6 +39,11 @@ def check_options(source: PhotoSource, choice: str, landmarks: Mapping | None) -
         raise InputError(
             f"{source.path} holds aligned faces: no landmarks and no choice of faces "
             "can be applied"
+        )
+    if source.aligned and crop not in (DEFAULT_CROP, INSIGHTFACE_CROP):
+        raise InputError(
+            f"{source.path} holds faces aligned at {INSIGHTFACE_CROP}: the crops must "
+            f"be {INSIGHTFACE_CROP}, uncut, or {DEFAULT_CROP}. Received: {crop}"
         )
     if landmarks is not None and choice != "centre":
         raise InputError("with given landmarks, there is no choice of faces")

@@ -136,7 +136,8 @@ def agree_on_settings(folder: Path, settings: dict, version: str) -> None:
         new, old = _flat(settings), _flat(known)
         differing = [k for k in sorted(new | old) if new.get(k) != old.get(k)]
         if differing:
-            name = differing[0]
+            # A number says more than ten: the size of crops, not their template.
+            name = min(differing, key=lambda k: isinstance(new.get(k), list))
             raise InputError(
                 f"{folder} was aligned with other settings: {name} is "
                 f"{old.get(name)!r} there, and {new.get(name)!r} now; "

@@ -1,6 +1,6 @@
 """What an aligned folder that somebody else made may say of itself."""
 
-import numpy as np
+from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH, CropGeometry
 
 
 def stays_inside(name: str, depth: int) -> bool:
@@ -19,10 +19,26 @@ def are_settings(settings: object) -> bool:
     crop, detector = settings.get("crop", {}), settings.get("detector", {})
     if not (isinstance(crop, dict) and isinstance(detector, dict)):
         return False
-    if "template" not in crop:
-        return True
     try:
-        template = np.array(crop["template"], np.float64)
+        described_crop(settings)
     except (TypeError, ValueError):
         return False
-    return template.shape == (5, 2) and bool(np.isfinite(template).all())
+    return True
+
+
+def described_crop(
+    settings: dict, height: int = CROP_HEIGHT, width: int = CROP_WIDTH
+) -> CropGeometry:
+    """The crops of which settings in align.json are.
+
+    Args:
+        settings: Of a folder; empty if it has none.
+        height: Rows, pixels, if the settings do not say.
+        width: Columns, pixels, likewise.
+
+    Raises: ValueError or TypeError if there are no such crops.
+    """
+    said = settings.get("crop", {})
+    return CropGeometry(
+        said.get("height", height), said.get("width", width), said.get("template")
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from tf_sphereface.data.aligned_folders import CropSelection, read_crop
 from tf_sphereface.data.exclusions import identity_key
 from tf_sphereface.errors import InputError
+from tf_sphereface.geometry import CropGeometry
 
 HOLDOUT_NAME = "holdout"  # folder of crops beside the shards
 
@@ -60,7 +61,7 @@ def hold_out(
 
 
 def copy_holdout(
-    aligned: Path, crops: tuple[str, ...], folder: Path, height: int, width: int
+    aligned: Path, crops: tuple[str, ...], folder: Path, geometry: CropGeometry
 ) -> None:
     """Copies crops to FOLDER/IDENTITY/FILE, as `pairs` and `evaluate` read them.
 
@@ -69,4 +70,5 @@ def copy_holdout(
     for identity in Counter(name.split("/")[0] for name in crops):
         (folder / identity).mkdir(parents=True)
     for name in crops:
-        (folder / name).write_bytes(read_crop(aligned / name, height, width))
+        content = read_crop(aligned / name, geometry.height, geometry.width)
+        (folder / name).write_bytes(content)

@@ -12,14 +12,17 @@ from tf_sphereface.data.alignment_manifest import DROPPED, KEPT, ManifestRow
 from tf_sphereface.data.crop_names import crop_name, row_name
 from tf_sphereface.data.face_choice import choose_faces
 from tf_sphereface.data.images import DecodedPhoto, decode_photo
+from tf_sphereface.data.insightface_crops import (
+    INSIGHTFACE_CROP,
+    cut_insightface_crop,
+)
 from tf_sphereface.data.sources.photo_source import Photo, PhotoReader
 from tf_sphereface.detection import Face, MTCNNSettings, load_detector
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
 from tf_sphereface.geometry import (
-    CROP_HEIGHT,
-    CROP_WIDTH,
-    LANDMARK_TEMPLATE,
+    DEFAULT_CROP,
+    CropGeometry,
     align_face,
     similarity_transform,
 )
@@ -28,10 +31,6 @@ JPEG_QUALITY = 95
 LANDMARKS_OUTSIDE = "landmarks outside the photo"
 # Faces are looked for in no more pixels than this: memory and time are bounded.
 MOST_PIXELS = 24_000_000
-INSIGHTFACE_SIDE = 112
-# InsightFace's template is the same face, 8 columns further right; and it takes for
-# pixels counted from 0 the published numbers that count from 1.
-_FIRST_ROW, _FIRST_COLUMN = 1, 9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +45,7 @@ class AlignmentTask:
         settings: What the detector looks for.
         choice: Which faces of a photo are cropped, one of `CHOICES`.
         aligned: Whether the photos are InsightFace's crops.
+        crop: Size and template of the crops.
     """
 
     reader: PhotoReader
@@ -54,6 +54,7 @@ class AlignmentTask:
     settings: MTCNNSettings
     choice: str = "centre"
     aligned: bool = False
+    crop: CropGeometry = DEFAULT_CROP
 
 
 class AlignmentItem(NamedTuple):
@@ -148,7 +149,7 @@ class PhotoAligner:
             # The crop is made from the numbers in the manifest, so that it can be
             # made again.
             landmarks = np.round(face.landmarks, 3)
-            crop = align_large(row.photo, opened.decoded, opened.content, landmarks)
+            crop = align_large(row.photo, *opened, landmarks, self._task.crop)
             name = crop_name(row.photo, number)
             encoded = io.BytesIO()
             Image.fromarray(crop).save(
@@ -170,11 +171,11 @@ class PhotoAligner:
         return rows
 
     def _recrop(self, row, opened):
-        pixels = opened.decoded.pixels
-        if pixels.shape[:2] == (INSIGHTFACE_SIDE, INSIGHTFACE_SIDE):
-            pixels = cut_insightface_crop(pixels)
-        if pixels.shape[:2] != (CROP_HEIGHT, CROP_WIDTH):
-            return dataclasses.replace(row, reason="not 112 x 112")
+        pixels, crop = opened.decoded.pixels, self._task.crop
+        if pixels.shape[:2] == (INSIGHTFACE_CROP.height, INSIGHTFACE_CROP.width):
+            pixels = cut_insightface_crop(pixels, crop)
+        if pixels.shape[:2] != (crop.height, crop.width):
+            return dataclasses.replace(row, reason=f"not {INSIGHTFACE_CROP}")
         name = crop_name(row.photo, exact=True)
         encoded = io.BytesIO()
         Image.fromarray(pixels).save(encoded, "PNG")  # a second JPEG would lose more
@@ -183,7 +184,11 @@ class PhotoAligner:
 
 
 def align_large(
-    name: str, picture: DecodedPhoto, content: bytes, landmarks: np.ndarray
+    name: str,
+    picture: DecodedPhoto,
+    content: bytes,
+    landmarks: np.ndarray,
+    crop: CropGeometry = DEFAULT_CROP,
 ) -> np.ndarray:
     """The crop of a face in a photo that may have been reduced.
 
@@ -195,29 +200,17 @@ def align_large(
         picture: The photo, reduced or not.
         content: The encoded photo, if it was reduced.
         landmarks: Float (5, 2), x,y pixels of the photo.
+        crop: Size and template of the crop.
 
-    Returns: uint8 (112, 96, 3), RGB.
+    Returns: uint8 (height, width, 3), RGB.
     """
     points = picture.from_photo(landmarks)
     if picture.reduction == 1:
-        return align_face(picture.pixels, landmarks)
-    linear = similarity_transform(points, LANDMARK_TEMPLATE)[:, :2]
+        return align_face(picture.pixels, landmarks, crop)
+    linear = similarity_transform(points, crop.template)[:, :2]
     if np.linalg.det(linear) > 1 + 1e-6:
-        return align_face(decode_photo(content, name).pixels, landmarks)
-    return align_face(picture.pixels, points)
-
-
-def cut_insightface_crop(pixels: np.ndarray) -> np.ndarray:
-    """Our crop of a face that InsightFace aligned, pixel by pixel.
-
-    Args:
-        pixels: uint8 (112, 112, 3), RGB.
-
-    Returns: uint8 (112, 96, 3), RGB, the landmarks on our template. The lowest row is
-        not in InsightFace's crop; the one above is repeated.
-    """
-    rows = np.minimum(np.arange(CROP_HEIGHT) + _FIRST_ROW, INSIGHTFACE_SIDE - 1)
-    return pixels[rows, _FIRST_COLUMN : _FIRST_COLUMN + CROP_WIDTH]
+        return align_face(decode_photo(content, name).pixels, landmarks, crop)
+    return align_face(picture.pixels, points, crop)
 
 
 def _row(photo, reason):

@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,8 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 import tf_sphereface
-from tf_sphereface.data.aligned_folders import CropSelection, read_crop, select_crops
+from tf_sphereface.data.aligned_folders import (
+    CropSelection,
+    crop_geometry,
+    read_crop,
+    select_crops,
+)
 from tf_sphereface.data.alignment_manifest import read_alignment_settings
+from tf_sphereface.data.appearing_folder import appearing, refuse_full
 from tf_sphereface.data.holdout import HOLDOUT_NAME, copy_holdout, hold_out
 from tf_sphereface.data.record_manifest import (
     FORMAT_VERSION,
@@ -27,8 +31,6 @@ from tf_sphereface.data.record_manifest import (
 )
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing, sha256_of, write_atomically
-from tf_sphereface.folder_lock import only_process
-from tf_sphereface.geometry import LANDMARK_TEMPLATE
 from tf_sphereface.preprocessing import PixelContract
 
 __all__ = [
@@ -115,7 +117,7 @@ def write_records(
     Raises: InputError if a folder, a crop or an option is unusable, or if another
         process writes to `out`; OSError if writing fails.
     """
-    _refuse_full(out)
+    refuse_full(out)
     if aligned.resolve() in (out.resolve(), *out.resolve().parents):
         raise InputError(f"--out must not be inside the aligned folder: {out}")
     chosen = select_crops(aligned, min_images, identities, exclude, exclude_crops)
@@ -131,11 +133,13 @@ def write_records(
             f"shards must be between 1 and the number of faces, {total}. "
             f"Received: {shards}"
         )
-    with _appearing(out) as folder:
-        pixels = PixelContract()
-        copy_holdout(aligned, held, folder / HOLDOUT_NAME, pixels.height, pixels.width)
-        written = _write_shards(aligned, folder, chosen, shards, seed, progress)
-        manifest = _manifest(aligned, chosen, written, seed)
+    geometry = crop_geometry(aligned, chosen.crops[0])
+    order = np.random.default_rng(seed).permutation(total)
+    parts = np.array_split(order, shards)
+    with appearing(out) as folder:
+        copy_holdout(aligned, held, folder / HOLDOUT_NAME, geometry)
+        written = _write_shards(aligned, folder, chosen, parts, geometry, progress)
+        manifest = _manifest(aligned, chosen, written, seed, geometry)
         content = manifest.model_dump_json(indent=2).encode() + b"\n"
         write_atomically(folder / MANIFEST_NAME, content)
     counts = dataclasses.asdict(chosen)
@@ -156,54 +160,20 @@ def parse_record(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return record["image/encoded"], record["image/label"]
 
 
-@contextlib.contextmanager
-def _appearing(out):
-    """Gives a temporary folder beside `out`, which becomes `out` on a clean exit.
-
-    It has one name, and a lock beside it: whoever has the lock may remove what a
-    killed process has left there.
-    """
-    if out.name in ("", ".."):  # the lock and the temporary folder lie beside it
-        raise InputError(
-            f"--out must be the name of a folder that will be made. Received: {out}"
-        )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = out.parent / f".{out.name}.making"
-    with only_process(out.parent / f".{out.name}.lock", out):
-        _refuse_full(out)  # by a process that had the lock before
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir()
-        try:
-            yield folder
-            if out.exists():
-                out.rmdir()
-            os.rename(folder, out)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-
-
-def _refuse_full(out):
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out must be new or empty: {out}")
-
-
-def _write_shards(aligned, folder, chosen: CropSelection, shards, seed, progress):
+def _write_shards(aligned, folder, chosen: CropSelection, parts, geometry, progress):
     labels = {identity: label for label, identity in enumerate(chosen.identities)}
-    order = np.random.default_rng(seed).permutation(len(chosen.crops))
-    pixels, written, done = PixelContract(), [], 0
-    for number, members in enumerate(np.array_split(order, shards)):
-        path = folder / f"faces-{number:05d}-of-{shards:05d}.tfrecord"
+    written, done = [], 0
+    for number, members in enumerate(parts):
+        path = folder / f"faces-{number:05d}-of-{len(parts):05d}.tfrecord"
         with _shard_writer(path) as file:
             for index in members:
                 crop = chosen.crops[index]
-                encoded = read_crop(aligned / crop, pixels.height, pixels.width)
+                encoded = read_crop(aligned / crop, geometry.height, geometry.width)
                 identity = crop.split("/")[0]
                 file.write(_serialize(encoded, labels[identity], identity, crop))
                 done += 1
                 if progress is not None:
-                    progress(done, len(order))
+                    progress(done, len(chosen.crops))
         size, digest = path.stat().st_size, sha256_of(path)
         shard = Shard(name=path.name, records=len(members), bytes=size, sha256=digest)
         written.append(shard)
@@ -233,9 +203,9 @@ def _serialize(encoded, label, identity, source):
     return example.SerializeToString(deterministic=True)
 
 
-def _manifest(aligned, chosen, shards, seed):
+def _manifest(aligned, chosen, shards, seed, geometry):
     settings = read_alignment_settings(aligned) or {}
-    template = settings.get("crop", {}).get("template", LANDMARK_TEMPLATE.tolist())
+    pixels = dataclasses.asdict(PixelContract(geometry.height, geometry.width))
     counts = Counter(crop.split("/")[0] for crop in chosen.crops)
     return RecordManifest(
         format_version=FORMAT_VERSION,
@@ -244,7 +214,7 @@ def _manifest(aligned, chosen, shards, seed):
         identities=list(chosen.identities),
         images_per_identity=[counts[identity] for identity in chosen.identities],
         seed=seed,
-        crop=CropContract(**dataclasses.asdict(PixelContract()), template=template),
+        crop=CropContract(**pixels, template=geometry.template),
         detector=settings.get("detector"),
         shards=shards,
     )

@@ -27,7 +27,6 @@ from tf_sphereface.detection import (
     load_detector,
 )
 from tf_sphereface.errors import InputError
-from tf_sphereface.geometry import LANDMARK_TEMPLATE
 from tf_sphereface.preprocessing import PixelContract
 
 
@@ -160,7 +159,7 @@ def write_bundle(out: Path, content: BundleContent, overwrite: bool = False) -> 
             library_version=__version__,
             pixels=content.pixel_contract,
             embedding_dim=embedders[default].embedding_dim,
-            landmark_template=LANDMARK_TEMPLATE.tolist(),
+            landmark_template=content.pixel_contract.crop.template,
             mirror=content.mirror,
             detector=detector_record,
             variants=variants,

@@ -10,7 +10,7 @@ from tf_sphereface.deployment.bundle import Bundle, load_bundle
 from tf_sphereface.deployment.contract import threshold_key
 from tf_sphereface.detection import Face, nearest_to_centre
 from tf_sphereface.errors import InputError
-from tf_sphereface.geometry import align_face
+from tf_sphereface.geometry import CropGeometry, align_face
 from tf_sphereface.preprocessing import mirror
 
 
@@ -52,7 +52,8 @@ class FaceMatcher:
         self.thresholds = bundle.variant(self.variant).thresholds
         self._embedder = bundle.embedder(self.variant, threads)
         self._detector = bundle.detector()
-        self._template = np.array(self.contract.landmark_template)
+        pixels, template = self.contract.pixels, self.contract.landmark_template
+        self._crop = CropGeometry(pixels.height, pixels.width, template)
 
     def find_face(self, photo: np.ndarray) -> Face | None:
         """The face nearest the middle of a photo.
@@ -81,10 +82,7 @@ class FaceMatcher:
         Raises: TypeError if `photo` is no array.
         """
         _require_array(photo)
-        pixels = self.contract.pixels
-        crop = align_face(
-            photo, face.landmarks, self._template, pixels.height, pixels.width
-        )
+        crop = align_face(photo, face.landmarks, self._crop)
         crops = np.stack([crop, mirror(crop)] if self.contract.mirror else [crop])
         return self._embedder.embed(crops).ravel()
 

@@ -72,12 +72,7 @@ def synthetic_faces(
         identity = sample_identity(rng)
         for _ in range(photos_each):
             photo = render_photo(identity, sample_capture(rng, max_yaw=30.0), size=250)
-            crop = align_face(
-                photo.image,
-                photo.landmarks,
-                height=pixel_contract.height,
-                width=pixel_contract.width,
-            )
+            crop = align_face(photo.image, photo.landmarks, pixel_contract.crop)
             yield SampleFace(photo.image, np.asarray(photo.landmarks), crop)
 
 

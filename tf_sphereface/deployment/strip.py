@@ -1,15 +1,12 @@
 """From a trained `.keras` file to the float32 network that is exported."""
 
-import zipfile
 from pathlib import Path
 
 import keras
 
-# Imported for their registration: without it no saved model can be read.
-import tf_sphereface.backbones
-import tf_sphereface.heads  # noqa: F401
 from tf_sphereface.errors import InputError
-from tf_sphereface.face_classifier import FaceClassifier
+from tf_sphereface.model_files import load_embedding_model
+from tf_sphereface.precision import dtype_policy
 from tf_sphereface.preprocessing import PixelContract
 
 _LOW_PRECISION = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
@@ -23,16 +20,9 @@ def load_backbone(path: Path) -> keras.Model:
 
     Raises: InputError if the file is missing or damaged, or holds something else.
     """
-    if not path.is_file():
-        raise InputError(f"no such model: {path}")
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise InputError(f"not a .keras model, or damaged: {path}")
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"not a usable .keras model: {path} ({reason})") from error
-    backbone = model.backbone if isinstance(model, FaceClassifier) else model
+    if path.suffix != ".keras":
+        raise InputError(f"not a .keras model: {path}")
+    backbone = load_embedding_model(path)
     _check_shapes(backbone, path)
     return as_float32(backbone)
 
@@ -48,12 +38,8 @@ def as_float32(backbone: keras.Model) -> keras.Model:
     if _is_float32(backbone):
         return backbone
     config = _with_float32_policies(keras.saving.serialize_keras_object(backbone))
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")  # for what the config leaves open
-    try:
+    with dtype_policy("float32"):  # for what the config leaves open
         rebuilt = keras.saving.deserialize_keras_object(config)
-    finally:
-        keras.config.set_dtype_policy(policy)
     rebuilt.set_weights(backbone.get_weights())
     if not _is_float32(rebuilt):
         raise InputError(f"the network {backbone.name} cannot be rebuilt in float32")
@@ -61,11 +47,18 @@ def as_float32(backbone: keras.Model) -> keras.Model:
 
 
 def pixel_contract_of(backbone: keras.Model) -> PixelContract:
-    """The network's own pixel contract, or RGB with the default mean and scale."""
+    """The network's own pixel contract, or RGB with the default mean and scale.
+
+    Raises: InputError if no face can be aligned to its size.
+    """
     contract = getattr(backbone, "pixel_contract", None)
     if contract is None:
         _, height, width, _ = backbone.input_shape
         contract = PixelContract(height, width)
+    try:
+        _ = contract.crop
+    except ValueError as error:
+        raise InputError(f"no aligned faces fit the network: {error}") from error
     return contract
 
 

@@ -111,7 +111,8 @@ def _read_crop(file, source):
     if crop.shape[:2] != (contract.height, contract.width):
         raise InputError(
             f"an aligned face must be {contract.height} x {contract.width} pixels "
-            f"(height x width), as `sphereface align` writes it. Received: {file}, "
+            "(height x width), as `sphereface align --size "
+            f"{contract.height}x{contract.width}` writes it. Received: {file}, "
             f"{crop.shape[0]} x {crop.shape[1]}"
         )
     return crop

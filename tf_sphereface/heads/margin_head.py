@@ -124,6 +124,15 @@ class MarginHead(keras.layers.Layer):
         """Class weights before training, float (embedding_dim, kernel_columns)."""
         return self.kernel_initializer(shape, dtype=dtype)
 
+    def start_from(self, class_means):
+        """Begins with class weights that are known, before training.
+
+        Args:
+            class_means: Float (num_classes, embedding_dim), rows of length 1: where
+                the embeddings of each class point.
+        """
+        self.kernel.assign(ops.transpose(ops.convert_to_tensor(class_means)))
+
     def call(self, embeddings, labels=None, training=None, parts=False):
         outputs = self.margin_free(embeddings)
         if labels is not None:

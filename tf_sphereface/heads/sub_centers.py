@@ -2,7 +2,11 @@
 
 from keras import ops
 
-from tf_sphereface.heads.margin_head import MarginHead
+from tf_sphereface.heads.margin_head import MarginHead, l2_norm
+
+# Share of the random directions in sub-centres that begin at one class mean: equal ones
+# would have equal gradients for ever.
+_SPREAD = 0.1
 
 
 class SubCenterHead(MarginHead):
@@ -36,6 +40,12 @@ class SubCenterHead(MarginHead):
     @property
     def kernel_columns(self):
         return self.num_classes * self.sub_centers
+
+    def start_from(self, class_means):
+        means = ops.repeat(ops.transpose(class_means), self.sub_centers, axis=1)
+        if self.sub_centers > 1:
+            means = means + _SPREAD * self.kernel / l2_norm(self.kernel, axis=0)
+        self.kernel.assign(means / l2_norm(means, axis=0))
 
     def margin_free(self, embeddings):
         outputs = super().margin_free(embeddings)

@@ -44,6 +44,18 @@ def picture_address(pixels: np.ndarray) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode()
 
 
+def picture_element(address: str, name: str, width: int, height: int) -> str:
+    """An <img> of a picture.
+
+    Args:
+        address: From `picture_address`.
+        name: What is shown without pictures, HTML.
+        width: Pixels.
+        height: Pixels.
+    """
+    return f'<img src="{address}" alt="{name}" width="{width}" height="{height}">'
+
+
 def definition_list(entries: list[tuple[str, str]]) -> str:
     """Rows of a <dl>: names and plain texts."""
     return "".join(

@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from tf_sphereface.data.alignment import AlignmentSummary, align_photos
+from tf_sphereface.data.alignment_settings import crop_of_size
 from tf_sphereface.data.starter_photos import (
     StarterPhotos,
     check_people,
@@ -20,6 +21,7 @@ from tf_sphereface.data.starter_photos import (
 )
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
+from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.quickstart.formats import (
     FAR,
     ModelRow,
@@ -84,6 +86,7 @@ def run_quickstart(
         return _Timed(stages, name)
 
     checked = _read_recipe(recipe, overrides)
+    crop = _crop_of(checked)
     if data not in ("synthetic", "lfw"):
         check_people(Path(data))
         data = str(Path(data).resolve())
@@ -92,7 +95,7 @@ def run_quickstart(
         folders = prepare_photos(data, out / "photos", starter, progress_bar)
     with stage("align", "detecting and aligning faces"):
         aligned = {
-            name: _align(folder, out / "aligned" / name, command, progress_bar)
+            name: _align(folder, out / "aligned" / name, crop, command, progress_bar)
             for name, folder in (("train", folders.train), ("unseen", folders.unseen))
         }
     with stage("records", "packing records"):
@@ -149,13 +152,13 @@ def _claim(out: Path, data: str) -> None:
 
 
 def _align(
-    source: Path, out: Path, command: str, progress_bar: ProgressBar
+    source: Path, out: Path, crop: CropGeometry, command: str, progress_bar: ProgressBar
 ) -> AlignmentSummary:
     """Crops, and the page that shows them."""
     from tf_sphereface.data.audit import write_audit
 
     with progress_bar("aligning", "photos") as progress:
-        summary = align_photos(source, out, progress=progress)
+        summary = align_photos(source, out, progress=progress, crop=crop)
     if not summary.kept:
         raise InputError(f"no face found in any photo of {source}")
     with progress_bar("auditing", "crops") as progress:
@@ -192,6 +195,16 @@ def _read_recipe(recipe: Path | None, overrides: tuple[str, ...]):
     shipped = resources.files("tf_sphereface.recipes") / "quickstart.toml"
     with resources.as_file(shipped) as path:
         return read_recipe(recipe or path, overrides)
+
+
+def _crop_of(recipe) -> CropGeometry:
+    """The crops that the recipe's network takes."""
+    if recipe.backbone is not None:
+        return crop_of_size(recipe.backbone.height, recipe.backbone.columns)
+    from tf_sphereface.training.fine_tuning import initial_backbone
+
+    pixels = initial_backbone(Path(recipe.fine_tuning.initial_weights)).pixel_contract
+    return crop_of_size(pixels.height, pixels.width)
 
 
 def _train(out: Path, recipe):

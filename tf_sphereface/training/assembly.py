@@ -1,5 +1,7 @@
 """From the words of a recipe to Keras objects."""
 
+from pathlib import Path
+
 import keras
 
 from tf_sphereface import backbones
@@ -32,6 +34,7 @@ from tf_sphereface.losses import (
 )
 from tf_sphereface.training.backbone_recipes import BackboneRecipe
 from tf_sphereface.training.caffe_sgd import CaffeSGD
+from tf_sphereface.training.fine_tuning import initial_backbone
 from tf_sphereface.training.head_recipes import HeadRecipe
 from tf_sphereface.training.recipe import OptimizerRecipe, Recipe
 from tf_sphereface.training.set_loss_recipes import SetLossRecipe
@@ -117,11 +120,20 @@ def build_optimizer(recipe: OptimizerRecipe) -> CaffeSGD:
 
 
 def build_classifier(recipe: Recipe, num_classes: int) -> FaceClassifier:
-    """Backbone, head, set losses and optimizer of a recipe, compiled and built."""
+    """Backbone, head, set losses and optimizer of a recipe, compiled and built.
+
+    Raises: InputError as `build_backbone` and `initial_backbone`.
+    """
     # The head comes first: its weights then do not depend on the backbone's depth.
     head = build_head(recipe.head, num_classes)
     set_losses = [build_set_loss(loss, num_classes) for loss in recipe.set_losses]
-    classifier = FaceClassifier(build_backbone(recipe.backbone), head, set_losses)
+    if recipe.fine_tuning is None:
+        backbone = build_backbone(recipe.backbone)
+    else:
+        backbone = initial_backbone(
+            Path(recipe.fine_tuning.initial_weights), recipe.fine_tuning.frozen_stages
+        )
+    classifier = FaceClassifier(backbone, head, set_losses)
     metrics = ["accuracy"] if head is not None else None
     classifier.compile(build_optimizer(recipe.optimizer), metrics=metrics)
     return classifier

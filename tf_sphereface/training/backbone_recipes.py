@@ -96,11 +96,9 @@ class KerasApplicationRecipe(Section):
 def _with_name(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    value = {"name": "sphereface_cnn", **value}
-    name = value.pop("name")
-    if isinstance(name, str):  # it may be short, such as "iresnet50"
-        name, value = with_depth(name, value)
-    return {"name": name, **value}
+    arguments = dict(value)
+    name, arguments = with_depth(arguments.pop("name", "sphereface_cnn"), arguments)
+    return {"name": name, **arguments}
 
 
 BackboneRecipe = Annotated[

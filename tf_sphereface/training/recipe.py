@@ -78,15 +78,52 @@ class ScheduleRecipe(Section):
         return self
 
 
-class Recipe(Section):
-    """Everything that decides a training besides the records."""
+class FineTuningRecipe(Section):
+    """`[fine_tuning]`: a network that is trained already, in place of `[backbone]`.
 
-    backbone: BackboneRecipe = SphereFaceCNNRecipe()
+    `initial_weights` is a `.keras` file of `import-weights` or of a run; network, crop
+    size and pixel contract are the file's. The first `frozen_stages` of the network
+    (`backbones.stages`) do not learn. With `head` "class_means" the class weights begin
+    as the mean embeddings of the classes.
+    """
+
+    initial_weights: str
+    frozen_stages: Annotated[int, Field(ge=0)] = 0
+    head: Literal["class_means", "fresh"] = "class_means"
+
+
+class Recipe(Section):
+    """Everything that decides a training besides the records.
+
+    There is either a `[backbone]`, SphereFace-20 if nothing is said, or
+    `[fine_tuning]`; the other is None.
+    """
+
+    backbone: BackboneRecipe | None = None
+    fine_tuning: FineTuningRecipe | None = None
     head: HeadRecipe = ASoftmaxRecipe()
     set_losses: tuple[SetLossRecipe, ...] = ()
     data: DataRecipe = DataRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_network(cls, tree):
+        if not isinstance(tree, dict) or "backbone" in tree:
+            return tree
+        if tree.get("fine_tuning") is None:
+            return {**tree, "backbone": SphereFaceCNNRecipe()}
+        return tree
+
+    @model_validator(mode="after")
+    def _network_is_given_once(self):
+        if self.backbone is not None and self.fine_tuning is not None:
+            raise ValueError(
+                "the network is that of `fine_tuning.initial_weights`: leave "
+                "[backbone] out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _losses_are_there(self):

@@ -17,12 +17,13 @@ from tf_sphereface.training.recipe import Recipe
 
 BACKUP, BEST_MODEL, LAST_MODEL = "backup/state.weights.h5", "best.keras", "last.keras"
 HISTORY, LOGS = "history.csv", "logs"
-_RECIPE, _RECORDS, _ENVIRONMENT, _LOCK = (
-    "recipe.toml",
-    "records.sha256",
-    "environment.json",
-    ".lock",
-)
+_RECIPE, _ENVIRONMENT, _LOCK = "recipe.toml", "environment.json", ".lock"
+_RECORDS, _INITIAL = "records.sha256", "initial_weights.sha256"
+_OTHER = {
+    _RECIPE: "another recipe",
+    _RECORDS: "other records",
+    _INITIAL: "other initial weights",
+}
 _PACKAGES = ("tf-sphereface", "tensorflow", "keras", "numpy")
 
 
@@ -32,13 +33,16 @@ def open_run(run: Path, recipe: Recipe, records: Path) -> Iterator[None]:
 
     No other process trains in the folder meanwhile.
 
-    Raises: InputError if it is of another recipe or of other records, is no run folder,
-        or another process has it.
+    Raises: InputError if it is of another recipe, other records or other initial
+        weights, is no run folder, or another process has it.
     """
     contents = {
         _RECIPE: recipe.to_toml().encode(),
         _RECORDS: sha256_of(records / MANIFEST_NAME).encode(),
     }
+    if recipe.fine_tuning is not None:
+        initial = Path(recipe.fine_tuning.initial_weights)
+        contents[_INITIAL] = sha256_of(initial).encode()
     if run.exists() and not run.is_dir():
         raise InputError(f"{run} exists and is not a run folder")
     if not (run / _RECIPE).exists() and _has_foreign_files(run):
@@ -58,22 +62,24 @@ def open_run(run: Path, recipe: Recipe, records: Path) -> Iterator[None]:
 
 def _agree(run: Path, contents: dict[str, bytes]) -> None:
     if (run / _RECIPE).exists():
-        for name, what in ((_RECIPE, "another recipe"), (_RECORDS, "other records")):
+        for name, content in contents.items():
             path = run / name
-            if path.exists() and path.read_bytes() != contents[name]:
+            if path.exists() and path.read_bytes() != content:
                 raise InputError(
-                    f"{run} holds a training of {what}; choose another folder"
+                    f"{run} holds a training of {_OTHER[name]}; choose another folder"
                 )
         return
     environment = json.dumps(_environment(), indent=2) + "\n"
     write_atomically(run / _ENVIRONMENT, environment.encode())
-    write_atomically(run / _RECORDS, contents[_RECORDS])
-    write_atomically(run / _RECIPE, contents[_RECIPE])  # last: it makes the run
+    recipe = contents.pop(_RECIPE)
+    for name, content in contents.items():
+        write_atomically(run / name, content)
+    write_atomically(run / _RECIPE, recipe)  # last: it makes the run
 
 
 def _has_foreign_files(run: Path) -> bool:
     """Whether there is more than a run leaves that was killed in its first moments."""
-    ours = {_RECORDS, _ENVIRONMENT, _LOCK, Path(BACKUP).parent.name}
+    ours = {_RECORDS, _INITIAL, _ENVIRONMENT, _LOCK, Path(BACKUP).parent.name}
     return run.exists() and any(
         path.name not in ours and ".tmp." not in path.name for path in run.iterdir()
     )

@@ -13,9 +13,10 @@ from tf_sphereface.data.augmentation import preset
 from tf_sphereface.data.balanced_batches import balanced_batches
 from tf_sphereface.data.identity_batches import check_identities, identity_batches
 from tf_sphereface.data.pipeline import training_batches
-from tf_sphereface.data.records import read_manifest, verify_records
+from tf_sphereface.data.records import verify_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing
+from tf_sphereface.precision import dtype_policy
 from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.callbacks import (
     Backup,
@@ -27,6 +28,7 @@ from tf_sphereface.training.callbacks import (
     restore_backup,
 )
 from tf_sphereface.training.distribution import training_strategy
+from tf_sphereface.training.fine_tuning import class_means
 from tf_sphereface.training.progress import TrainingProgress
 from tf_sphereface.training.recipe import Recipe
 from tf_sphereface.training.run_folder import (
@@ -82,33 +84,27 @@ def train(
     """
     # Every byte is read once: a damaged shard is better known now than in an hour.
     manifest = verify_records(records)
+    started = time.monotonic()
     _check_batch(recipe, records, manifest.records)
-    _check_crops(recipe.backbone, manifest.crop)
     preset(recipe.data.augmentation)  # its library may be missing
     strategy = training_strategy(devices)
     _check_shares(recipe.data, strategy.num_replicas_in_sync)
-    with open_run(run, recipe, records):
-        return _train(recipe, records, run, strategy, validate)
-
-
-def _train(recipe, records, run, strategy, validate) -> TrainingSummary:
-    started = time.monotonic()
-    identities = len(read_manifest(records).identities)
-    keras.utils.set_random_seed(recipe.schedule.seed)
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(recipe.schedule.precision)
-    try:
+    with dtype_policy(recipe.schedule.precision):
+        keras.utils.set_random_seed(recipe.schedule.seed)
         with strategy.scope():
-            classifier = build_classifier(recipe, identities)
-            done = restore_backup(classifier, run / BACKUP)
-        with _naming_damaged_records(records):
-            logs = _fit(classifier, recipe, records, run, done, validate)
-    finally:
-        keras.config.set_dtype_policy(policy)
-    with replacing(run / LAST_MODEL) as temporary:
-        classifier.save(temporary)
+            classifier = build_classifier(recipe, len(manifest.identities))
+        _check_crops(classifier.backbone.pixel_contract, manifest.crop)
+        with open_run(run, recipe, records):
+            with strategy.scope():
+                done = restore_backup(classifier, run / BACKUP)
+            with _naming_damaged_records(records):
+                if not done:
+                    _start_head(classifier, recipe, records)
+                logs = _fit(classifier, recipe, records, run, done, validate)
+            with replacing(run / LAST_MODEL) as temporary:
+                classifier.save(temporary)
     return TrainingSummary(
-        identities=identities,
+        identities=len(manifest.identities),
         steps=int(classifier.optimizer.iterations.numpy()),
         resumed_at=done,
         seconds=round(time.monotonic() - started, 1),
@@ -116,6 +112,12 @@ def _train(recipe, records, run, strategy, validate) -> TrainingSummary:
         best=str(run / BEST_MODEL),
         last=str(run / LAST_MODEL),
     )
+
+
+def _start_head(classifier, recipe, records) -> None:
+    fine_tuning = recipe.fine_tuning
+    if classifier.head is not None and fine_tuning and fine_tuning.head != "fresh":
+        classifier.head.start_from(class_means(classifier.backbone, records))
 
 
 def _fit(classifier, recipe, records, run, done, validate) -> dict[str, float]:
@@ -218,12 +220,13 @@ def _check_shares(data, replicas: int) -> None:
         )
 
 
-def _check_crops(backbone, crop) -> None:
-    if (backbone.height, backbone.columns) != (crop.height, crop.width):
+def _check_crops(contract, crop) -> None:
+    if (contract.height, contract.width) != (crop.height, crop.width):
         raise InputError(
-            f"[backbone] takes crops of {backbone.height} x {backbone.columns} pixels, "
+            f"the network takes crops of {contract.height} x {contract.width} pixels, "
             f"the records hold {crop.height} x {crop.width}: set backbone.height and "
-            "backbone.columns"
+            "backbone.columns, or align with --size "
+            f"{contract.height}x{contract.width}"
         )
 
 

@@ -97,7 +97,7 @@ def test_average_is_the_mean_of_the_crops(aligned):
     sheets = choose_sheets(facts.crops, 0)
     calls = []
     pictures = take_pictures(
-        aligned, facts.crops, sheets, 0, lambda *call: calls.append(call)
+        aligned, facts, sheets, 0, lambda *call: calls.append(call)
     )
     crops = [
         np.asarray(Image.open(aligned / name), np.float64) for name in facts.crops.names

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from tf_sphereface.data.alignment import align_photos
-from tf_sphereface.data.photo_aligner import cut_insightface_crop
+from tf_sphereface.data.insightface_crops import cut_insightface_crop
 from tf_sphereface.data.record_manifest import read_manifest
 from tf_sphereface.data.records import write_records as pack
 from tf_sphereface.data.sources import open_source
 from tf_sphereface.errors import InputError
-from tf_sphereface.geometry import LANDMARK_TEMPLATE, align_face
+from tf_sphereface.geometry import LANDMARK_TEMPLATE, CropGeometry, align_face
 
 MAGIC = b"\x0a\x23\xd7\xce"
 NAMES = (
@@ -65,7 +65,7 @@ def test_cut_crop_is_the_one_that_the_photo_gives():
     photo = cv2.resize(rng.integers(0, 256, (25, 25, 3)).astype(np.uint8), (250, 250))
     turn = np.float64([[0.9, 0.4], [-0.4, 0.9]])
     landmarks = template @ turn.T * 1.2 + [20.0, 80.0]
-    theirs = align_face(photo, landmarks, template, 112, 112)
+    theirs = align_face(photo, landmarks, CropGeometry(112, 112, template))
     cut, ours = cut_insightface_crop(theirs), align_face(photo, landmarks)
     assert cut.shape == ours.shape == (112, 96, 3)
     np.testing.assert_array_equal(cut[:111], ours[:111])
@@ -76,6 +76,25 @@ def test_records_have_our_template(insightface, tmp_path):
     pack(tmp_path / "out", tmp_path / "records", 1)
     template = read_manifest(tmp_path / "records").crop.template
     np.testing.assert_array_equal(template, LANDMARK_TEMPLATE)
+
+
+def test_whole_crops_are_taken_pixel_by_pixel(insightface, crops, tmp_path):
+    square, out = CropGeometry(112, 112), tmp_path / "out"
+    align_photos(open_source(insightface), out, processes=1, crop=square)
+    for name, content in zip(NAMES, crops, strict=True):
+        crop = np.asarray(Image.open(out / name.replace(".jpg", ".png")))
+        np.testing.assert_array_equal(crop, Image.open(io.BytesIO(content)))
+    pack(out, tmp_path / "records", 1)
+    manifest = read_manifest(tmp_path / "records")
+    assert (manifest.crop.height, manifest.crop.width) == (112, 112)
+    np.testing.assert_allclose(manifest.crop.template[0], (38.2946, 51.6963))
+    assert manifest.detector == {"name": "InsightFace's own", "cut": "none"}
+
+
+def test_crops_of_another_size_cannot_be_made_of_them(insightface, tmp_path):
+    with pytest.raises(InputError, match="must be 112 x 112, .* Received: 160 x 160"):
+        align_photos(insightface, tmp_path / "out", crop=CropGeometry(160, 160))
+    assert not (tmp_path / "out").exists()
 
 
 def test_second_run_reuses_everything(insightface, tmp_path):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import cv2
 import numpy as np
@@ -120,6 +121,16 @@ def test_page_shows_the_copies_side_by_side(report, aligned, tmp_path):
     assert page.tags.count("img") >= 6
     assert "&lt;model&gt;" in text
     assert "drop: yes" in near
+
+
+def test_page_shows_crops_of_any_size(report, aligned, tmp_path):
+    for path in aligned.glob("*/*.jpg"):
+        Image.new("RGB", (160, 150)).save(path)
+    write_clean_page(report, aligned, tmp_path / "c.html", "clean.csv", "m", "command")
+    sizes = re.findall(
+        r'width="(\d+)" height="(\d+)"', (tmp_path / "c.html").read_text()
+    )
+    assert set(sizes) == {("160", "150")}
 
 
 def test_nothing_is_changed(aligned):

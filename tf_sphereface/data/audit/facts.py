@@ -16,8 +16,9 @@ from tf_sphereface.data.alignment_manifest import (
 )
 from tf_sphereface.data.audit.measures import CropMeasures, measure_crops
 from tf_sphereface.data.crop_names import is_further_face
+from tf_sphereface.data.foreign_folders import described_crop
 from tf_sphereface.errors import InputError
-from tf_sphereface.geometry import LANDMARK_TEMPLATE
+from tf_sphereface.geometry import CropGeometry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +34,7 @@ class CollectionFacts:
         without_crop: Names of the people none of whose photos gave a crop, sorted.
         complete: False if the alignment was interrupted.
         settings: Of align.json; empty without one.
-        template: Float (5, 2), of the settings.
+        crop: Size and template of the crops, by the settings.
         several_faces: Number of photos with a crop in which more faces were found.
     """
 
@@ -44,7 +45,7 @@ class CollectionFacts:
     without_crop: tuple[str, ...]
     complete: bool
     settings: dict
-    template: np.ndarray
+    crop: CropGeometry
     several_faces: int
 
     def photos_dropped(self) -> int:
@@ -73,8 +74,8 @@ def read_facts(folder: Path) -> CollectionFacts:
             "make one with `sphereface align`"
         )
     settings = read_alignment_settings(folder) or {}
-    template = _template(settings)
-    crops = measure_crops(rows.values(), template)
+    crop = described_crop(settings)
+    crops = measure_crops(rows.values(), np.array(crop.template))
     people = Counter(name.split("/")[0] for name in crops.names)
     everyone = {row.identity for row in rows.values()}
     return CollectionFacts(
@@ -85,7 +86,7 @@ def read_facts(folder: Path) -> CollectionFacts:
         without_crop=tuple(sorted(everyone - people.keys())),
         complete=alignment_is_complete(folder),
         settings=settings,
-        template=template,
+        crop=crop,
         several_faces=_several_faces(rows),
     )
 
@@ -93,11 +94,6 @@ def read_facts(folder: Path) -> CollectionFacts:
 def _several_faces(rows):
     photos = (row for row in rows.values() if not is_further_face(row.photo))
     return sum(row.faces > 1 for row in photos)
-
-
-def _template(settings):
-    given = settings.get("crop", {}).get("template")
-    return np.array(given, np.float64) if given else np.array(LANDMARK_TEMPLATE)
 
 
 def _dropped(rows: dict[str, ManifestRow]) -> dict[str, list[str]]:

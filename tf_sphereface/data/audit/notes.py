@@ -4,13 +4,14 @@ import numpy as np
 
 from tf_sphereface.data.audit.facts import CollectionFacts
 from tf_sphereface.data.audit.sheets import Pictures
+from tf_sphereface.geometry import CROP_HEIGHT
 from tf_sphereface.pages.markup import plural
 
 # Shares and sizes above which the page speaks up. They are a matter of taste: what a
 # training takes harm from depends on the training.
 _DROPPED_SHARE, _ENLARGED_SHARE, _SINGLE_SHARE = 0.05, 0.05, 0.25
 _ENLARGED = 2.0  # pixels of the crop for a pixel of the photo
-_MISFIT = 8.0  # pixels of the crop; the eyes are 35 px apart
+_MISFIT = 8.0  # pixels of a crop 112 px high, in which the eyes are 35 px apart
 _ROLL = 60.0  # degrees; upright photos of upright people have less
 
 
@@ -78,10 +79,11 @@ def _crop_notes(facts):
             f"were enlarged more than {_ENLARGED:g} times: they are blurred. "
             "`--smallest-face` can leave small faces out."
         )
-    askew = np.count_nonzero(crops.misfits > _MISFIT)
+    misfit = _MISFIT * facts.crop.height / CROP_HEIGHT
+    askew = np.count_nonzero(crops.misfits > misfit)
     if askew:
         found.append(
-            f"The landmarks of {plural(askew, 'crop')} are more than {_MISFIT:g} px "
+            f"The landmarks of {plural(askew, 'crop')} are more than {misfit:.3g} px "
             "off the template: profiles, or faces that are none. See the misfits."
         )
     turned = np.count_nonzero(np.abs(crops.rolls) > _ROLL)

@@ -27,6 +27,7 @@ from tf_sphereface.pages.markup import (
     escape,
     fill_template,
     picture_address,
+    picture_element,
     plural,
 )
 
@@ -60,7 +61,7 @@ def render_audit(
         "cards": summary_cards(facts, counts),
         "dropped": dropped_list(facts),
         "average": _average(facts, pictures),
-        "landmarks": landmarks_svg(measured(facts.crops.warped), facts.template, seed),
+        "landmarks": landmarks_svg(measured(facts.crops.warped), facts.crop, seed),
         "points": point_rows(facts),
         "groups": groups_svg(counts),
         "people": people_svg(counts),
@@ -72,7 +73,7 @@ def render_audit(
         **_histograms(facts.crops),
     }
     for kind, sheet in sheets.items():
-        values[f"sheet_{kind}"] = _sheet_html(facts.crops.names, sheet, pictures)
+        values[f"sheet_{kind}"] = _sheet_html(facts, sheet, pictures)
     return fill_template(__package__, "audit_template.html", values)
 
 
@@ -108,7 +109,7 @@ def _histograms(crops):
 def _average(facts, pictures):
     if pictures is None or pictures.mean is None:
         return ""
-    drawing = average_svg(picture_address(pictures.mean), facts.template)
+    drawing = average_svg(picture_address(pictures.mean), facts.crop)
     bare = picture_address(pictures.mean)
     of = plural(pictures.averaged, "random crop" if pictures.averaged > 1 else "crop")
     return (
@@ -120,19 +121,19 @@ def _average(facts, pictures):
     )
 
 
-def _sheet_html(names, sheet, pictures):
+def _sheet_html(facts, sheet, pictures):
     if pictures is None or not len(sheet.crops):
         return ""
-    tiles = []
+    tiles, size = [], (facts.crop.width, facts.crop.height)
     for index, caption in zip(sheet.crops, sheet.captions, strict=True):
-        name = escape(names[index])
+        name = escape(facts.crops.names[index])
         identity, _, file = name.partition("/")
         if file.startswith(identity):  # the end of the name tells more
             file = "…" + file.removeprefix(identity)
         address = pictures.thumbnails.get(int(index))
         picture = '<span class="lost">not readable</span>'
         if address is not None:
-            picture = f'<img src="{address}" alt="{name}" width="96" height="112">'
+            picture = picture_element(address, name, *size)
         value = f"<b>{caption}</b>" if caption else ""
         tiles.append(
             f'<li title="{name}">{picture}{value}<span>{identity}</span>'

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
-from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH
+from tf_sphereface.geometry import CROP_HEIGHT, CropGeometry
 from tf_sphereface.pages.svg import ACCENT, FIRST, INK, new_figure, to_svg
 
 _WIDE = (5.2, 3.2)  # inches of 72 px
@@ -93,12 +93,12 @@ def people_svg(counts: np.ndarray) -> str:
     return to_svg(figure, "people", "Number of crops of each person")
 
 
-def landmarks_svg(warped: np.ndarray, template: np.ndarray, seed: int) -> str:
+def landmarks_svg(warped: np.ndarray, crop: CropGeometry, seed: int) -> str:
     """The landmarks of many crops, drawn over each other, and the template's rings.
 
     Args:
         warped: Float (n, 5, 2), pixels of the crop; a random sample is drawn.
-        template: Float (5, 2), pixels of the crop.
+        crop: Size and template.
         seed: Of the sample.
     """
     rng = np.random.default_rng([seed, 2])
@@ -107,41 +107,49 @@ def landmarks_svg(warped: np.ndarray, template: np.ndarray, seed: int) -> str:
     # thousands of circles.
     dots = "".join(f"M{x:.1f} {y:.1f}h.01" for x, y in warped[drawn].reshape(-1, 2))
     return (
-        f'{_crop_frame("Landmarks of the crops and the template")}<path d="{dots}" '
-        'style="fill: none; stroke: var(--plot-genuine, #0f766e); stroke-width: 0.9; '
-        f'stroke-linecap: round; stroke-opacity: 0.45"/>{_rings(template)}</svg>'
+        f"{_crop_frame('Landmarks of the crops and the template', crop)}"
+        f'<path d="{dots}" style="fill: none; stroke: var(--plot-genuine, #0f766e); '
+        f"stroke-width: {0.9 * _enlargement(crop):.3g}; stroke-linecap: round; "
+        f'stroke-opacity: 0.45"/>{_rings(crop)}</svg>'
     )
 
 
-def average_svg(address: str, template: np.ndarray) -> str:
+def average_svg(address: str, crop: CropGeometry) -> str:
     """The average face with the template's rings on it.
 
     Args:
         address: The face as a data: address.
-        template: Float (5, 2), pixels of the crop.
+        crop: Size and template.
     """
     return (
-        f'{_crop_frame("The average face and the template")}<image x="-0.5" y="-0.5" '
-        f'width="{CROP_WIDTH}" height="{CROP_HEIGHT}" href="{address}"/>'
-        f"{_rings(template)}</svg>"
+        f'{_crop_frame("The average face and the template", crop)}<image x="-0.5" '
+        f'y="-0.5" width="{crop.width}" height="{crop.height}" href="{address}"/>'
+        f"{_rings(crop)}</svg>"
     )
 
 
-def _crop_frame(title):
+def _enlargement(crop):
+    # What is drawn has the same size on the page, whatever the crop's pixels.
+    return crop.height / CROP_HEIGHT
+
+
+def _crop_frame(title, crop):
     # The first pixel's centre is at 0, as landmarks count.
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" role="img" '
-        f'viewBox="-0.5 -0.5 {CROP_WIDTH} {CROP_HEIGHT}" aria-label="{title}">'
+        f'viewBox="-0.5 -0.5 {crop.width} {crop.height}" aria-label="{title}">'
     )
 
 
-def _rings(template):
+def _rings(crop):
+    unit = _enlargement(crop)
     # Bright under dark: to be seen on skin and on both kinds of paper.
-    strokes = ('"#ffffff" stroke-width="1.8"', '"#b3123f" stroke-width="0.9"')
+    strokes = (("#ffffff", 1.8), ("#b3123f", 0.9))
     return "".join(
-        f'<circle cx="{x:.2f}" cy="{y:.2f}" r="2.3" fill="none" stroke={stroke}/>'
-        for x, y in template
-        for stroke in strokes
+        f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{2.3 * unit:.3g}" fill="none" '
+        f'stroke="{colour}" stroke-width="{width * unit:.3g}"/>'
+        for x, y in crop.template
+        for colour, width in strokes
     )
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tf_sphereface.data.audit.facts import CollectionFacts
 from tf_sphereface.data.audit.measures import CropMeasures
 from tf_sphereface.data.images import read_photo
 from tf_sphereface.errors import InputError
-from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH
 from tf_sphereface.pages.markup import picture_address
 
 RANDOM_SHOWN, EXTREMES_SHOWN = 40, 12
@@ -82,7 +82,7 @@ def _sheet(order, caption, positions=None):
 
 def take_pictures(
     folder: Path,
-    crops: CropMeasures,
+    facts: CollectionFacts,
     sheets: dict[str, Sheet],
     seed: int,
     progress: Callable[[int, int], None] | None = None,
@@ -93,22 +93,22 @@ def take_pictures(
 
     Args:
         folder: The aligned folder.
-        crops: Measures of the collection.
+        facts: What the manifest says.
         sheets: From `choose_sheets`.
         seed: Of the sample.
         progress: Called with the number of crops read, and to read.
     """
-    total = len(crops.names)
+    names, total = facts.crops.names, len(facts.crops.names)
     rng = np.random.default_rng([seed, 1])
     sample = set(rng.choice(total, min(_MEAN_OF, total), replace=False).tolist())
     shown = {int(index) for sheet in sheets.values() for index in sheet.crops}
     thumbnails, unreadable = {}, []
-    mean, averaged = np.zeros((CROP_HEIGHT, CROP_WIDTH, 3)), 0
+    mean, averaged = np.zeros((facts.crop.height, facts.crop.width, 3)), 0
     wanted = sorted(sample | shown)
     for done, index in enumerate(wanted, start=1):
-        crop = _read(folder / crops.names[index])
+        crop = _read(folder / names[index], mean.shape)
         if crop is None:
-            unreadable.append(crops.names[index])
+            unreadable.append(names[index])
         else:
             if index in shown:
                 thumbnails[index] = picture_address(crop)
@@ -121,9 +121,9 @@ def take_pictures(
     return Pictures(thumbnails, face, averaged, tuple(unreadable))
 
 
-def _read(path):
+def _read(path, shape):
     try:
         crop = read_photo(path)
     except InputError:
         return None
-    return crop if crop.shape == (CROP_HEIGHT, CROP_WIDTH, 3) else None
+    return crop if crop.shape == shape else None

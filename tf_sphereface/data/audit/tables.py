@@ -95,7 +95,7 @@ def dropped_list(facts):
 
 def point_rows(facts):
     """Rows of the table of landmarks, HTML."""
-    offsets = measured(facts.crops.warped) - facts.template
+    offsets = measured(facts.crops.warped) - np.array(facts.crop.template)
     if not len(offsets):
         return ""
     rows = []

@@ -55,7 +55,7 @@ def write_audit(
     sheets = choose_sheets(facts.crops, seed)
     pictures = None
     if thumbnails:
-        pictures = take_pictures(folder, facts.crops, sheets, seed, progress)
+        pictures = take_pictures(folder, facts, sheets, seed, progress)
     call = f"write_audit({str(folder)!r}, seed={seed}, thumbnails={thumbnails})"
     details = [
         ("Aligned folder", str(folder)),

@@ -38,6 +38,7 @@ class FolderSource:
         return FileReader(self.path)
 
     def _refuse_crops(self):
+        # Only the default size tells: photos are square for many reasons.
         step = -(-len(self.names) // _LOOKED_AT)
         sizes = {_size(self.path / name) for name in self.names[::step]}
         if sizes == {(CROP_WIDTH, CROP_HEIGHT)}:

@@ -23,6 +23,7 @@ from tf_sphereface.pages.markup import (
     escape,
     fill_template,
     picture_address,
+    picture_element,
     plural,
 )
 
@@ -97,10 +98,11 @@ class _Pictures:
 
     def _read(self, name):
         try:
-            address = picture_address(read_photo(self._aligned / name))
+            crop = read_photo(self._aligned / name)
         except InputError:
             return '<span class="lost">not readable</span>'
-        return f'<img src="{address}" alt="{escape(name)}" width="96" height="112">'
+        height, width = crop.shape[:2]
+        return picture_element(picture_address(crop), escape(name), width, height)
 
 
 def _headline(report):

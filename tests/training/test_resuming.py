@@ -1,0 +1,141 @@
+"""A run that was left, killed or damaged, and folders of other runs."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import pytest
+
+from tests.training.small_recipe import recipe
+from tf_sphereface.data.records import write_records
+from tf_sphereface.errors import InputError
+from tf_sphereface.training.assembly import build_classifier
+from tf_sphereface.training.callbacks import read_history, restore_backup
+from tf_sphereface.training.run_folder import open_run
+from tf_sphereface.training.trainer import train
+
+
+def interrupt_at(epoch):
+    calls = iter(range(1, epoch + 1))
+
+    def validate(backbone):
+        if next(calls) == epoch:
+            raise KeyboardInterrupt
+        return {"verification_accuracy": 0.5}
+
+    return validate
+
+
+def test_an_interrupted_run_goes_on_with_its_counter_and_momentum(records, tmp_path):
+    run = tmp_path / "run"
+
+    def interrupt(backbone):
+        interrupt.epochs += 1
+        if interrupt.epochs == 3:
+            raise KeyboardInterrupt
+        return {"verification_accuracy": 0.5 + 0.1 * interrupt.epochs}
+
+    interrupt.epochs = 0
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe(), records, run, validate=interrupt)
+    resumed = train(
+        recipe(), records, run, validate=lambda _: {"verification_accuracy": 0.1}
+    )
+    assert (resumed.resumed_at, resumed.steps) == (8, 12)
+    rows = read_history(run / "history.csv")
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert float(rows[2]["lambda"]) == pytest.approx(20 / 3.4, rel=1e-5)
+    best = keras.models.load_model(run / "best.keras")
+    assert int(best.head.iteration) == 8  # the best epoch was before the interruption
+
+
+def test_a_killed_process_resumes(records, tmp_path):
+    (tmp_path / "recipe.toml").write_text(
+        recipe(schedule={"steps": 4000, "steps_per_epoch": 4}).to_toml()
+    )
+    command = [sys.executable, "-m", "tf_sphereface.commands.main", "train"]
+    command += [str(tmp_path / "recipe.toml"), "--records", str(records)]
+    command += ["--run", str(tmp_path / "run")]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    history = tmp_path / "run" / "history.csv"
+    deadline = time.monotonic() + 240
+    while not (history.exists() and len(read_history(history)) >= 3):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = len(read_history(history))
+    # The same recipe, seen to its end: a step or two later.
+    backup = tmp_path / "run" / "backup" / "state.weights.h5"
+    classifier = build_classifier(recipe(), 4)
+    steps = restore_backup(classifier, backup)
+    assert steps in (4 * (done - 1), 4 * done)
+    assert int(classifier.head.iteration) == steps
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    while len(read_history(history)) < done + 2:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    epochs = [int(row["epoch"]) for row in read_history(history)]
+    assert epochs == list(range(1, len(epochs) + 1))
+
+
+def test_verification_may_begin_with_a_resumed_run(records, tmp_path):
+    stopping = recipe(schedule={"steps": 12})
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(stopping, records, run, validate=interrupt_at(2))
+    rows = read_history(run / "history.csv")
+    assert "verification_accuracy" in rows[0]
+    (run / "history.csv").write_text("epoch,loss\n1,0.5\n")
+    resumed = train(
+        stopping, records, run, validate=lambda _: {"verification_accuracy": 0.7}
+    )
+    assert resumed.logs["verification_accuracy"] == 0.7
+
+
+def test_damaged_backup_and_history_are_named(records, tmp_path):
+    run = tmp_path / "run"
+    train(recipe(), records, run)
+    (run / "history.csv").write_text("garbage\nfoo,bar\n")
+    with pytest.raises(InputError, match="damaged history: .*history.csv"):
+        train(recipe(), records, run)
+    (run / "history.csv").unlink()
+    assert train(recipe(), records, run).logs == {}
+    backup = run / "backup" / "state.weights.h5"
+    backup.write_bytes(backup.read_bytes()[:3000])
+    with pytest.raises(InputError, match="damaged backup: .*state.weights.h5"):
+        train(recipe(), records, run)
+
+
+def test_another_recipe_or_a_foreign_folder_is_refused(records, tmp_path):
+    train(recipe(schedule={"steps": 4}), records, tmp_path / "run")
+    with pytest.raises(InputError, match="holds a training of another recipe"):
+        train(recipe(schedule={"steps": 8}), records, tmp_path / "run")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("dear")
+    with pytest.raises(InputError, match="is not a run folder"):
+        train(recipe(), records, tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "dear"
+
+
+def test_other_records_are_refused(records, tmp_path):
+    train(recipe(schedule={"steps": 4}), records, tmp_path / "run")
+    other = tmp_path / "other"
+    write_records(records.parent / "aligned", other, shards=1, seed=1)
+    with pytest.raises(InputError, match="holds a training of other records"):
+        train(recipe(schedule={"steps": 4}), other, tmp_path / "run")
+
+
+def test_a_second_process_is_refused(records, tmp_path):
+    with (
+        open_run(tmp_path / "run", recipe(), records),
+        pytest.raises(InputError, match="another process is training"),
+    ):
+        train(recipe(), records, tmp_path / "run")
+    assert train(recipe(schedule={"steps": 12}), records, tmp_path / "run").steps == 12
