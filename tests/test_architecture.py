@@ -12,7 +12,17 @@ PACKAGE = ROOT / "tf_sphereface"
 
 # Modules and packages of a layer may import those of lower layers, and themselves.
 LAYERS = [
-    {"errors", "files", "geometry", "native_messages", "pages", "recipes", "__init__"},
+    {
+        "errors",
+        "files",
+        "geometry",
+        "hdf5_check",
+        "native_messages",
+        "network_names",
+        "pages",
+        "recipes",
+        "__init__",
+    },
     {"precision", "preprocessing", "litert", "folder_lock", "pickles"},
     {"heads", "losses", "backbones"},
     {"face_classifier", "detection"},

@@ -186,3 +186,11 @@ def test_a_width_of_zero_is_named(name):
 def test_an_unknown_backbone_is_named():
     with pytest.raises(ValueError, match="`name` must be one of .* name='resnet'"):
         build_backbone("resnet")
+
+
+def test_a_name_may_say_the_depth():
+    backbone = build_backbone("sphereface10", width=1 / 64, embedding_dim=2)
+    assert type(backbone) is BACKBONES["sphereface_cnn"]
+    assert backbone.get_config()["depth"] == 10
+    with pytest.raises(ValueError, match="`depth` must be 10 .* depth=20"):
+        build_backbone("sphereface10", depth=20)

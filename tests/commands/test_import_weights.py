@@ -65,6 +65,12 @@ def test_where_tensors_went_as_json(weights, tmp_path, capsys):
     }
 
 
+def test_a_backbone_may_have_its_depth_apart(weights, tmp_path, capsys):
+    options = ("--backbone", "sphereface_cnn", "--set", "depth=4")
+    assert run("import-weights", weights, *options, "--out", tmp_path / "a.keras") == 0
+    assert json.loads(capsys.readouterr().out)["arguments"]["depth"] == 4
+
+
 def test_a_suggestion_is_printed_and_nothing_written(weights, tmp_path, capsys):
     options = ("--backbone", "sphereface4", "--suggest")
     assert run("import-weights", weights, *options) == 0
@@ -79,6 +85,8 @@ def test_a_suggestion_is_printed_and_nothing_written(weights, tmp_path, capsys):
         ({"source": "notes.txt"}, "must end in one of"),
         ({"--backbone": "vgg"}, "`backbone` must be one of"),
         ({"--backbone": "sphereface10"}, "does not fit the network"),
+        ({"--set": "depth=10"}, "`depth` must be 4"),
+        ({"--backbone": "sphereface5"}, "the backbone cannot be made: `depth`"),
         ({"--out": "model.h5"}, "must end in .keras"),
         ({"--out": "absent/model.keras"}, "no such folder"),
         ({"--set": "width=wide"}, "--set must be KEY=VALUE"),

@@ -113,6 +113,15 @@ def test_a_section_without_a_name_is_the_papers_network():
     assert recipe.backbone == SphereFaceCNNRecipe(depth=4)
 
 
+@pytest.mark.parametrize(
+    ("name", "full", "depth"),
+    [("sphereface36", "sphereface_cnn", 36), ("iresnet18", "iresnet", 18)],
+)
+def test_a_name_may_say_the_depth(name, full, depth):
+    recipe = Recipe.model_validate({"backbone": {"name": name}})
+    assert recipe.backbone == SECTIONS[full](name=full, depth=depth)
+
+
 def test_a_recipes_classifier_has_its_backbone():
     recipe = Recipe.model_validate(
         {"backbone": {"name": "mobilefacenet", **OTHERS["mobilefacenet"]}}
@@ -127,6 +136,8 @@ def test_a_recipes_classifier_has_its_backbone():
     [
         (["backbone.name=vgg"], "`backbone`: Input tag 'vgg'"),
         (["backbone.name=iresnet", "backbone.depth=20"], "`backbone.depth`: Input"),
+        (["backbone.name=iresnet20"], "`backbone.depth`: Input"),
+        (["backbone.name=iresnet50", "backbone.depth=18"], "`depth` must be 50"),
         (["backbone.name=mobilefacenet", "backbone.depth=4"], "key `backbone.depth`"),
         (
             ["backbone.name=inception_resnet_v1", "backbone.columns=74"],

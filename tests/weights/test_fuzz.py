@@ -1,4 +1,7 @@
-"""Any bytes give tensors or an `InputError`: no other exception."""
+"""Any bytes give tensors or an `InputError`: no other exception.
+
+Keras' own files are in test_keras_fuzz.py.
+"""
 
 import json
 import struct
@@ -7,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.damaged_files import CASES, check_reader, mutations
-from tests.weights import writers
+from tests.weights import tensorflow_files, writers
 from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.weights.assignment import match, values_for
 from tf_sphereface.weights.formats import kind_of, read_weight_file
@@ -25,6 +28,25 @@ STATE = {
 }
 
 
+KERAS_STATE = {
+    "conv1_1/kernel": STATE["conv1_1.weight"].transpose(2, 3, 1, 0),
+    "conv1_1/bias": STATE["conv1_1.bias"],
+    "relu1_1/alpha": np.ones((1, 1, 1), np.float32),
+    "fc6/kernel": STATE["fc6.weight"],
+}
+
+
+def graph_bytes(_):
+    """Some constants with their numbers as bytes, others with a value each."""
+    protos = {
+        name: tensorflow_files.proto(values.shape, content=values.tobytes())
+        for name, values in KERAS_STATE.items()
+    }
+    protos["conv1_1/bias"] = tensorflow_files.proto((1,), float_val=[1])
+    protos["fc6/kernel"] = tensorflow_files.proto((2, 2), "float16", half_val=[0x3C00])
+    return tensorflow_files.graph_of(**protos)
+
+
 def safetensors_bytes(state):
     header, body = {"__metadata__": {"channel_order": "BGR"}}, b""
     for name, values in state.items():
@@ -33,6 +55,22 @@ def safetensors_bytes(state):
         body += values.tobytes()
     head = json.dumps(header).encode()
     return struct.pack("<Q", len(head)) + head + body
+
+
+def assigner():
+    """What an import does with a file, but for making and saving the network."""
+    targets = targets_of(SphereFaceCNN(4, embedding_dim=2, width=1 / 64))
+
+    def assign(path):
+        file = read_weight_file(path, kind_of(path))
+        for tensor in file.tensors.values():
+            assert tensor.read().shape == tensor.shape
+        keys = keys_of(file, None)
+        NETWORKS["sphereface_cnn"].sizes(Sizes(file, keys, file.layout))
+        pairs, _ = match(file, keys, targets, ("fc6",), partial=True)
+        values_for(file, pairs, file.layout)
+
+    return assign
 
 
 @CASES
@@ -45,23 +83,45 @@ def safetensors_bytes(state):
         ("x.caffemodel", writers.caffe_bytes),
         ("y.caffemodel", lambda state: writers.caffe_bytes(state, old=True)),
         ("x.safetensors", safetensors_bytes),
+        ("x.pb", graph_bytes),
     ],
 )
 def test_weight_files(tmp_path, name, write, cases):
     path = tmp_path / name
-    targets = targets_of(SphereFaceCNN(4, embedding_dim=2, width=1 / 64))
+    assign = assigner()
 
     def read(content):
         path.write_bytes(content)
-        file = read_weight_file(path, kind_of(path))
-        for tensor in file.tensors.values():
-            assert tensor.read().shape == tensor.shape
-        keys = keys_of(file, None)
-        NETWORKS["sphereface4"].sizes(Sizes(file, keys, file.layout))
-        pairs, _ = match(file, keys, targets, ("fc6",), partial=True)
-        values_for(file, pairs, file.layout)
+        assign(path)
 
     check_reader(cases, mutations(write(STATE), INTERESTING), read)
+
+
+@CASES
+@pytest.mark.parametrize("part", [".index", tensorflow_files.DATA])
+def test_checkpoints(tmp_path, part, cases):
+    tensorflow_files.save_checkpoint(KERAS_STATE, tmp_path / "x")
+    path, assign = tmp_path / f"x{part}", assigner()
+
+    def read(content):
+        path.write_bytes(content)
+        assign(path)
+
+    check_reader(cases, mutations(path.read_bytes()), read)
+
+
+@CASES
+def test_entries_of_checkpoints_whose_checksums_are_right(tmp_path, cases):
+    (tmp_path / f"x{tensorflow_files.DATA}").write_bytes(bytes(20))
+    path, assign = tmp_path / "x.index", assigner()
+
+    def read(content):
+        entries = {"conv1_1/bias": tensorflow_files.entry((1,), 1, 4, 16, bytes(4))}
+        path.write_bytes(tensorflow_files.index_of({**entries, "fc6/kernel": content}))
+        assign(path)
+
+    whole = tensorflow_files.entry((2, 2))
+    check_reader(cases, mutations(whole, [b"\x12", b"\x08", b"\x3a\0"]), read)
 
 
 @CASES

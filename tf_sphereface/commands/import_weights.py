@@ -1,4 +1,4 @@
-"""Fill a backbone with weights of Caffe, PyTorch, safetensors or Keras files.
+"""Fill a backbone with weights of Caffe, PyTorch, TensorFlow, Keras or safetensors.
 
 Nothing in a file is run, and neither Caffe nor PyTorch is needed. Every tensor is
 assigned by name, or the import is refused.
@@ -22,13 +22,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "source",
         type=Path,
-        help=".caffemodel; .pth, .pt or .ckpt; .safetensors; .keras or .h5",
+        help=".caffemodel; .pth, .pt or .ckpt; .safetensors; .keras or .h5; "
+        "TensorFlow's .pb, or a checkpoint's prefix, .index or folder",
     )
     parser.add_argument(
         "--backbone",
         required=True,
         metavar="NAME",
-        help="sphereface20, sphereface64, mobilefacenet, iresnet50, ...",
+        help="sphereface20, iresnet50, ... (or sphereface_cnn, iresnet with --set "
+        "depth=N), mobilefacenet, inception_resnet_v1",
     )
     parser.add_argument("--out", type=Path, help="new model, .keras")
     parser.add_argument(
@@ -73,7 +75,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("give either --out or --suggest")
     try:
         arguments = _arguments(args.set, args.channel_order)
-        if not args.source.is_file():  # before TensorFlow loads
+        if not (args.source.exists() or Path(f"{args.source}.index").exists()):
+            # Before TensorFlow loads.
             raise InputError(f"no such file of weights: {args.source}")
         from tf_sphereface.native_messages import load_tensorflow
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from tf_sphereface.network_names import with_depth
 from tf_sphereface.training.sections import Count, Positive, Section
 
 InceptionSize = Annotated[int, Field(ge=75)]
@@ -93,9 +94,11 @@ class KerasApplicationRecipe(Section):
 
 
 def _with_name(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {"name": "sphereface_cnn", **value}
-    return value
+    if not isinstance(value, dict):
+        return value
+    arguments = dict(value)
+    name, arguments = with_depth(arguments.pop("name", "sphereface_cnn"), arguments)
+    return {"name": name, **arguments}
 
 
 BackboneRecipe = Annotated[

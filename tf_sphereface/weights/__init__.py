@@ -1,4 +1,4 @@
-"""Weights from elsewhere: Caffe, PyTorch, safetensors and Keras files."""
+"""Weights from elsewhere: Caffe, PyTorch, safetensors, TensorFlow and Keras files."""
 
 from tf_sphereface.weights.importer import (
     ImportReport,

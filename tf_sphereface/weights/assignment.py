@@ -56,7 +56,8 @@ def match(
         )
     for name in file.tensors.keys() - set(keys.values()):
         tensor = file.tensors[name]
-        left_out.append(Row(name, tensor.shape, tensor.dtype, None, "dropped by map"))
+        reason = tensor.note or "dropped by map"
+        left_out.append(Row(name, tensor.shape, tensor.dtype, None, reason))
     placed = {target.label for target in pairs.values()}
     missing = [target.label for target in targets if target.label not in placed]
     if not pairs:
@@ -82,7 +83,7 @@ def values_for(
     for name, target in pairs.items():
         tensor = file.tensors[name]
         array = read_float32(name, tensor)
-        notes = []
+        notes = [tensor.note] if tensor.note else []
         if tensor.dtype != "float32":
             verb = "narrowed" if tensor.dtype == "float64" else "widened"
             notes.append(f"{verb} from {tensor.dtype}")

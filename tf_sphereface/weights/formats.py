@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.weights.checkpoint_index import find_index
 from tf_sphereface.weights.tensors import WeightFile
 
 ENDINGS = {
@@ -16,21 +17,26 @@ ENDINGS = {
     ".keras": "keras",
     ".h5": "keras",
     ".hdf5": "keras",
+    ".pb": "tensorflow graph",
 }
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def kind_of(path: Path) -> str:
-    """ "caffe", "pytorch", "safetensors", "keras" or "keras weights".
+    """ "caffe", "pytorch", "safetensors", "keras", "keras weights", "tensorflow graph"
+    or "tensorflow checkpoint".
 
     Raises: InputError if there is no such file or no reader for it.
     """
+    if find_index(path) is not None:
+        return "tensorflow checkpoint"
     if not path.is_file():
         raise InputError(f"no such file of weights: {path}")
     kind = ENDINGS.get(path.suffix.lower())
     if kind is None:
         raise InputError(
-            f"weights must end in one of {', '.join(ENDINGS)}. Received: {path}"
+            f"weights must end in one of {', '.join(ENDINGS)}, or be TensorFlow's "
+            f"checkpoint. Received: {path}"
         )
     with open(path, "rb") as file:
         is_hdf5 = file.read(len(_HDF5)) == _HDF5
@@ -42,7 +48,7 @@ def kind_of(path: Path) -> str:
         return "keras"
     if not is_hdf5:
         raise InputError(f"not a HDF5 file, or damaged: {path}")
-    from tf_sphereface.weights.keras_file import holds_whole_model
+    from tf_sphereface.model_files import holds_whole_model
 
     return "keras" if holds_whole_model(path) else "keras weights"
 
@@ -58,6 +64,10 @@ def read_weight_file(path: Path, kind: str) -> WeightFile:
         from tf_sphereface.weights.state_dict import read_state_dict as read
     elif kind == "safetensors":
         from tf_sphereface.weights.safetensors_file import read_safetensors as read
+    elif kind == "tensorflow graph":
+        from tf_sphereface.weights.tensorflow_graph import read_frozen_graph as read
+    elif kind == "tensorflow checkpoint":
+        from tf_sphereface.weights.tensorflow_checkpoint import read_checkpoint as read
     else:
         from tf_sphereface.weights.keras_file import read_keras_model as read
     return read(path)

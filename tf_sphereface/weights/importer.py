@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing, sha256_of
+from tf_sphereface.network_names import with_depth
 from tf_sphereface.weights.assignment import Row, match, values_for
 from tf_sphereface.weights.formats import kind_of, read_weight_file
 from tf_sphereface.weights.names import keys_of, read_name_map
@@ -49,8 +50,11 @@ def import_weights(
     """Fills a backbone with the weights of a file and saves it as `.keras`.
 
     Args:
-        source: .caffemodel, PyTorch's .pth, .pt or .ckpt, .safetensors, .keras or .h5.
-        backbone: One of `NETWORKS`.
+        source: .caffemodel, PyTorch's .pth, .pt or .ckpt, .safetensors, .keras or .h5;
+            TensorFlow's .pb, or a checkpoint by its prefix, parts or folder, of which
+            source and checksum are the data file's.
+        backbone: One of `NETWORKS`, or a short name that says the depth, such as
+            "sphereface20".
         out: New `.keras` file; written whole or not at all.
         arguments: Of the backbone; what is not given is told by the file.
         map_file: TOML of `read_name_map`, for a file with other names.
@@ -69,9 +73,10 @@ def import_weights(
         check_prototxt(prototxt, prepared.file)
     model = prepared.model
     rows, missing = prepared.fill(partial)
-    sha256 = sha256_of(source)
+    content = prepared.file.path if prepared.file else source
+    sha256 = sha256_of(content)
     model.provenance = {
-        "source": source.name,
+        "source": content.name,
         "format": prepared.kind,
         "sha256": sha256,
         "licence": text,
@@ -108,12 +113,16 @@ class _Prepared:
     """The file, opened, and the backbone of the size that it tells, not yet filled."""
 
     def __init__(self, source, backbone, arguments, map_file):
-        if backbone not in NETWORKS:
+        try:
+            name, arguments = with_depth(backbone, arguments)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        if name not in NETWORKS:
             raise InputError(
-                f"`backbone` must be one of {', '.join(NETWORKS)}. "
-                f"Received: {backbone!r:.80}"
+                f"`backbone` must be one of {', '.join(NETWORKS)}, or say the depth as "
+                f"in sphereface20 and iresnet50. Received: {backbone!r:.80}"
             )
-        self._network = NETWORKS[backbone]
+        self._network = NETWORKS[name]
         self._source = source
         self.kind = kind_of(source)
         self.file, self.notes, told = None, [], {}
@@ -121,6 +130,10 @@ class _Prepared:
         if self.kind != "keras weights":
             name_map = read_name_map(map_file) if map_file else None
             self.file = read_weight_file(source, self.kind)
+            if self.kind.startswith("tensorflow") and self._network.tensorflow_names:
+                self.file, name_map = self._network.tensorflow_names(
+                    self.file, name_map
+                )
             self.notes = list(self.file.notes)
             self._keys = keys_of(self.file, name_map)
             self.layout = (name_map and name_map.layout) or self.file.layout

@@ -4,13 +4,11 @@ import json
 import warnings
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.model_files import (
-    KERAS_FILE_ERRORS,
     check_keras_file,
     first_line,
     load_embedding_model,
@@ -58,15 +56,6 @@ def metadata_of(model: keras.Model) -> dict[str, str]:
     }
 
 
-def holds_whole_model(path: Path) -> bool:
-    """Whether a `.h5` file has a model's config, not weights alone."""
-    try:
-        with h5py.File(path, "r") as file:
-            return "model_config" in file.attrs
-    except OSError as error:
-        raise InputError(f"not a HDF5 file, or damaged: {path}") from error
-
-
 def load_weights_into(backbone: keras.Model, path: Path) -> None:
     """Fills a backbone from a `.weights.h5` file of the same architecture.
 
@@ -79,7 +68,7 @@ def load_weights_into(backbone: keras.Model, path: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of parts that are skipped
             backbone.load_weights(path)
-    except KERAS_FILE_ERRORS as error:
+    except Exception as error:  # a foreign file makes Keras raise anything
         raise InputError(
             f"{path} does not fit the network {backbone.name} ({first_line(error)})"
         ) from error

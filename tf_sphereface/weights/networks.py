@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.weights.facenet_names import with_facenet_names
 from tf_sphereface.weights.tensors import WeightFile, read_float32
 
 
@@ -18,12 +19,16 @@ class Network:
         sizes: Takes a `Sizes`, gives the arguments that the file tells.
         channel_order: What the published weights of this network expect.
         classifiers: Modules of the training head, which is left out.
+        tensorflow_names: Takes a TensorFlow file and the user's map or None, gives the
+            file and a map of the names that the network has there; None if there is
+            no such network to be had.
     """
 
     make: Callable
     sizes: Callable
     channel_order: str
     classifiers: tuple[str, ...] = ()
+    tensorflow_names: Callable | None = None
 
 
 class Sizes:
@@ -143,12 +148,12 @@ def _inception_resnet_sizes(sizes):
     return {"width": width, "embedding_dim": dense[0]}
 
 
-def _maker(class_name, **fixed):
+def _maker(name):
     def make(**arguments):
-        from tf_sphereface import backbones
+        from tf_sphereface.backbones import build_backbone
 
         try:
-            made = getattr(backbones, class_name)(**{**arguments, **fixed})
+            made = build_backbone(name, **arguments)
         except (TypeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"the backbone cannot be made: {reason}") from error
@@ -161,20 +166,16 @@ def _maker(class_name, **fixed):
 
 
 NETWORKS = {
-    **{
-        f"sphereface{depth}": Network(
-            _maker("SphereFaceCNN", depth=depth), _sphereface_sizes, "BGR", ("fc6",)
-        )
-        for depth in (4, 10, 20, 36, 64)
-    },
-    "mobilefacenet": Network(_maker("MobileFaceNet"), _mobilefacenet_sizes, "RGB"),
-    **{
-        f"iresnet{depth}": Network(
-            _maker("IResNet", depth=depth), _iresnet_sizes, "RGB"
-        )
-        for depth in (18, 34, 50, 100)
-    },
+    "sphereface_cnn": Network(
+        _maker("sphereface_cnn"), _sphereface_sizes, "BGR", ("fc6",)
+    ),
+    "mobilefacenet": Network(_maker("mobilefacenet"), _mobilefacenet_sizes, "RGB"),
+    "iresnet": Network(_maker("iresnet"), _iresnet_sizes, "RGB"),
     "inception_resnet_v1": Network(
-        _maker("InceptionResNetV1"), _inception_resnet_sizes, "RGB", ("logits",)
+        _maker("inception_resnet_v1"),
+        _inception_resnet_sizes,
+        "RGB",
+        ("logits",),
+        with_facenet_names,
     ),
 }

@@ -19,11 +19,13 @@ class SourceTensor:
         shape: As the file has it.
         dtype: As the file has it, such as "bfloat16".
         read: Gives the values; bfloat16 as float32. Raises InputError.
+        note: What is to be said of it, such as why it is left out.
     """
 
     shape: tuple[int, ...]
     dtype: str
     read: Callable[[], np.ndarray]
+    note: str = ""
 
     @property
     def size(self) -> int:
@@ -35,7 +37,7 @@ class WeightFile:
     """The tensors of a file, by name, in the file's order.
 
     Args:
-        kind: "caffe", "pytorch", "safetensors" or "keras".
+        kind: One of `kind_of`.
         layout: "torch" (kernels OIHW, dense kernels (out, in) after a flatten in the
             order C, H, W) or "keras" (HWIO, (in, out), H, W, C).
         metadata: What the file says of itself.

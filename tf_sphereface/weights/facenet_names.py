@@ -1,0 +1,130 @@
+"""What FaceNet's TensorFlow networks call the weights of Inception-ResNet-v1.
+
+The networks are written with slim: convolutions are named by their place in the branch
+and their size. Its batch norm has no gamma there.
+
+Reference: src/models/inception_resnet_v1.py and src/train_softmax.py of
+    davidsandberg/facenet.
+"""
+
+import dataclasses
+import re
+
+import numpy as np
+
+from tf_sphereface.weights.names import NameMap
+from tf_sphereface.weights.tensors import SourceTensor, WeightFile
+
+_SCOPE = "InceptionResnetV1"
+_STEM = ("1a_3x3", "2a_3x3", "2b_3x3", "3b_1x1", "4a_3x3", "4b_3x3")
+_FIRST = "0a_1x1"
+# The convolutions of each branch.
+_BLOCK35 = (("1x1",), (_FIRST, "0b_3x3"), (_FIRST, "0b_3x3", "0c_3x3"))
+_BLOCK17 = (("1x1",), (_FIRST, "0b_1x7", "0c_7x1"))
+_BLOCK8 = (("1x1",), (_FIRST, "0b_1x3", "0c_3x1"))
+_MIXED_6A = (("1a_3x3",), (_FIRST, "0b_3x3", "1a_3x3"))
+_MIXED_7A = ((_FIRST, "1a_3x3"), (_FIRST, "1a_3x3"), (_FIRST, "0b_3x3", "1a_3x3"))
+# Scope, our name, branches, whether a convolution with biases joins them.
+_BLOCKS = (
+    *((f"Repeat/block35_{n + 1}", f"repeat_1_{n}", _BLOCK35, True) for n in range(5)),
+    ("Mixed_6a", "mixed_6a", _MIXED_6A, False),
+    *(
+        (f"Repeat_1/block17_{n + 1}", f"repeat_2_{n}", _BLOCK17, True)
+        for n in range(10)
+    ),
+    ("Mixed_7a", "mixed_7a", _MIXED_7A, False),
+    *((f"Repeat_2/block8_{n + 1}", f"repeat_3_{n}", _BLOCK8, True) for n in range(5)),
+    ("Block8", "block8", _BLOCK8, True),
+)
+_NORM = ("beta", "gamma", "moving_mean", "moving_variance")
+_WEIGHTS = ("weights", "biases", *_NORM)
+# Names that only a training has, and what they are.
+_LEFT_OUT = (
+    (r".*/ExponentialMovingAverage", "a moving average of the training"),
+    (
+        r".*/(Adam|Adagrad|Adadelta|RMSProp|Momentum)(_\d+)?",
+        "the state of an optimizer",
+    ),
+    (r"(.*/)?(global_step|beta[12]_power)|Variable", "a counter of the training"),
+    (r".*/avg", "an average of the training's losses"),
+    (r"Logits/.*", "the classifier of the training"),
+    (r"centers", "the centres of the training's center loss"),
+)
+
+
+def with_facenet_names(
+    file: WeightFile, own: NameMap | None
+) -> tuple[WeightFile, NameMap]:
+    """Maps FaceNet's names to ours, and adds the ones that stand for absent gammas.
+
+    Args:
+        file: A frozen graph or a checkpoint.
+        own: The user's map, which goes before.
+
+    Returns: The file, its tensors with notes, and the map.
+    """
+    own, labels = own or NameMap({}), _labels()
+    names = {name: labels[name] for name in file.tensors if name in labels}
+    tensors, drop = dict(file.tensors), []
+    for name, tensor in file.tensors.items():
+        reason = None if name in labels else _reason(name, file.kind)
+        if reason is not None and name not in own.tensors:
+            drop.append(name)
+            tensors[name] = dataclasses.replace(tensor, note=reason)
+    names |= own.tensors
+    for name, label in list(names.items()):
+        layer, _, weight = label.rpartition("/")
+        gamma = name.removesuffix("beta") + "gamma"
+        if weight == "beta" and gamma not in tensors and name in tensors:
+            tensors[gamma] = _ones(tensors[name].shape)
+            names[gamma] = f"{layer}/gamma"
+    return dataclasses.replace(file, tensors=tensors), NameMap(
+        names, (*drop, *own.drop), own.layout
+    )
+
+
+def _reason(name, kind):
+    """Why a tensor is left out; None if nothing is known of it."""
+    for pattern, reason in _LEFT_OUT:
+        if re.fullmatch(pattern, name):
+            return reason
+    if kind == "tensorflow graph" and name.rpartition("/")[2] not in _WEIGHTS:
+        return "a constant of the graph, no weight"
+    return None
+
+
+def _ones(shape):
+    return SourceTensor(
+        shape,
+        "float32",
+        lambda: np.ones(shape, np.float32),
+        note="not in the file: its batch norm has no gamma",
+    )
+
+
+def _labels():
+    """FaceNet's name to ours, LAYER/WEIGHT."""
+    labels = {f"{_SCOPE}/Bottleneck/weights": "last_linear/kernel"}
+    for name in _NORM:
+        labels[f"{_SCOPE}/Bottleneck/BatchNorm/{name}"] = f"last_bn/{name}"
+
+    def add(scope, layer):
+        labels[f"{_SCOPE}/{scope}/weights"] = f"{layer}_conv/kernel"
+        for name in _NORM:
+            labels[f"{_SCOPE}/{scope}/BatchNorm/{name}"] = f"{layer}_bn/{name}"
+
+    for place in _STEM:
+        add(f"Conv2d_{place}", f"conv2d_{place.partition('_')[0]}")
+    for scope, block, branches, joined in _BLOCKS:
+        for number, places in enumerate(branches):
+            for count, place in enumerate(places):
+                suffix = f"_{count}" if len(places) > 1 else ""
+                add(
+                    f"{scope}/Branch_{number}/Conv2d_{place}",
+                    f"{block}_branch{number}{suffix}",
+                )
+        if joined:
+            up = f"{_SCOPE}/{scope}/Conv2d_1x1"
+            labels[f"{up}/weights"] = f"{block}_conv2d/kernel"
+            labels[f"{up}/biases"] = f"{block}_conv2d/bias"
+    return labels
