@@ -16,7 +16,6 @@ LAYERS = [
         "errors",
         "files",
         "geometry",
-        "hdf5_check",
         "native_messages",
         "network_names",
         "pages",

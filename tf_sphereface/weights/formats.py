@@ -48,7 +48,7 @@ def kind_of(path: Path) -> str:
         return "keras"
     if not is_hdf5:
         raise InputError(f"not a HDF5 file, or damaged: {path}")
-    from tf_sphereface.model_files import holds_whole_model
+    from tf_sphereface.weights.foreign_keras import holds_whole_model
 
     return "keras" if holds_whole_model(path) else "keras weights"
 

@@ -8,11 +8,8 @@ import keras
 import numpy as np
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.model_files import (
-    check_keras_file,
-    first_line,
-    load_embedding_model,
-)
+from tf_sphereface.model_files import first_line
+from tf_sphereface.weights.foreign_keras import check_keras_file, load_foreign_model
 from tf_sphereface.weights.targets import targets_of
 from tf_sphereface.weights.tensors import SourceTensor, WeightFile
 
@@ -20,10 +17,10 @@ from tf_sphereface.weights.tensors import SourceTensor, WeightFile
 def read_keras_model(path: Path) -> WeightFile:
     """The weights of a saved model, named LAYER/WEIGHT.
 
-    Raises: InputError as `load_embedding_model`, or if a layer is of a kind that our
+    Raises: InputError as `load_foreign_model`, or if a layer is of a kind that our
         backbones do not have.
     """
-    model = load_embedding_model(path)
+    model = load_foreign_model(path)
     try:
         targets = targets_of(model)
     except ValueError as error:

@@ -1,0 +1,102 @@
+"""Looks at files of Keras' that anybody may have made, before Keras opens them."""
+
+import math
+import subprocess
+import sys
+import warnings
+import zipfile
+from pathlib import Path
+
+import keras
+from keras.src.backend.common import global_state
+
+from tf_sphereface.errors import InputError
+from tf_sphereface.model_files import load_embedding_model
+from tf_sphereface.weights import hdf5_check
+
+_LARGEST_CONFIG = 16 << 20  # bytes
+_LONGEST_CHECK = 600  # seconds, on a clock: of a check that is killed much sooner
+# Of a directory of an archive that makes no sense.
+_ZIP_ERRORS = (ValueError, LookupError, OSError, RuntimeError, EOFError)
+
+
+def load_foreign_model(path: Path) -> keras.Model:
+    """As `load_embedding_model`, within bounds on time and memory.
+
+    Raises: InputError likewise, and if the file would take more memory than its size.
+    """
+    check_keras_file(path)
+    _check_sizes(path)
+    return load_embedding_model(path)
+
+
+def check_keras_file(path: Path) -> None:
+    """Refuses what would take more memory than the file, or read other files.
+
+    Raises: InputError.
+    """
+    if path.suffix == ".keras":
+        _check_archive(path)
+    _read_apart(path)
+
+
+def holds_whole_model(path: Path) -> bool:
+    """Whether a `.h5` file has a model's config, not weights alone.
+
+    Raises: InputError if it is damaged, or would take more memory than its size.
+    """
+    return _read_apart(path) == "model"
+
+
+def _check_sizes(path):
+    """Refuses a config that asks for more weights than the file can hold.
+
+    In a stateless scope Keras makes variables of a shape and without a value.
+    """
+    try:
+        with (
+            keras.StatelessScope(initialize_variables=False),
+            warnings.catch_warnings(),
+        ):
+            # Of parts that are skipped: said when the model is loaded in earnest.
+            warnings.simplefilter("ignore", UserWarning)
+            size = sum(math.prod(v.shape) for v in load_embedding_model(path).variables)
+    finally:
+        # Keras keeps a list of variables to be given values at the end of the next
+        # scope, whoever opens it; there is no public way to empty it.
+        global_state.set_global_attribute("uninitialized_variables", [])
+    if size > path.stat().st_size:  # a number takes 2 bytes or more
+        raise InputError(f"{path} is smaller than the weights that its model has")
+
+
+def _check_archive(path):
+    size = path.stat().st_size
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                if entry.file_size > max(size, _LARGEST_CONFIG) or (
+                    entry.compress_type != zipfile.ZIP_STORED
+                    and entry.file_size > _LARGEST_CONFIG
+                ):
+                    raise InputError(f"{path}: {entry.filename:.80} is too large")
+    except InputError:
+        raise
+    except (zipfile.BadZipFile, *_ZIP_ERRORS) as error:
+        raise InputError(f"not a .keras model, or damaged: {path}") from error
+
+
+def _read_apart(path):
+    """ "model" or "weights", after another process has read the whole file."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", hdf5_check.__file__, path],
+            capture_output=True,
+            timeout=_LONGEST_CHECK,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"not a HDF5 file, or damaged: {path}") from error
+    verdict = done.stdout.decode("utf-8", "replace").strip()
+    if done.returncode:
+        raise InputError(f"{path} {verdict or 'is damaged, or no file of HDF5'}")
+    return verdict
