@@ -35,6 +35,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
     parser.add_argument(
+        "--thumbnails",
+        action="store_true",
+        help="show the faces of the worst errors on the page, not their names alone",
+    )
+    parser.add_argument(
         "--minimum-accuracy",
         type=float,
         metavar="X",
@@ -83,7 +88,14 @@ def _evaluate(args, command):
             source, args.images, pairs, mirror=not args.no_mirror, progress=progress
         )
     model_info = evaluation.describe_model(args.model, args.variant)
-    evaluation.write_report(report, args.out, command, model_info)
+    evaluation.write_report(
+        report,
+        args.out,
+        command,
+        model_info,
+        inputs={"pairs": args.pairs},
+        images_dir=args.images if args.thumbnails else None,
+    )
     return report
 
 

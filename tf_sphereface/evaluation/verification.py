@@ -71,6 +71,7 @@ def evaluate_verification(
         embedding_dim=source.embedding_dim,
         mirror=mirror,
         milliseconds_per_face=timed.milliseconds_per_face(),
+        photo_pairs=tuple(pair[:2] for pair in pairs.pairs),
     )
 
 

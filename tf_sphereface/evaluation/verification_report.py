@@ -5,6 +5,13 @@ import math
 
 import numpy as np
 
+from tf_sphereface.evaluation.curves import angle_curves, rate_curves
+from tf_sphereface.evaluation.report_parts import (
+    Curve,
+    PairError,
+    percent,
+    without_nan,
+)
 from tf_sphereface.evaluation.thresholds import OperatingThresholds
 
 
@@ -29,6 +36,7 @@ class VerificationReport:
         embedding_dim: Of the model, without the mirror image.
         mirror: Whether features are mirror-concatenated.
         milliseconds_per_face: Of one forward pass in a batch, without reading files.
+        photo_pairs: The two photos of each pair; () if only features were given.
     """
 
     fold_accuracies: tuple[float, ...]
@@ -46,6 +54,9 @@ class VerificationReport:
     embedding_dim: int | None = None
     mirror: bool | None = None
     milliseconds_per_face: float | None = None
+    photo_pairs: tuple[tuple[str, str], ...] = dataclasses.field(
+        default=(), repr=False, compare=False
+    )
 
     protocol = "lfw"
 
@@ -70,6 +81,59 @@ class VerificationReport:
         """Mean of the folds' thresholds, for plots."""
         return float(np.mean(self.fold_thresholds))
 
+    def headline(self) -> list[tuple[str, str]]:
+        """As `Report.headline`."""
+        return [
+            ("Accuracy", percent(self.accuracy)),
+            ("AUC", f"{self.auc:.4f}"),
+            ("EER", percent(self.eer)),
+            *(
+                (f"TAR at FAR {far:g}", percent(tar))
+                for far, tar in self.tar_at_far.items()
+            ),
+        ]
+
+    def verdict(self) -> str:
+        """What the threshold of the smallest measured FAR does, in plain words."""
+        points = [p for p in self.operating.at_far if not math.isnan(p.threshold)]
+        if not points:
+            return ""
+        point = min(points, key=lambda point: point.far_target)
+        pairs = max(1000, round(1 / point.far_target))
+        accepted, missed = point.far * pairs, (1 - point.tar) * pairs
+        return (
+            f"At the threshold {point.threshold:.4f} (cosine), of {pairs:,} pairs of "
+            f"strangers {accepted:,.3g} would be accepted as one person, and of "
+            f"{pairs:,} pairs of one person {missed:,.3g} would be rejected."
+        )
+
+    def curves(self) -> list[Curve]:
+        """ROC and DET of `scores`, and the angles of `plain_scores`."""
+        return [
+            *rate_curves(self.scores, self.same),
+            *angle_curves(self.plain_scores, self.same),
+        ]
+
+    def worst_errors(self, most: int = 10) -> list[PairError]:
+        """The pairs that the threshold of the best accuracy judges most wrongly.
+
+        Args:
+            most: Of either kind.
+
+        Returns: Strangers accepted, the most alike first, then people rejected, the
+            least alike first, by plain cosines; [] without `photo_pairs`.
+        """
+        if not self.photo_pairs:
+            return []
+        threshold, scores = self.operating.accuracy.threshold, self.plain_scores
+        order = np.argsort(scores, kind="stable")
+        accepted = order[(scores >= threshold)[order] & ~self.same[order]][::-1]
+        rejected = order[(scores < threshold)[order] & self.same[order]]
+        return [
+            PairError(*self.photo_pairs[row], bool(self.same[row]), float(scores[row]))
+            for row in (*accepted[:most], *rejected[:most])
+        ]
+
     def counts(self) -> dict[str, int]:
         return {
             "folds": len(self.fold_accuracies),
@@ -82,7 +146,7 @@ class VerificationReport:
 
     def summary(self) -> dict:
         """The figures that matter most, ready for JSON: NaN is None."""
-        return _without_nan(
+        return without_nan(
             {
                 "accuracy": self.accuracy,
                 "accuracy_std": self.accuracy_std,
@@ -99,14 +163,14 @@ class VerificationReport:
         )
 
     def to_json(self) -> dict:
-        """Everything but the scores of single pairs, ready for `json.dumps`."""
+        """Everything but the scores of all pairs, ready for `json.dumps`."""
         return {
             "protocol": self.protocol,
             "mirror": self.mirror,
             "embedding_dim": self.embedding_dim,
             **self.summary(),
-            "accuracy_standard_error": _without_nan(self.accuracy_standard_error),
-            "protocol_folds": _without_nan(
+            "accuracy_standard_error": without_nan(self.accuracy_standard_error),
+            "protocol_folds": without_nan(
                 [
                     {"accuracy": accuracy, "threshold": threshold}
                     for accuracy, threshold in zip(
@@ -114,15 +178,6 @@ class VerificationReport:
                     )
                 ]
             ),
+            "worst_errors": [error._asdict() for error in self.worst_errors()],
             "missing_photos": list(self.missing_photos),
         }
-
-
-def _without_nan(value):
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    return value

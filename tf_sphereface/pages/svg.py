@@ -14,8 +14,12 @@ _COLOURS = {
     "plot-genuine": "#0f766e",
     "plot-impostor": "#b45309",
     "plot-accent": "#4338ca",
+    "plot-fourth": "#a21caf",
+    "plot-fifth": "#0369a1",
+    "plot-sixth": "#b91c1c",
 }
-INK, GRID, FIRST, SECOND, ACCENT = _COLOURS.values()
+INK, GRID, FIRST, SECOND, ACCENT, *_MORE = _COLOURS.values()
+SERIES = (ACCENT, SECOND, FIRST, *_MORE)  # of lines that are compared
 _SIZE = (5.2, 3.5)  # inches of 72 px; the page stretches it a little
 
 
