@@ -19,6 +19,7 @@ COMMANDS = {
     "export-weights": "a model's weights as safetensors under PyTorch's names",
     "pairs": "draw a pair list for the LFW protocol from aligned faces",
     "evaluate": "score a model under the LFW verification protocol",
+    "compare": "lay reports of several models side by side",
     "match": "compare the faces of two photos with a bundle",
 }
 

@@ -99,12 +99,13 @@ class VerificationReport:
         if not points:
             return ""
         point = min(points, key=lambda point: point.far_target)
-        pairs = max(1000, round(1 / point.far_target))
-        accepted, missed = point.far * pairs, (1 - point.tar) * pairs
+        strangers = (
+            f"1 of {1 / point.far:,.0f}" if point.far else "none of the measured"
+        )
         return (
-            f"At the threshold {point.threshold:.4f} (cosine), of {pairs:,} pairs of "
-            f"strangers {accepted:,.3g} would be accepted as one person, and of "
-            f"{pairs:,} pairs of one person {missed:,.3g} would be rejected."
+            f"At the threshold {point.threshold:.4f} (cosine), {strangers} pairs of "
+            "strangers is accepted as one person, and of 1,000 pairs of one person "
+            f"{1000 * (1 - point.tar):,.0f} are rejected."
         )
 
     def curves(self) -> list[Curve]:
