@@ -171,3 +171,64 @@ def test_page_of_any_protocol_is_whole(tmp_path):
         assert words in text
     assert "By &lt;age&gt;" in text and "1,200 probes" in text
     assert text.count('<span class="none">not measured</span>') == 2
+
+
+def test_intervals_and_groups_are_on_the_page(judged, tmp_path):
+    from tf_sphereface.evaluation.verification_parts import (
+        GroupPoint,
+        GroupRates,
+        Interval,
+        OperatingInterval,
+        VerificationIntervals,
+    )
+
+    unknown = Interval(math.nan, math.nan)
+    point = GroupPoint(0.1, 0.5, 0.25, Interval(0.125, 0.5), math.nan, unknown)
+    report = dataclasses.replace(
+        judged,
+        intervals=VerificationIntervals(
+            confidence=0.9,
+            resamples=200,
+            people=40,
+            accuracy=Interval(0.5, 0.75),
+            auc=unknown,
+            eer=Interval(0.1, 0.2),
+            tar_at_far=dict.fromkeys(judged.tar_at_far, unknown),
+            at_far=(OperatingInterval(0.1, Interval(0.3125, 0.4375), unknown),),
+        ),
+        groups=(GroupRates("north & west", 2, 1200, 0, (point,)),),
+        operating=dataclasses.replace(
+            judged.operating,
+            at_far=(dataclasses.replace(judged.operating.eer, far_target=0.1),),
+        ),
+    )
+    write_report(report, tmp_path, "evaluate", ModelInfo("m", "0" * 64))
+    text = (tmp_path / "report.html").read_text("utf-8")
+    read_page(text)
+    for words in (
+        "90% interval 50.00 % to 75.00 %.",
+        "90% interval 10.00 % to 20.00 %.",
+        "200 resamples of the 40 people",
+        '<span class="change">0.3125 to 0.4375</span>',
+        "north &amp; west",
+        "25.00 % (12.50 % to 50.00 %)",
+    ):
+        assert words in text
+    assert "nan" not in text.split("</style>")[1].lower().replace("name", "")
+
+
+def test_rule_of_insightface_is_told_in_its_own_words(judged, tmp_path):
+    report = dataclasses.replace(judged, rule="insightface")
+    write_report(report, tmp_path, "evaluate", ModelInfo("m", "0" * 64))
+    text = (tmp_path / "report.html").read_text("utf-8")
+    assert "under InsightFace&#x27;s rule" in text and "subtracted" not in text
+
+
+def test_verdict_says_what_the_threshold_does(judged):
+    point = dataclasses.replace(
+        judged.operating.eer, far_target=0.01, far=0.005, tar=0.9, threshold=0.43
+    )
+    operating = dataclasses.replace(judged.operating, at_far=(point,))
+    verdict = dataclasses.replace(judged, operating=operating).verdict()
+    assert "threshold 0.4300 (cosine), 1 of 200 pairs of strangers" in verdict
+    assert "of 1,000 pairs of one person 100 are rejected" in verdict

@@ -56,18 +56,22 @@ def describe_model(path: Path, variant: str | None = None) -> ModelInfo:
         name = bundle.contract.default_variant if variant is None else variant
         return ModelInfo(str(path), bundle.variant(name).sha256, name)
     try:
-        if path.is_dir():
-            digest = hashlib.sha256()
-            files = [file for file in path.rglob("*") if file.is_file()]
-            for file in sorted(files, key=lambda file: file.relative_to(path).parts):
-                name = file.relative_to(path).as_posix()
-                digest.update(f"{sha256_of(file)}  {name}\n".encode())
-            sha256 = digest.hexdigest()
-        else:
-            sha256 = sha256_of(path)
+        sha256 = _sha256_of_either(path)
     except OSError as error:
         raise InputError(f"cannot read the model: {path} ({error.strerror})") from error
     return ModelInfo(str(path), sha256, variant)
+
+
+def _sha256_of_either(path):
+    """Of a file's content, or of a folder's relative paths and contents."""
+    if not path.is_dir():
+        return sha256_of(path)
+    digest = hashlib.sha256()
+    files = [file for file in path.rglob("*") if file.is_file()]
+    for file in sorted(files, key=lambda file: file.relative_to(path).parts):
+        name = file.relative_to(path).as_posix()
+        digest.update(f"{sha256_of(file)}  {name}\n".encode())
+    return digest.hexdigest()
 
 
 def write_report(
@@ -126,7 +130,7 @@ def _json(content, indent=None):
 
 def _describe(path):
     try:
-        return {"file": Path(path).name, "sha256": sha256_of(path)}
+        return {"file": Path(path).name, "sha256": _sha256_of_either(Path(path))}
     except OSError as error:
         raise InputError(f"cannot read {path} ({error.strerror})") from error
 

@@ -39,7 +39,7 @@ def render_page(report: Report, content: dict, images_dir: Path | None = None) -
         "verdict": f"<p>{escape(verdict)}</p>" if verdict else "",
         "notes": "".join(f"<p>{escape(note)}</p>" for note in report.notes),
         "notes_class": "notes" if report.notes else "hidden",
-        "intro": verification_intro() if of_pairs else "",
+        "intro": verification_intro(report) if of_pairs else "",
         "cards": tiles(report.headline(), explained),
         "sections": verification_sections(report) if of_pairs else _plots(report),
         "tables": "".join(table_section(table) for table in tables),

@@ -6,7 +6,7 @@ from tf_sphereface.evaluation.curves import angle_curves
 from tf_sphereface.evaluation.plots import curves_svg
 from tf_sphereface.evaluation.report_parts import percent
 from tf_sphereface.evaluation.verification_report import VerificationReport
-from tf_sphereface.pages.markup import fill_template
+from tf_sphereface.pages.markup import escape, fill_template
 
 _EXPLAINED = {
     "AUC": "Chance that a genuine pair scores above an impostor pair. 1 is perfect.",
@@ -25,13 +25,23 @@ def verification_headline(report: VerificationReport) -> str:
     )
 
 
-def verification_intro() -> str:
+_INTROS = {
+    "sphereface": "These figures are under the LFW protocol: the mean of the other "
+    "folds' faces is subtracted from each face before two of them are compared.",
+    "insightface": "These figures are under InsightFace's rule: the embeddings of a "
+    "face and its mirror image are added up before two faces are compared.",
+}
+_SCORES = {
+    "sphereface": "with the mean subtracted",
+    "insightface": "of the sums with the mirror image",
+}
+
+
+def verification_intro(report: VerificationReport) -> str:
     """Which scores the tiles are of, HTML."""
     return (
-        "<p>These figures are under the LFW protocol: the mean of the other folds' "
-        "faces is subtracted from each face before two of them are compared. A phone "
-        'does not do that; for it, see <a href="#phone">the thresholds for a phone</a>.'
-        "</p>"
+        f"<p>{escape(_INTROS[report.rule])} A phone does not do that; for it, see "
+        '<a href="#phone">the thresholds for a phone</a>.</p>'
     )
 
 
@@ -39,7 +49,7 @@ def explain_verification(report: VerificationReport) -> dict[str, str]:
     """A sentence for each label of the headline."""
     spread = f"± {percent(report.accuracy_std)} between folds. A coin gives 50 %."
     impostors = report.counts()["impostor"]
-    return {
+    texts = {
         **_EXPLAINED,
         "Accuracy": spread,
         **{
@@ -47,6 +57,26 @@ def explain_verification(report: VerificationReport) -> dict[str, str]:
             for far, tar in report.tar_at_far.items()
         },
     }
+    for label, words in _interval_words(report):
+        texts[label] += f" {words}"
+    return texts
+
+
+def _interval_words(report):
+    """(label, words) of the confidence intervals that are known."""
+    found = report.intervals
+    if found is None:
+        return
+    rates = {f"TAR at FAR {far:g}": bounds for far, bounds in found.tar_at_far.items()}
+    for label, bounds in {
+        "Accuracy": found.accuracy,
+        "AUC": found.auc,
+        "EER": found.eer,
+        **rates,
+    }.items():
+        if not math.isnan(bounds.low):
+            shown = [f"{v:.4f}" if label == "AUC" else percent(v) for v in bounds]
+            yield label, f"{found.confidence:.0%} interval {shown[0]} to {shown[1]}."
 
 
 def verification_sections(report: VerificationReport) -> str:
@@ -67,6 +97,8 @@ def verification_sections(report: VerificationReport) -> str:
         ),
         "operating_rows": _operating_rows(report),
         "fold_rows": _fold_rows(report),
+        "confidence": _confidence(report),
+        "rule_scores": _SCORES[report.rule],
     }
     return fill_template(__package__, "verification_template.html", values)
 
@@ -76,6 +108,26 @@ def _tar_text(far, tar, impostors):
     if math.isnan(tar):
         return f"This takes {one_in} impostor pairs at least; these are {impostors:,}."
     return f"Genuine pairs accepted when 1 in {one_in} impostor pairs gets through."
+
+
+def _confidence(report):
+    found = report.intervals
+    if found is None:
+        return ""
+    return (
+        f"<p>Under each threshold at a FAR stands its {found.confidence:.0%} interval, "
+        f"from {found.resamples:,} resamples of the {found.people:,} people.</p>"
+    )
+
+
+def _bounds(report, far):
+    """The interval of the threshold at a FAR, HTML."""
+    points = report.intervals.at_far if report.intervals is not None else ()
+    for point in points:
+        if point.far_target == far and not math.isnan(point.threshold.low):
+            low, high = point.threshold
+            return f'<span class="change">{low:.4f} to {high:.4f}</span>'
+    return ""
 
 
 def _operating_rows(report):
@@ -89,7 +141,8 @@ def _operating_rows(report):
         cells = '<td><span class="none">not measured</span></td>' + 3 * "<td></td>"
         if not math.isnan(point.threshold):
             figures = map(percent, (point.far, point.tar, point.accuracy))
-            cells = f"<td><strong>{point.threshold:.4f}</strong></td>"
+            bounds = _bounds(report, point.far_target)
+            cells = f"<td><strong>{point.threshold:.4f}</strong>{bounds}</td>"
             cells += "".join(f"<td>{figure}</td>" for figure in figures)
         rows.append(f'<tr><th scope="row">{aim}</th>{cells}</tr>')
     return "".join(rows)

@@ -6,13 +6,20 @@ import math
 import numpy as np
 
 from tf_sphereface.evaluation.curves import angle_curves, rate_curves
+from tf_sphereface.evaluation.pair_people import PairPeople
 from tf_sphereface.evaluation.report_parts import (
     Curve,
     PairError,
+    Table,
     percent,
     without_nan,
 )
 from tf_sphereface.evaluation.thresholds import OperatingThresholds
+from tf_sphereface.evaluation.verification_parts import (
+    GroupRates,
+    VerificationIntervals,
+    groups_table,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,12 +37,21 @@ class VerificationReport:
         scores: Float (pairs,), of the protocol; -1 or 1 where a photo is missing.
         plain_scores: Float (pairs,), plain cosines; NaN where a photo is missing.
         same: Bool (pairs,), genuine or impostor.
+        fold: Integer (pairs,).
+        right_calls: Bool (pairs,), judged rightly at the fold's threshold.
         missing_photos: Photos that were not found.
         source_kind: As `EmbeddingSource.kind`; None if only features were given, and
             so are the fields that follow.
         embedding_dim: Of the model, without the mirror image.
         mirror: Whether features are mirror-concatenated.
         milliseconds_per_face: Of one forward pass in a batch, without reading files.
+        protocol: Name of the pair list's protocol, as `--protocol` takes it.
+        rule: How the folds were judged: "sphereface" or "insightface".
+        missing: What was done with pairs that lack a photo: "wrong" or "skip", or
+            "error" if there could be none.
+        people: Of the pairs.
+        intervals: From `with_intervals`.
+        groups: From `with_groups`.
         photo_pairs: The two photos of each pair; () if only features were given.
     """
 
@@ -49,16 +65,24 @@ class VerificationReport:
     scores: np.ndarray = dataclasses.field(repr=False, compare=False)
     plain_scores: np.ndarray = dataclasses.field(repr=False, compare=False)
     same: np.ndarray = dataclasses.field(repr=False, compare=False)
+    fold: np.ndarray = dataclasses.field(repr=False, compare=False)
+    right_calls: np.ndarray = dataclasses.field(repr=False, compare=False)
     missing_photos: tuple[str, ...] = ()
     source_kind: str | None = None
     embedding_dim: int | None = None
     mirror: bool | None = None
     milliseconds_per_face: float | None = None
+    protocol: str = "lfw"
+    rule: str = "sphereface"
+    missing: str = "wrong"
+    people: PairPeople | None = dataclasses.field(
+        default=None, repr=False, compare=False
+    )
+    intervals: VerificationIntervals | None = None
+    groups: tuple[GroupRates, ...] = ()
     photo_pairs: tuple[tuple[str, str], ...] = dataclasses.field(
         default=(), repr=False, compare=False
     )
-
-    protocol = "lfw"
 
     @property
     def accuracy(self) -> float:
@@ -82,14 +106,16 @@ class VerificationReport:
         return float(np.mean(self.fold_thresholds))
 
     def headline(self) -> list[tuple[str, str]]:
-        """As `Report.headline`."""
+        """As `Report.headline`; of the FARs that were not measured the largest only."""
+        rates = sorted(self.tar_at_far.items(), reverse=True)
+        measured = sum(not math.isnan(tar) for _, tar in rates)
         return [
             ("Accuracy", percent(self.accuracy)),
             ("AUC", f"{self.auc:.4f}"),
             ("EER", percent(self.eer)),
             *(
                 (f"TAR at FAR {far:g}", percent(tar))
-                for far, tar in self.tar_at_far.items()
+                for far, tar in rates[: measured + 1]
             ),
         ]
 
@@ -114,6 +140,10 @@ class VerificationReport:
             *rate_curves(self.scores, self.same),
             *angle_curves(self.plain_scores, self.same),
         ]
+
+    def tables(self) -> list[Table]:
+        """The rates of groups of people."""
+        return [groups_table(self.groups)] if self.groups else []
 
     def worst_errors(self, most: int = 10) -> list[PairError]:
         """The pairs that the threshold of the best accuracy judges most wrongly.
@@ -158,6 +188,8 @@ class VerificationReport:
                 ],
                 "counts": self.counts(),
                 "operating_thresholds": dataclasses.asdict(self.operating),
+                "intervals": self.intervals and self.intervals.to_json(),
+                "groups": [group.to_json() for group in self.groups],
                 "milliseconds_per_face": self.milliseconds_per_face,
                 "notes": self.notes,
             }
@@ -167,6 +199,8 @@ class VerificationReport:
         """Everything but the scores of all pairs, ready for `json.dumps`."""
         return {
             "protocol": self.protocol,
+            "rule": self.rule,
+            "missing": self.missing,
             "mirror": self.mirror,
             "embedding_dim": self.embedding_dim,
             **self.summary(),
