@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from tf_sphereface.data.images import read_photo
-from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation.face_pictures import face_picture
 from tf_sphereface.evaluation.photo_embeddings import find_photos
 from tf_sphereface.evaluation.report_parts import PairError
-from tf_sphereface.pages.markup import escape, picture_address
+from tf_sphereface.pages.markup import escape
 
 _KINDS = (
     (False, "Strangers taken for one person, the most alike first"),
@@ -51,14 +50,4 @@ def _pictures(errors, images_dir):
     """<li> elements by photo; a photo that cannot be read says so."""
     photos = sorted({photo for error in errors for photo in error[:2]})
     found = zip(photos, find_photos(images_dir, photos), strict=True)
-    return {photo: f"<li>{_picture(photo, file)}</li>" for photo, file in found}
-
-
-def _picture(photo, file):
-    try:
-        address = picture_address(read_photo(file)) if file else None
-    except InputError:
-        address = None
-    if address is None:
-        return '<span class="lost">not readable</span>'
-    return f'<img src="{address}" alt="{escape(photo)}" width="96" height="112">'
+    return {photo: f"<li>{face_picture(photo, file)}</li>" for photo, file in found}
