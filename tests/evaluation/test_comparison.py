@@ -74,8 +74,8 @@ def test_reports_lie_side_by_side_with_differences(place, tmp_path, capsys):
     page = read_page(text)
     assert page.tags.count("svg") == 2  # roc and angles, both models in each
     assert "+1.25" in text and "<b>.keras" not in text
-    for label in (">x<", ">y<", ">x, genuine<", ">y, impostor<"):
-        assert label in text
+    assert text.count(">x<") >= 3 and text.count(">y<") >= 3  # table and legends
+    assert "stroke-dasharray" in text  # the impostor pairs
 
 
 @pytest.mark.parametrize(

@@ -73,11 +73,11 @@ class Calibration(ContractPart):
 def decide(
     score: float, threshold: float | None, calibration: Calibration | None
 ) -> str | None:
-    """ "same" from the threshold on, "different" below, "unknown" between two thresholds.
+    """The verdict on two faces: "same", "different" or "unknown".
 
-    A score is unknown if it is too low for the FAR in use, and too high to be called
-    different without losing more than `frr_target` of the people. Where the second
-    threshold is above the first, or none was calibrated, nothing is unknown.
+    A score is "same" from the threshold on. Below, it is unknown if it is too high to
+    be called different without losing more than `frr_target` of the people. Where the
+    second threshold is above the first, or none was calibrated, nothing is unknown.
 
     Args:
         score: Cosine.

@@ -14,7 +14,7 @@ from tf_sphereface.evaluation.stored_reports import (
 )
 from tf_sphereface.evaluation.trained_runs import TrainedRun, accuracy_curves
 from tf_sphereface.files import write_atomically
-from tf_sphereface.pages.markup import definition_list, escape, fill_template, plural
+from tf_sphereface.pages.markup import definition_list, escape, fill_template
 
 COMPARISON_FILE, COMPARISON_PAGE = "compare.json", "compare.html"
 _TITLES = {
@@ -95,19 +95,19 @@ def _page(content, names, reports, runs):
         own = [line for line in lines if line.kind == kind]
         figures.append(_figure(kind, curves_svg(own, kind)))
     first = reports[0].content
-    shown = {**first.counts, **{key: given.file for key, given in first.inputs.items()}}
-    measured = ", ".join(
-        f"{value:,} {key.replace('_', ' ')}"
-        if isinstance(value, int)
-        else f"{key} of {value}"
-        for key, value in shown.items()
-        if value and "missing" not in key
-    )
+    measured = [
+        f"{count:,} {key.replace('_', ' ')}"
+        for key, count in first.counts.items()
+        if count and "missing" not in key
+    ]
+    lists = [given.file for given in first.inputs.values()]
+    told = ", ".join(measured) + (f" ({', '.join(lists)})" if lists else "")
     values = {
-        "headline": f"<strong>{plural(len(reports), 'model')}</strong> under the "
-        f"protocol {escape(first.protocol)}: {escape(measured)}.",
+        "title": f"{len(reports)} models side by side",
+        "headline": f"Protocol <strong>{escape(first.protocol)}</strong>: "
+        f"{escape(told)}.",
         "first": escape(names[0]),
-        "table": _table(content["reports"], bool(runs)),
+        "table": _table(content["reports"]),
         "plots": "".join(figures),
         "details": definition_list(_details(content)),
     }
@@ -130,30 +130,43 @@ def _figure(kind, svg):
     return f"<figure>{svg}<figcaption>{caption}.</figcaption></figure>"
 
 
-def _table(rows, of_runs):
-    labels = list(dict.fromkeys(label for row in rows for label, _ in row["headline"]))
-    columns = [*(("Network", "Head", "m") if of_runs else ()), *labels]
+def _table(rows):
+    """Models over figures; a figure that no model has is left out."""
+    columns = list(
+        dict.fromkeys(
+            label
+            for row in rows
+            for label, figure in row["headline"]
+            if figure != NOT_MEASURED
+        )
+    )
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
     body = []
     for row in rows:
-        figures = dict(row["headline"])
-        cells = _recipe_cells(row["recipe"]) if of_runs else ""
-        for label in labels:
-            change = row["difference_to_first"].get(label, "")
-            under = f'<span class="change">{escape(change)}</span>' if change else ""
-            cells += f"<td>{escape(figures.get(label, NOT_MEASURED))}{under}</td>"
-        body.append(f'<tr><th scope="row">{escape(row["name"])}</th>{cells}</tr>')
+        figures, changes = dict(row["headline"]), row["difference_to_first"]
+        cells = "".join(
+            f"<td>{escape(figures.get(label, NOT_MEASURED))}"
+            f"{_small(changes.get(label, ''))}</td>"
+            for label in columns
+        )
+        name = escape(row["name"]) + _small(_recipe_words(row.get("recipe")))
+        body.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
     return (
         f'<table><thead><tr><th scope="col">Model</th>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table>"
     )
 
 
-def _recipe_cells(recipe):
+def _small(text):
+    return f'<span class="change">{escape(text)}</span>' if text else ""
+
+
+def _recipe_words(recipe):
+    if recipe is None:
+        return ""
     depth = "" if recipe["depth"] is None else f" {recipe['depth']}"
-    margin = "" if recipe["margin"] is None else f"{recipe['margin']:g}"
-    cells = (f"{recipe['network']}{depth}", recipe["head"], margin)
-    return "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    margin = "" if recipe["margin"] is None else f", m = {recipe['margin']:g}"
+    return f"{recipe['network']}{depth}, {recipe['head']}{margin}"
 
 
 def _details(content):

@@ -14,6 +14,7 @@ from tf_sphereface.pages.svg import (
     INK,
     SECOND,
     SERIES,
+    SIZE,
     new_figure,
     to_svg,
 )
@@ -32,6 +33,8 @@ _MEANINGS = {
 }
 _DASHED = (0, (4, 3))
 _FEW_RANKS = 20
+_FEW_TICKS = 8
+_SHORT, _ENTRY = 24, 0.2  # letters of a legend's label in two columns; inches of a row
 
 
 class _Line(NamedTuple):
@@ -74,8 +77,9 @@ def overlay_svg(models: Sequence[tuple[str, Sequence[Curve]]], name: str) -> str
     lines = []
     for index, (model, curves) in enumerate(models):
         for number, curve in enumerate(curves):
-            label = model if len(curves) == 1 else f"{model}, {curve.name}"
             colour = SERIES[index % len(SERIES)]
+            # A model has one entry in the legend, or half of the plot would be legend.
+            label = "" if number else model
             lines.append(_Line(curve, label, colour, dashed=number > 0))
     return _svg(lines, name, None)
 
@@ -85,7 +89,11 @@ def _svg(lines, name, threshold):
     if len(kinds) != 1:
         raise ValueError(f"`curves` must be of one kind. Received: {sorted(kinds)}")
     (kind,) = kinds
-    figure, axes = new_figure()
+    labels = [line.label for line in lines if line.label]
+    columns = 2 if max(map(len, labels)) <= _SHORT else 1
+    rows = 0 if len(lines) == 1 else math.ceil(len(labels) / columns)
+    width, height = SIZE
+    figure, axes = new_figure((width, height + _ENTRY * max(0, rows - 1)))
     draw = {"angles": _draw_angles, "cmc": _draw_ranks, "det": _draw_det}
     draw = draw.get(kind, _draw_rates if kind in ("roc", "dir") else _draw_plain)
     draw(axes, lines)
@@ -96,7 +104,7 @@ def _svg(lines, name, threshold):
     if len(lines) > 1:
         figure.legend(
             loc="outside upper left",
-            ncols=2,
+            ncols=columns,
             frameon=False,
             labelcolor=INK,
             fontsize=9,
@@ -114,7 +122,7 @@ def _draw_steps(axes, lines):
             color=line.colour,
             linewidth=2,
             linestyle=style,
-            label=line.label,
+            label=line.label or None,
         )
 
 
@@ -167,11 +175,11 @@ def _draw_angles(axes, lines):
         x, y = line.curve.x, line.curve.y
         half = (x[1] - x[0]) / 2
         edges = np.append(x - half, x[-1] + half)
-        if len(lines) == 2:
+        if all(line.label for line in lines) and len(lines) <= 2:
             style = {"fill": True, "alpha": 0.55}
         else:  # filled hills of several models would hide each other
             style = {"linewidth": 1.6, "linestyle": _DASHED if line.dashed else "-"}
-        axes.stairs(y, edges, color=line.colour, label=line.label, **style)
+        axes.stairs(y, edges, color=line.colour, label=line.label or None, **style)
     seen = np.concatenate([line.curve.x[line.curve.y > 0] for line in lines])
     low, high = seen.min(initial=180), seen.max(initial=0)
     _show_angles(axes, low, max(low, high))
@@ -204,5 +212,8 @@ def _draw_plain(axes, lines):
             linestyle=style,
             marker="o",
             markersize=5,
-            label=line.label,
+            label=line.label or None,
         )
+    measured = sorted({x for line in lines for x in line.curve.x})
+    if len(measured) <= _FEW_TICKS:
+        axes.set_xticks(measured, [f"{x:g}" for x in measured])

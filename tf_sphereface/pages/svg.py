@@ -20,10 +20,10 @@ _COLOURS = {
 }
 INK, GRID, FIRST, SECOND, ACCENT, *_MORE = _COLOURS.values()
 SERIES = (ACCENT, SECOND, FIRST, *_MORE)  # of lines that are compared
-_SIZE = (5.2, 3.5)  # inches of 72 px; the page stretches it a little
+SIZE = (5.2, 3.5)  # inches of 72 px; the page stretches it a little
 
 
-def new_figure(size=_SIZE):
+def new_figure(size=SIZE):
     """A transparent figure with one axes in the page's colours.
 
     Args:
