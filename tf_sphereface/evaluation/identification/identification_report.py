@@ -52,7 +52,7 @@ class IdentificationReport:
         """Share of the trials whose person comes first."""
         return self.cmc[0]
 
-    def rank_rates(self) -> dict[int, float]:
+    def rankrates_json(self) -> dict[int, float]:
         """Share of the trials up to the usual ranks."""
         return {rank: self.cmc[rank - 1] for rank in SHOWN_RANKS if rank <= self.length}
 
@@ -79,7 +79,7 @@ class IdentificationReport:
         pairs = self.counts["impostor_pairs"]
         if pairs and self.tar_at_far:
             reach = min(len(self.falling) / pairs, 1)
-            curves += _rate_curve("ROC", "roc", self.mate_scores, self.falling, pairs)
+            curves += rate_curves("ROC", "roc", self.mate_scores, self.falling, pairs)
             if reach < 1:
                 # The rest of the ROC would take scores that were not kept.
                 curves[-1] = dataclasses.replace(
@@ -89,7 +89,7 @@ class IdentificationReport:
             found = np.where(self.ranks == 1, self.mate_scores, -np.inf)
             strangers = np.sort(self.stranger_scores)[::-1]
             name = "rank 1 and above the threshold"
-            curves += _rate_curve(name, "dir", found, strangers, len(strangers))
+            curves += rate_curves(name, "dir", found, strangers, len(strangers))
         return curves
 
     def summary(self) -> dict:
@@ -101,8 +101,8 @@ class IdentificationReport:
                     {"rank": rank, "rate": rate}
                     for rank, rate in self.rank_rates().items()
                 ],
-                "tar_at_far": _rates(self.tar_at_far, "far", "tar"),
-                "dir_at_fpir": _rates(self.dir_at_fpir, "fpir", "dir"),
+                "tar_at_far": rates_json(self.tar_at_far, "far", "tar"),
+                "dir_at_fpir": rates_json(self.dir_at_fpir, "fpir", "dir"),
                 "counts": self.counts,
                 "notes": list(self.notes),
             }
@@ -118,7 +118,8 @@ class IdentificationReport:
         }
 
 
-def _rates(points, target, rate):
+def rates_json(points: dict[float, RatePoint], target: str, rate: str) -> list[dict]:
+    """Points by target, under the names that target and rate have."""
     return [
         {
             target: value,
@@ -130,8 +131,18 @@ def _rates(points, target, rate):
     ]
 
 
-def _rate_curve(name, kind, genuine, falling, impostors):
-    """One curve over as many targets as a plot needs; none if there is no point."""
+def rate_curves(
+    name: str, kind: str, genuine: np.ndarray, falling: np.ndarray, impostors: int
+) -> list[Curve]:
+    """TAR over FAR at as many thresholds as a plot needs; [] if nothing is measured.
+
+    Args:
+        name: Of the curve.
+        kind: Of the curve.
+        genuine: As for `rates_at_fars`.
+        falling: As for `rates_at_fars`; the curve reaches as far as these do.
+        impostors: As for `rates_at_fars`.
+    """
     if not len(genuine) or not len(falling):
         return []
     reach = len(falling) if len(falling) == impostors else len(falling) - 1
