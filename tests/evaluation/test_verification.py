@@ -158,7 +158,7 @@ def test_far_beyond_the_sample_is_nan_null_and_noted():
     assert math.isnan(report.tar_at_far[0.001])
     [entry] = [e for e in report.to_json()["tar_at_far"] if e["far"] == 0.001]
     assert entry["tar"] is None
-    assert any("FAR 0.001 needs at least 1,000" in note for note in report.notes)
+    assert any("FAR 0.01 needs at least 100 " in note for note in report.notes)
 
 
 def test_json_has_no_nan_and_no_scores_of_pairs():
@@ -178,7 +178,16 @@ def test_single_fold_is_refused():
         evaluate_features(features, left, right, same, np.zeros_like(fold))
 
 
-def test_folds_without_both_kinds_to_learn_from_are_refused():
+def test_fold_of_one_kind_is_refused():
     features, left, right, same, _ = simulated()
-    with pytest.raises(InputError, match="other folds of each fold must have genuine"):
+    with pytest.raises(InputError, match="only impostor pairs in the fold numbered 0"):
         evaluate_features(features, left, right, same, same.astype(int))
+
+
+def test_folds_whose_photos_of_one_kind_are_missing_are_refused():
+    features = np.random.default_rng(0).normal(size=(8, 3))
+    features[[4, 5]] = np.nan  # the only genuine pair of the second fold
+    left, right = np.array([0, 2, 4, 6]), np.array([1, 3, 5, 7])
+    same, fold = np.array([True, False] * 2), np.array([0, 0, 1, 1])
+    with pytest.raises(InputError, match="none for the fold numbered 0"):
+        evaluate_features(features, left, right, same, fold)

@@ -1,4 +1,7 @@
-"""Score a model under the LFW verification protocol; writes report.json and .html."""
+"""Score a model, or embeddings of any system, under a published protocol.
+
+Writes report.json and report.html and prints the figures that matter most as JSON.
+"""
 
 import argparse
 import json
@@ -8,30 +11,35 @@ from pathlib import Path
 
 from tf_sphereface.errors import InputError
 
+# Options that belong to the command itself; all others are passed to the protocol, if
+# they are given and it takes them.
+_OWN = frozenset({"model", "protocol", "out", "variant", "minimum_accuracy"})
+
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sphereface evaluate", description=__doc__)
+    from tf_sphereface.evaluation import PROTOCOLS  # loads no network library
+
+    lines = [f"  {name:<10} {protocol.about}" for name, protocol in PROTOCOLS.items()]
+    parser = argparse.ArgumentParser(
+        prog="sphereface evaluate",
+        description=__doc__,
+        epilog="\n".join(["protocols:", *lines]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "model",
         type=Path,
-        help=".keras or .tflite file, SavedModel folder or bundle folder",
+        help=".keras or .tflite file, SavedModel folder, bundle folder, or a .npz file "
+        "of embeddings (`sphereface embed` writes one)",
     )
     parser.add_argument(
-        "--protocol", choices=["lfw"], default="lfw", help="how pairs are judged"
-    )
-    parser.add_argument(
-        "--images", type=Path, required=True, help="folder of aligned faces"
-    )
-    parser.add_argument(
-        "--pairs", type=Path, required=True, help="pair list in LFW format"
+        "--protocol",
+        choices=sorted(PROTOCOLS),
+        default="lfw",
+        help="what is measured, see below (default: %(default)s)",
     )
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the report, new or old"
-    )
-    parser.add_argument(
-        "--no-mirror",
-        action="store_true",
-        help="embed the face alone, without its mirror image",
     )
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
     parser.add_argument(
@@ -40,7 +48,50 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="X",
         help="exit with 1 if the accuracy, a fraction 0..1, is lower",
     )
+    _add_protocol_options(parser)
     return parser
+
+
+def _add_protocol_options(parser):
+    """Options of protocols: without a default here, so that what was said is known."""
+    parser.add_argument(
+        "--images", type=Path, help="folder of aligned faces; not needed with a .npz"
+    )
+    parser.add_argument("--pairs", type=Path, help="pair list in the protocol's format")
+    parser.add_argument(
+        "--no-mirror",
+        dest="mirror",
+        action="store_const",
+        const=False,
+        help="embed the face alone, without its mirror image",
+    )
+    parser.add_argument(
+        "--rule",
+        choices=("sphereface", "insightface"),
+        help="how folds of pairs are judged: cosines without the mean of the other "
+        "folds (default), or InsightFace's distances of the sum with the mirror image",
+    )
+    parser.add_argument(
+        "--missing",
+        choices=("wrong", "skip", "error"),
+        help="pairs that lack a photo: count them as wrong (default), leave them out, "
+        "or stop",
+    )
+    parser.add_argument(
+        "--resamples",
+        type=int,
+        metavar="N",
+        help="of the people, for confidence intervals (default: 1000; 0: none)",
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="of the resamples (default: 0)"
+    )
+    parser.add_argument(
+        "--groups",
+        type=Path,
+        metavar="FILE.csv",
+        help="person,group lines: TAR and FAR of each group at the thresholds of all",
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,7 +104,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     for note in report.notes:
         print(f"note: {note}", file=sys.stderr)
-    print(json.dumps(report.summary(), indent=2, allow_nan=False))
+    summary = report.summary() if hasattr(report, "summary") else report.to_json()
+    print(json.dumps(summary, indent=2, allow_nan=False))
     print(f"report: {args.out / 'report.html'}", file=sys.stderr)
     if args.minimum_accuracy is not None and report.accuracy < args.minimum_accuracy:
         print(
@@ -76,15 +128,51 @@ def _evaluate(args, command):
         )
     if args.out.exists() and not args.out.is_dir():
         raise InputError(f"--out must be a folder. Received: {args.out}")
-    pairs = evaluation.read_lfw_pairs(args.pairs)
-    source = evaluation.load_embedding_source(args.model, args.variant)
+    protocol = evaluation.PROTOCOLS[args.protocol]
+    if minimum is not None and not protocol.has_accuracy:
+        raise InputError(f"--protocol {args.protocol} gives no accuracy to compare")
+    options = _protocol_options(args, protocol)
+    source = evaluation.open_features(args.model, args.variant)
     with progress_bar("embedding", "photos") as progress:
-        report = evaluation.evaluate_verification(
-            source, args.images, pairs, mirror=not args.no_mirror, progress=progress
-        )
+        report = protocol.load()(source, args.protocol, progress=progress, **options)
     model_info = evaluation.describe_model(args.model, args.variant)
     evaluation.write_report(report, args.out, command, model_info)
     return report
+
+
+def _protocol_options(args, protocol):
+    """What the user said for the protocol.
+
+    Raises: InputError if it lacks an option that it needs, or does not take one: an
+        option that does nothing would mislead.
+    """
+    given = {
+        name: value
+        for name, value in vars(args).items()
+        if name not in _OWN and value is not None
+    }
+    flags = {name: f"--{name.replace('_', '-')}" for name in given}
+    flags["mirror"] = "--no-mirror"
+    for name in protocol.needs:
+        if name not in given:
+            raise InputError(
+                f"--protocol {args.protocol} needs --{name.replace('_', '-')}"
+            )
+    for name in given:
+        if name not in (*protocol.needs, *protocol.takes):
+            raise InputError(
+                f"{flags[name]} is no option of --protocol {args.protocol}"
+            )
+    for name in ("resamples", "seed"):
+        if given.get(name, 0) < 0:
+            raise InputError(
+                f"{flags[name]} must be at least 0. Received: {given[name]}"
+            )
+    if 0 < given.get("resamples", 0) < 20:
+        raise InputError(
+            f"--resamples must be 0 or at least 20. Received: {given['resamples']}"
+        )
+    return given
 
 
 if __name__ == "__main__":

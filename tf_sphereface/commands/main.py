@@ -18,7 +18,8 @@ COMMANDS = {
     "import-weights": "weights of Caffe, PyTorch or safetensors into a Keras model",
     "export-weights": "a model's weights as safetensors under PyTorch's names",
     "pairs": "draw a pair list for the LFW protocol from aligned faces",
-    "evaluate": "score a model under the LFW verification protocol",
+    "embed": "embed aligned faces with a model, into a .npz file",
+    "evaluate": "score a model, or any embeddings, under a published protocol",
     "match": "compare the faces of two photos with a bundle",
 }
 

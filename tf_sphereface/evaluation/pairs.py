@@ -1,6 +1,8 @@
 """Lists of genuine and impostor pairs in folds, in the format of LFW's pairs.txt."""
 
+import csv
 import dataclasses
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -30,11 +32,17 @@ class Pair(NamedTuple):
 class PairList:
     """Pairs in `folds` folds, fold after fold.
 
+    Args:
+        pairs: The pairs.
+        folds: Number of folds.
+        people: Person of each photo; None: the photo's first folder is the person.
+
     Raises: ValueError if a pair's fold is not in [0, folds).
     """
 
     pairs: tuple[Pair, ...]
     folds: int
+    people: Mapping[str, str] | None = None
 
     def __post_init__(self):
         for pair in self.pairs:
@@ -64,7 +72,7 @@ def read_lfw_pairs(path: Path) -> PairList:
 
     Raises: InputError with the line number for any other content.
     """
-    numbered = _numbered_lines(path)
+    numbered = [(n, _fields_of(line)) for n, line in numbered_lines(path)]
     if not numbered:
         raise InputError(f"{path}: a pair list must not be empty")
     folds, pairs_per_fold = _read_header(path, *numbered[0])
@@ -112,21 +120,43 @@ def write_lfw_pairs(pairs: PairList, path: Path) -> None:
     write_atomically(path, ("\n".join(lines) + "\n").encode())
 
 
-def _numbered_lines(path):
+def numbered_lines(path: Path, what: str = "pairs") -> list[tuple[int, str]]:
+    """(number, text) of a list's lines that are not blank, as they are.
+
+    Args:
+        path: The list.
+        what: It holds, for the message.
+
+    Raises: InputError if it cannot be read or is not UTF-8.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise InputError(f"cannot read pairs: {path} ({error.strerror})") from error
+        raise InputError(f"cannot read {what}: {path} ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: a pair list must be UTF-8 text") from error
-    numbered = []
+        raise InputError(f"{path}: a list of {what} must be UTF-8 text") from error
     # Not splitlines: it also breaks at characters that names may hold.
-    for number, line in enumerate(text.split("\n"), start=1):
-        line = line.rstrip("\r")
-        if line.strip():
-            fields = line.split("\t") if "\t" in line else line.split()
-            numbered.append((number, [field.strip() for field in fields]))
-    return numbered
+    lines = (line.rstrip("\r") for line in text.split("\n"))
+    return [(n, line) for n, line in enumerate(lines, start=1) if line.strip()]
+
+
+def csv_lines(path: Path, what: str = "pairs") -> Iterator[tuple[str, list[str]]]:
+    """("FILE line N", fields) of each line of a CSV that is not blank.
+
+    Raises: InputError as `numbered_lines`, or if a line is no CSV.
+    """
+    for number, line in numbered_lines(path, what):
+        place = f"{path} line {number}"
+        try:
+            fields = next(csv.reader([line], strict=True))
+        except csv.Error as error:
+            raise InputError(f"{place}: not a line of CSV ({error})") from error
+        yield place, [field.strip() for field in fields]
+
+
+def _fields_of(line):
+    fields = line.split("\t") if "\t" in line else line.split()
+    return [field.strip() for field in fields]
 
 
 def _read_header(path, number, fields):

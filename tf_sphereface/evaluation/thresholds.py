@@ -11,7 +11,7 @@ import numpy as np
 
 from tf_sphereface.errors import InputError
 
-FAR_TARGETS = (1e-1, 1e-2, 1e-3)
+FAR_TARGETS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 _GRID = np.arange(-10_000, 10_001) / 10_000  # cosines, as in the SphereFace release
 
 

@@ -5,7 +5,13 @@ import math
 
 import numpy as np
 
+from tf_sphereface.evaluation.pair_people import PairPeople
+from tf_sphereface.evaluation.report_parts import without_nan
 from tf_sphereface.evaluation.thresholds import OperatingThresholds
+from tf_sphereface.evaluation.verification_parts import (
+    GroupRates,
+    VerificationIntervals,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +29,21 @@ class VerificationReport:
         scores: Float (pairs,), of the protocol; -1 or 1 where a photo is missing.
         plain_scores: Float (pairs,), plain cosines; NaN where a photo is missing.
         same: Bool (pairs,), genuine or impostor.
+        fold: Integer (pairs,).
+        right_calls: Bool (pairs,), judged rightly at the fold's threshold.
         missing_photos: Photos that were not found.
         source_kind: As `EmbeddingSource.kind`; None if only features were given, and
             so are the fields that follow.
         embedding_dim: Of the model, without the mirror image.
         mirror: Whether features are mirror-concatenated.
         milliseconds_per_face: Of one forward pass in a batch, without reading files.
+        protocol: Name of the pair list's protocol, as `--protocol` takes it.
+        rule: How the folds were judged: "sphereface" or "insightface".
+        missing: What was done with pairs that lack a photo: "wrong" or "skip", or
+            "error" if there could be none.
+        people: Of the pairs.
+        intervals: From `with_intervals`.
+        groups: From `with_groups`.
     """
 
     fold_accuracies: tuple[float, ...]
@@ -41,13 +56,21 @@ class VerificationReport:
     scores: np.ndarray = dataclasses.field(repr=False, compare=False)
     plain_scores: np.ndarray = dataclasses.field(repr=False, compare=False)
     same: np.ndarray = dataclasses.field(repr=False, compare=False)
+    fold: np.ndarray = dataclasses.field(repr=False, compare=False)
+    right_calls: np.ndarray = dataclasses.field(repr=False, compare=False)
     missing_photos: tuple[str, ...] = ()
     source_kind: str | None = None
     embedding_dim: int | None = None
     mirror: bool | None = None
     milliseconds_per_face: float | None = None
-
-    protocol = "lfw"
+    protocol: str = "lfw"
+    rule: str = "sphereface"
+    missing: str = "wrong"
+    people: PairPeople | None = dataclasses.field(
+        default=None, repr=False, compare=False
+    )
+    intervals: VerificationIntervals | None = None
+    groups: tuple[GroupRates, ...] = ()
 
     @property
     def accuracy(self) -> float:
@@ -82,7 +105,7 @@ class VerificationReport:
 
     def summary(self) -> dict:
         """The figures that matter most, ready for JSON: NaN is None."""
-        return _without_nan(
+        return without_nan(
             {
                 "accuracy": self.accuracy,
                 "accuracy_std": self.accuracy_std,
@@ -93,6 +116,8 @@ class VerificationReport:
                 ],
                 "counts": self.counts(),
                 "operating_thresholds": dataclasses.asdict(self.operating),
+                "intervals": self.intervals and self.intervals.to_json(),
+                "groups": [group.to_json() for group in self.groups],
                 "milliseconds_per_face": self.milliseconds_per_face,
                 "notes": self.notes,
             }
@@ -102,11 +127,13 @@ class VerificationReport:
         """Everything but the scores of single pairs, ready for `json.dumps`."""
         return {
             "protocol": self.protocol,
+            "rule": self.rule,
+            "missing": self.missing,
             "mirror": self.mirror,
             "embedding_dim": self.embedding_dim,
             **self.summary(),
-            "accuracy_standard_error": _without_nan(self.accuracy_standard_error),
-            "protocol_folds": _without_nan(
+            "accuracy_standard_error": without_nan(self.accuracy_standard_error),
+            "protocol_folds": without_nan(
                 [
                     {"accuracy": accuracy, "threshold": threshold}
                     for accuracy, threshold in zip(
@@ -116,13 +143,3 @@ class VerificationReport:
             ),
             "missing_photos": list(self.missing_photos),
         }
-
-
-def _without_nan(value):
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    return value

@@ -28,9 +28,8 @@ def pair_list_of_set(pairs: Sequence[tuple[str, str, bool]]) -> PairList:
             f"Received: {genuine} genuine pairs of {count}"
         )
     folds = _FOLDS if genuine % _FOLDS == 0 else 1
-    size = count // folds
-    runs = [pairs[start : start + size] for start in range(0, count, size)]
-    if not all(2 * sum(same for _, _, same in run) == size for run in runs):
+    runs = runs_of(pairs, folds)
+    if not is_balanced(runs):
         runs = _shared_out(pairs, folds)
     # The list has the genuine pairs of a fold first.
     ordered = [sorted(run, key=lambda pair: not pair[2]) for run in runs]
@@ -38,6 +37,17 @@ def pair_list_of_set(pairs: Sequence[tuple[str, str, bool]]) -> PairList:
         tuple(Pair(*pair, fold) for fold, run in enumerate(ordered) for pair in run),
         folds,
     )
+
+
+def runs_of(pairs: Sequence, folds: int) -> list[Sequence]:
+    """Pairs that follow each other, in as many runs of one length."""
+    size = len(pairs) // folds
+    return [pairs[start : start + size] for start in range(0, len(pairs), size)]
+
+
+def is_balanced(runs: Sequence) -> bool:
+    """Whether each run of (left, right, same) has as many genuine as impostor pairs."""
+    return all(2 * sum(same for _, _, same in run) == len(run) for run in runs)
 
 
 def _shared_out(pairs, folds):

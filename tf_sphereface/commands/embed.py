@@ -1,0 +1,79 @@
+"""Embed aligned faces with any model: a .npz file for `evaluate` or for other tools.
+
+Its arrays are `embeddings`, float32 (n, dim); `names`, PERSON/FILE; `identities`; and
+`mirror`: whether a row is the embedding of a face followed by that of its mirror image.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tf_sphereface.errors import InputError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sphereface embed",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "model",
+        type=Path,
+        help=".keras or .tflite file, SavedModel folder or bundle folder",
+    )
+    parser.add_argument(
+        "--images", type=Path, required=True, help="folder that `align` wrote"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE.npz", help="new file"
+    )
+    parser.add_argument(
+        "--no-mirror",
+        action="store_true",
+        help="embed the face alone, without its mirror image: twice as fast",
+    )
+    parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = build_parser().parse_args(argv)
+    try:
+        file = _embed(args)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    summary = {
+        "photos": len(file.names),
+        "people": len(set(file.identities)),
+        "embedding_dim": file.embedding_dim,
+        "mirror": file.mirror,
+        "out": str(args.out),
+    }
+    print(json.dumps(summary, indent=2, ensure_ascii=False))
+    return 0
+
+
+def _embed(args):
+    from tf_sphereface import evaluation
+    from tf_sphereface.commands.progress_bar import progress_bar
+
+    if args.out.suffix != ".npz":
+        raise InputError(f"--out must end in .npz. Received: {args.out}")
+    if args.out.exists():
+        raise InputError(f"--out must be new: {args.out}")
+    if not args.out.parent.is_dir():
+        raise InputError(f"no such folder: {args.out.parent}")
+    source = evaluation.load_embedding_source(args.model, args.variant)
+    with progress_bar("embedding", "photos") as progress:
+        file = evaluation.embed_folder(
+            source, args.images, mirror=not args.no_mirror, progress=progress
+        )
+    evaluation.write_embeddings(args.out, file)
+    return file
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+"""Embeddings in a .npz file, of our models or of any other system's."""
+
+import dataclasses
+import unicodedata
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from tf_sphereface.errors import InputError
+from tf_sphereface.files import replacing
+
+SUFFIX = ".npz"
+# Of one photo or frame each; what a protocol of videos or templates needs.
+_PARTS = ("frames", "videos", "templates")
+_RATIO, _SMALL = 200, 1 << 26  # embeddings do not compress; names do, but are small
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class EmbeddingFile:
+    """Embeddings by name: it stands where a model and a folder of crops would.
+
+    Args:
+        embeddings: Float32 (n, dim), finite, not necessarily L2-normalised.
+        names: Strings (n,), "PERSON/FILE", each once.
+        identities: Strings (n,), the person of each; None: the first folder is.
+        mirror: Whether a row is an embedding followed by that of the mirror image.
+        parts: Any of `frames`, `videos` and `templates`, each (n,).
+
+    Raises: InputError, in one line that names the row, for anything else.
+    """
+
+    embeddings: np.ndarray
+    names: tuple[str, ...]
+    identities: tuple[str, ...] | None = None
+    mirror: bool = False
+    parts: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    kind = "embeddings"
+
+    def __post_init__(self):
+        embeddings = np.asarray(self.embeddings)
+        if embeddings.ndim != 2 or embeddings.dtype.kind != "f" or not embeddings.size:
+            raise InputError(
+                "`embeddings` must be floats (n, dim), n and dim at least 1. "
+                f"Received: {embeddings.dtype} {embeddings.shape}"
+            )
+        with np.errstate(over="ignore"):  # infinite then, and refused below
+            embeddings = np.ascontiguousarray(embeddings, np.float32)
+        names = tuple(map(str, self.names))
+        identities = self.identities
+        if identities is not None:
+            identities = tuple(map(str, identities))
+        columns = {"names": names, "identities": identities, **self.parts}
+        for key, values in columns.items():
+            if values is not None and len(values) != len(embeddings):
+                raise InputError(
+                    f"`{key}` must be one for each of the {len(embeddings)} rows of "
+                    f"`embeddings`. Received: {len(values)}"
+                )
+        bad = np.flatnonzero(~np.isfinite(embeddings).all(axis=1))
+        if len(bad):
+            raise InputError(
+                f"the embedding of {names[bad[0]]!r} is not finite, and of "
+                f"{len(bad) - 1} others; leave out photos without a face"
+            )
+        if self.mirror and embeddings.shape[1] % 2:
+            raise InputError(
+                "`embeddings` with `mirror` must be two of one length, one after the "
+                f"other. Received: {embeddings.shape}"
+            )
+        object.__setattr__(self, "embeddings", embeddings)
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "identities", identities)
+        object.__setattr__(self, "_by_name", _unique(names))
+        object.__setattr__(self, "_by_stem", _stems(names))
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length of an embedding, without that of the mirror image."""
+        return self.embeddings.shape[1] // (2 if self.mirror else 1)
+
+    def rows(self, names: Sequence[str]) -> list[int | None]:
+        """Row of each photo, None where there is none.
+
+        A name without its suffix is found by its stem, as with photos in folders.
+
+        Raises: InputError if two rows have the stem asked for.
+        """
+        found = []
+        for name in names:
+            key = _composed(name)
+            rows = [self._by_name[key]] if key in self._by_name else []
+            rows = rows or self._by_stem.get(key, [])
+            if len(rows) > 1:
+                raise InputError(
+                    f"two embeddings for {name}: {self.names[rows[0]]} and "
+                    f"{self.names[rows[1]]}; keep one"
+                )
+            found.append(rows[0] if rows else None)
+        return found
+
+
+def read_embeddings(path: Path) -> EmbeddingFile:
+    """Reads a .npz with `embeddings` (n, dim) and `names` (n,).
+
+    It may also hold `identities`, `frames`, `videos`, `templates`, each (n,), and
+    `mirror`, a bool; other arrays are not read. Nothing in the file is run, and nothing
+    is allocated that the file does not hold.
+
+    Raises: InputError, in one line, if the file is missing, damaged or says otherwise.
+    """
+    path = Path(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            held = {name.removesuffix(".npy") for name in archive.namelist()}
+            for key in ("embeddings", "names"):
+                if key not in held:
+                    raise InputError(f"there must be an array `{key}`")
+            wanted = ("embeddings", "names", "identities", "mirror", *_PARTS)
+            arrays = {key: _read_array(archive, key) for key in wanted if key in held}
+            return _from_arrays(arrays)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"cannot read embeddings: {path} ({reason})") from error
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise InputError(f"not a whole .npz file: {path} ({reason})") from error
+
+
+def write_embeddings(path: Path, file: EmbeddingFile) -> None:
+    """Writes what `read_embeddings` reads back; the file is whole or not there.
+
+    Raises: InputError if `path` does not end in .npz; OSError if it cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != SUFFIX:
+        raise InputError(f"a file of embeddings must end in {SUFFIX}. Received: {path}")
+    arrays = {
+        "embeddings": file.embeddings,
+        "names": np.array(file.names),
+        "mirror": np.array(file.mirror),
+        **file.parts,
+    }
+    if file.identities is not None:
+        arrays["identities"] = np.array(file.identities)
+    with replacing(path) as temporary:
+        np.savez(temporary, **arrays)
+
+
+def _read_array(archive, key):
+    """An array whose header was compared with what the archive holds of it."""
+    info = archive.getinfo(f"{key}.npy")
+    if info.file_size > _SMALL and info.file_size > _RATIO * info.compress_size:
+        raise InputError(f"`{key}` is packed too well to be embeddings or names")
+    with archive.open(info) as file:
+        version = np.lib.format.read_magic(file)
+        readers = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }
+        if version not in readers:
+            raise InputError(f"`{key}` must be a plain array")
+        shape, _, dtype = readers[version](file)
+        count = 1
+        for length in shape:  # Python's integers: NumPy's product may overflow
+            count *= length
+        # An itemsize of 0 would hold any number of empty texts.
+        size = count * max(dtype.itemsize, 1)
+        if dtype.kind not in "fUSiub" or size > info.file_size:
+            raise InputError(
+                f"`{key}` must be numbers or text, all of it in the file. "
+                f"Received: {dtype} {shape}"
+            )
+    with archive.open(info) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _from_arrays(arrays):
+    texts = {key: _texts(arrays, key) for key in ("names", "identities")}
+    mirror = arrays.get("mirror", np.array(False))
+    if mirror.shape or mirror.dtype.kind != "b":
+        raise InputError(f"`mirror` must be true or false. Received: {mirror!r}")
+    parts = {key: arrays[key] for key in _PARTS if key in arrays}
+    for key, values in parts.items():
+        if values.ndim != 1:
+            raise InputError(f"`{key}` must be (n,). Received: {values.shape}")
+    return EmbeddingFile(
+        arrays["embeddings"], mirror=bool(mirror), parts=parts, **texts
+    )
+
+
+def _texts(arrays, key):
+    if key not in arrays:
+        return None
+    values = arrays[key]
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8")
+    if values.ndim != 1 or values.dtype.kind != "U":
+        raise InputError(
+            f"`{key}` must be text (n,). Received: {values.dtype} {values.shape}"
+        )
+    return tuple(values.tolist())
+
+
+def _composed(name):
+    return unicodedata.normalize("NFC", name)
+
+
+def _unique(names):
+    rows = {}
+    for row, name in enumerate(map(_composed, names)):
+        if name in rows:
+            raise InputError(f"each name must occur once. Received twice: {name!r}")
+        rows[name] = row
+    return rows
+
+
+def _stems(names):
+    rows = {}
+    for row, name in enumerate(map(_composed, names)):
+        suffix = PurePosixPath(name).suffix
+        rows.setdefault(name.removesuffix(suffix), []).append(row)
+    return rows
