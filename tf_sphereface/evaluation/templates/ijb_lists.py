@@ -1,6 +1,7 @@
 """Lists of IJB-B and IJB-C as InsightFace and the benchmark give them."""
 
 import dataclasses
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,13 +66,15 @@ def read_template_pairs(path: Path) -> TemplatePairs:
     """
     expected = f"{path}: a line must be TEMPLATE TEMPLATE 1|0, all numbers"
     try:
-        table = np.loadtxt(path, np.int64, ndmin=2, comments=None, encoding="utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of an empty file
+            table = np.loadtxt(path, np.int64, comments=None, ndmin=2)
     except OSError as error:
         raise InputError(f"cannot read the list: {path} ({error.strerror})") from error
     except ValueError as error:
         raise InputError(f"{expected} ({error})") from error
     if table.shape[1] != 3 or not np.isin(table[:, 2], (0, 1)).all():
-        raise InputError(f"{expected}. The first is {table[0].tolist()}")
+        raise InputError(f"{expected}. The first is {table[:1].tolist()}")
     same = table[:, 2] == 1
     if same.all() or not same.any():
         raise InputError(f"{path}: there must be genuine (1) and impostor (0) pairs")
