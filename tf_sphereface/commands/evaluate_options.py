@@ -19,8 +19,8 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
         "--distractors",
         type=Path,
         metavar="PATH",
-        help="strangers: folder of aligned faces, .npz, or .npy of embeddings (n, dim), "
-        "which may be larger than the memory",
+        help="strangers: folder of aligned faces, .npz, or .npy of embeddings (n, dim) "
+        "of any size, which is read in pieces",
     )
     search.add_argument(
         "--probe-noise",

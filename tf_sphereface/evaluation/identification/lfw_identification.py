@@ -81,10 +81,11 @@ def lfw_identification_sets(
             f"The known people are all {len(known):,} with two photos or more, not the "
             "596 of the published protocol: give their names to compare with it."
         )
-    others = [person for person in rows if person not in set(known)]
+    known = dict.fromkeys(known)
+    others = [person for person in rows if person not in known]
     extra = others if extra is None else extra
     _check(rows, known, extra, others)
-    known = sorted(set(known))
+    known = sorted(known)
     first = [rows[person][0] for person in known]
     return LfwIdentificationSets(
         closed_gallery=_rows(first, (rows[person][0] for person in sorted(set(extra)))),
@@ -192,7 +193,7 @@ def _check(rows, known, extra, others):
                 f"for. Received: {person!r}, {len(rows.get(person, ()))} photos"
             )
     for person in extra:
-        if person not in rows or person in set(known):
+        if person not in rows or person in known:
             raise InputError(
                 "an extra person of the gallery must have a photo and not be one of "
                 f"the known people. Received: {person!r}"
