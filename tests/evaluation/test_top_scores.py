@@ -120,7 +120,7 @@ def simulated_trials(rng, probes=30, strangers=400):
 def test_ranks_are_those_of_plain_counting(max_rank):
     rng = np.random.default_rng(2)
     trial_probe, trial_scores, scores = simulated_trials(rng)
-    tally = ImpostorTally(Trials(trial_probe, trial_scores, 30), max_rank, 0)
+    tally = ImpostorTally(Trials(trial_probe, trial_scores, 30), max_rank, TopScores(0))
     for rows in (slice(0, 16), slice(16, 30)):
         for columns in range(0, 400, 37):
             tally.add(scores[rows, columns : columns + 37], rows.start)
@@ -136,7 +136,7 @@ def test_keys_do_not_confuse_scores_a_last_bit_apart():
     tiny = np.float32(1e-9)
     above = np.nextafter(tiny, np.float32(1))
     trials = Trials(np.array([900_000]), np.array([above]), 900_001)
-    tally = ImpostorTally(trials, 10, 0)
+    tally = ImpostorTally(trials, 10, TopScores(0))
     tally.add(np.array([[tiny, above, -above]], np.float32), 900_000)
     assert tally.above().tolist() == [1]
 

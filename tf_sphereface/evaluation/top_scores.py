@@ -7,6 +7,7 @@ thousand million pairs hangs on the 3,531 largest.
 """
 
 import dataclasses
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,28 +36,33 @@ class RatePoint:
 class TopScores:
     """The `capacity` largest of all scores that were added, with repetitions.
 
+    Threads may share one: the floor rises with what any of them adds.
+
     Args:
-        capacity: How many; about three times as many are in memory.
+        capacity: How many; about twice as many are in memory.
     """
 
     def __init__(self, capacity: int):
         self._capacity = capacity
         self._parts, self._size = [], 0
+        self._lock = threading.Lock()
         # Scores below it are not wanted: as many as wanted are at least as large.
         self.floor = _BELOW_ALL if capacity else np.float32(np.inf)
 
     def add(self, scores: np.ndarray) -> None:
         """Float32 of any shape; -inf is none."""
         scores = scores[scores >= self.floor]
-        self._parts.append(scores)
-        self._size += len(scores)
-        if self._size > 2 * self._capacity:
-            self._shrink()
+        with self._lock:
+            self._parts.append(scores)
+            self._size += len(scores)
+            if 2 * self._size > 3 * self._capacity:
+                self._shrink()
 
     def falling(self) -> np.ndarray:
         """Float32 (at most capacity,), the largest first."""
-        self._shrink()
-        return np.sort(self._parts[0])[::-1]
+        with self._lock:
+            self._shrink()
+            return np.sort(self._parts[0])[::-1]
 
     def _shrink(self):
         scores = np.concatenate([np.empty(0, np.float32), *self._parts])
@@ -92,15 +98,15 @@ class ImpostorTally:
     Args:
         trials: Of all probes.
         max_rank: Ranks above it are only known to be above.
-        capacity: Of the largest impostor scores.
+        top: Gets the largest impostor scores.
     """
 
-    def __init__(self, trials: Trials, max_rank: int, capacity: int):
+    def __init__(self, trials: Trials, max_rank: int, top: TopScores):
         probes = len(trials.starts) - 1
         self._trials, self._max_rank = trials, max_rank
         self._hits = np.zeros(len(trials.scores), np.int64)
         self._floors = np.full(probes, np.inf, np.float32)
-        self.top = TopScores(capacity)
+        self._top = top
         self.best = np.full(probes, -np.inf, np.float32)
         self._raise_floors(0, probes)
 
@@ -108,12 +114,12 @@ class ImpostorTally:
         """Float32 (rows, columns), impostors of the probes from `first_row` on."""
         rows = slice(first_row, first_row + len(scores))
         np.maximum(self.best[rows], scores.max(axis=1), out=self.best[rows])
-        floors = np.minimum(self._floors[rows], self.top.floor)
+        floors = np.minimum(self._floors[rows], self._top.floor)
         places = np.flatnonzero(scores >= floors[:, None])
         if not len(places):
             return
         kept, probe = scores.ravel()[places], places // scores.shape[1] + first_row
-        self.top.add(kept)
+        self._top.add(kept)
         near = kept >= self._floors[probe]
         if near.any():
             # The highest trial of the probe that the impostor reaches: it and the

@@ -14,7 +14,7 @@ from tf_sphereface.evaluation.blocked_scores import (
 )
 from tf_sphereface.evaluation.top_scores import ImpostorTally, TopScores, Trials
 
-LARGEST_TAIL = 1 << 24  # impostor scores kept for rates, 64 MB a thread
+LARGEST_TAIL = 1 << 24  # impostor scores kept for rates, 64 MB
 _GALLERY_SCORES = 1 << 22  # of probes with the gallery, in memory at once
 Progress = Callable[[int, int], None]  # distractors done, distractors in all
 
@@ -153,13 +153,14 @@ def search_distractors(
     Returns: `mate_scores` as given, the rest of the distractors alone.
     """
     trials = Trials(trial_probe, trial_scores, len(probes))
-    tallies = [ImpostorTally(trials, max_rank, capacity) for _ in range(usable_cores())]
+    top = TopScores(capacity)
+    tallies = [ImpostorTally(trials, max_rank, top) for _ in range(usable_cores())]
     found = scan_scores(probes, distractors, tallies, progress)
     return Search(
         mate_scores=np.asarray(trial_scores, np.float32),
         above=sum(tally.above() for tally in tallies),
         best_other=np.max([tally.best for tally in tallies], axis=0),
-        falling=largest([tally.top.falling() for tally in tallies], capacity),
+        falling=top.falling(),
         impostors=len(probes) * found,
         distractors=found,
     )
@@ -184,18 +185,14 @@ def with_distractors(
         capacity,
         progress,
     )
+    both = np.concatenate([search.falling, crowd.falling])
     above = search.above.copy()
     above[mated] += crowd.above
     return dataclasses.replace(
         search,
         above=above,
         best_other=np.maximum(search.best_other, crowd.best_other),
-        falling=largest([search.falling, crowd.falling], capacity),
+        falling=np.sort(both)[::-1][:capacity],
         impostors=search.impostors + crowd.impostors,
         distractors=crowd.distractors,
     )
-
-
-def largest(parts: Sequence[np.ndarray], capacity: int) -> np.ndarray:
-    """The largest `capacity` numbers of all parts, falling."""
-    return np.sort(np.concatenate(parts))[::-1][:capacity]
