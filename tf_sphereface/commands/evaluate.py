@@ -9,6 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.evaluate_options import add_search_options
 from tf_sphereface.errors import InputError
 
 # Options that belong to the command itself; all others are passed to the protocol, if
@@ -22,7 +23,7 @@ _NO_LISTS = frozenset({"images", "groups"})  # do not say which pairs were score
 def build_parser() -> argparse.ArgumentParser:
     from tf_sphereface.evaluation import PROTOCOLS  # loads no network library
 
-    lines = [f"  {name:<10} {protocol.about}" for name, protocol in PROTOCOLS.items()]
+    lines = [f"  {name:<18} {protocol.about}" for name, protocol in PROTOCOLS.items()]
     parser = argparse.ArgumentParser(
         prog="sphereface evaluate",
         description=__doc__,
@@ -57,6 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="exit with 1 if the accuracy, a fraction 0..1, is lower",
     )
     _add_protocol_options(parser)
+    add_search_options(parser)
     return parser
 
 
