@@ -83,6 +83,9 @@ def _calibrate(args):
     from tf_sphereface.evaluation import evaluate_verification, read_lfw_pairs
     from tf_sphereface.evaluation.calibration import calibrate
 
+    for far in args.far:
+        if not 0 < far <= 1:
+            raise InputError(f"a FAR must be above 0 and at most 1. Received: {far:g}")
     if args.resamples < 20 or args.seed < 0:
         raise InputError(
             "--resamples must be at least 20 and --seed at least 0. "
@@ -99,8 +102,9 @@ def _calibrate(args):
                 pairs,
                 mirror=bundle.contract.mirror,
                 progress=progress,
+                fars=sorted(set(args.far), reverse=True),
             )
-        found = calibrate(report, args.far, args.frr, args.resamples, args.seed)
+        found = calibrate(report, args.frr, args.resamples, args.seed)
         measured[name] = (measurement_of(found.report), calibration_of(found))
         notes += found.report.notes
     return write_calibrations(bundle, measured), notes

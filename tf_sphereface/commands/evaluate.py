@@ -17,7 +17,14 @@ from tf_sphereface.errors import InputError
 _OWN = frozenset(
     {"model", "protocol", "out", "variant", "minimum_accuracy", "thumbnails"}
 )
-_NO_LISTS = frozenset({"images", "groups"})  # do not say which pairs were scored
+# The options that say what is compared with what: their files' checksums tell which
+# reports can be laid side by side. Folders of photos and embeddings are none of them.
+_LISTS = frozenset(
+    {
+        *("pairs", "templates", "gallery", "probes", "known", "extra"),
+        *("probe_noise", "distractor_noise"),
+    }
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -153,14 +160,21 @@ def _evaluate(args, command):
         args.out,
         command,
         model_info,
-        inputs={
-            name: value
-            for name, value in options.items()
-            if isinstance(value, Path) and name not in _NO_LISTS
-        },
+        inputs=_lists(options),
         images_dir=args.images if args.thumbnails else None,
     )
     return report
+
+
+def _lists(options):
+    """The lists among the options, by name."""
+    return {
+        name: value
+        for name, value in options.items()
+        if name in _LISTS
+        and value.suffix not in (".npz", ".npy")
+        and (name == "pairs" or value.is_file())
+    }
 
 
 def _protocol_options(args, protocol):

@@ -2,13 +2,11 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.bootstrap import RESAMPLES
-from tf_sphereface.evaluation.thresholds import operating_thresholds, tar_at_far
 from tf_sphereface.evaluation.verification_intervals import with_intervals
 from tf_sphereface.evaluation.verification_report import VerificationReport
 
@@ -20,7 +18,7 @@ class ScoreCalibration:
     """What the scores of one model mean.
 
     Args:
-        report: Of the FARs that were asked for, with intervals.
+        report: With intervals.
         slope: Of the probability.
         intercept: probability = 1 / (1 + exp(-(slope * score + intercept))), for as
             many genuine as impostor pairs.
@@ -38,7 +36,6 @@ class ScoreCalibration:
 
 def calibrate(
     report: VerificationReport,
-    fars: Sequence[float],
     frr: float = FRR,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -46,33 +43,24 @@ def calibrate(
     """Finds out what the plain cosines of a verification mean.
 
     Args:
-        report: From `evaluate_verification`, which knows the people.
-        fars: Targets in (0, 1].
+        report: From `evaluate_verification` with the FARs to have thresholds for.
         frr: Share of the genuine pairs that may be called different, in (0, 1).
         resamples: For the intervals of the thresholds.
         seed: For the intervals.
 
-    Raises: InputError if a rate is out of range, or the pairs suffice for none of the
-        FARs; as `with_intervals`.
+    Raises: InputError if the FRR is out of range, or the pairs suffice for none of the
+        FARs; ValueError as `with_intervals`.
     """
-    if not fars or not all(0 < far <= 1 for far in fars):
-        raise InputError(f"a FAR must be above 0 and at most 1. Received: {fars}")
     if not 0 < frr < 1:
         raise InputError(f"an FRR must be above 0 and below 1. Received: {frr:g}")
+    if all(math.isnan(tar) for tar in report.tar_at_far.values()):
+        fars = ", ".join(f"{far:g}" for far in report.tar_at_far)
+        raise InputError(
+            f"the pairs suffice for no threshold at FAR {fars}: each takes 1 / FAR "
+            "impostor pairs with both photos"
+        )
     known = ~np.isnan(report.plain_scores)
     scores, same = report.plain_scores[known], report.same[known]
-    fars = sorted(set(fars), reverse=True)
-    impostors = np.count_nonzero(~same)
-    if impostors * fars[0] < 1 - 1e-9:
-        raise InputError(
-            f"FAR {fars[0]:g} needs {math.ceil(1 / fars[0] - 1e-9):,} impostor pairs "
-            f"with both photos. Received: {impostors:,}"
-        )
-    report = dataclasses.replace(
-        report,
-        operating=operating_thresholds(scores, same, fars),
-        tar_at_far={far: tar_at_far(report.scores, report.same, far) for far in fars},
-    )
     slope, intercept = fit_probability(scores, same)
     return ScoreCalibration(
         report=with_intervals(report, resamples, seed),

@@ -28,12 +28,13 @@ def verification_headline(report: VerificationReport) -> str:
 _INTROS = {
     "sphereface": "These figures are under the LFW protocol: the mean of the other "
     "folds' faces is subtracted from each face before two of them are compared.",
-    "insightface": "These figures are under InsightFace's rule: the embeddings of a "
-    "face and its mirror image are added up before two faces are compared.",
+    "insightface": "These figures are under InsightFace's rule: distances of "
+    "L2-normalised embeddings; where mirror images were embedded, of the sum with "
+    "theirs.",
 }
 _SCORES = {
     "sphereface": "with the mean subtracted",
-    "insightface": "of the sums with the mirror image",
+    "insightface": "as InsightFace's rule has them",
 }
 
 
