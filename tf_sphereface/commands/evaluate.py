@@ -167,14 +167,16 @@ def _evaluate(args, command):
 
 
 def _lists(options):
-    """The lists among the options, by name."""
-    return {
-        name: value
-        for name, value in options.items()
-        if name in _LISTS
-        and value.suffix not in (".npz", ".npy")
-        and (name == "pairs" or value.is_file())
-    }
+    """The lists among the options, by name; several of one option are numbered."""
+    found = {}
+    for name in sorted(_LISTS & options.keys()):
+        given = options[name]
+        paths = given if isinstance(given, list | tuple) else [given]
+        for number, path in enumerate(paths, start=1):
+            is_list = path.is_file() and path.suffix not in (".npz", ".npy")
+            if is_list or name == "pairs":
+                found[name if len(paths) == 1 else f"{name} {number}"] = path
+    return found
 
 
 def _protocol_options(args, protocol):
