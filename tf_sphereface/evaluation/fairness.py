@@ -81,7 +81,7 @@ def with_groups(
     if nameless == len(set(names)):
         raise InputError(
             "the groups must have people of the pairs. Received: none of "
-            f"{nameless:,}; the first of the pairs is {names[0]!r}"
+            f"{nameless:,}; the first of the pairs is {str(names[0])!r}"
         )
     known = ~np.isnan(report.plain_scores) & (left == right) & (left != "")
     found, notes = [], []
