@@ -183,7 +183,7 @@ def command(folder, name, *options):
 
 @pytest.fixture
 def faces(tmp_path):
-    """Embeddings of a, b and c, two photos each and a third of a, named as in folders."""
+    """Embeddings of a, b and c, two photos each and a third of a."""
     rng = np.random.default_rng(0)
     rows = np.repeat(np.eye(3, 8), (3, 2, 2), axis=0) + 0.1 * rng.normal(size=(7, 8))
     names = [
