@@ -72,6 +72,12 @@ def test_every_kind_is_drawn_alone_and_over_others(kind):
         assert overlay.count(f">{label}<") == 1
 
 
+def test_det_without_errors_is_drawn():
+    roc, det = rate_curves(np.array([0.9, 0.1]), np.array([True, False]))
+    assert det.y.max() == 0 and "DET" in curves_svg([det], "det")
+    assert "ROC" in curves_svg([roc], "roc")
+
+
 def test_curves_of_two_kinds_are_not_drawn_together():
     curves = [Curve("a", kind, [0.1, 1], [0.1, 1]) for kind in ("roc", "det")]
     with pytest.raises(ValueError, match=r"one kind. Received: \['det', 'roc'\]"):

@@ -1,5 +1,6 @@
 """Plots of curves as SVG text that follows the page's light or dark colours."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -139,11 +140,18 @@ def _draw_rates(axes, lines):
 
 
 def _draw_det(axes, lines):
-    _draw_steps(axes, lines)
+    """Errors over errors; a rate of 0 runs along the lower edge."""
+    edge = min(_least(line.curve.y) for line in lines) / 1.3
+    raised = [np.maximum(line.curve.y, edge) for line in lines]
+    drawn = [
+        line._replace(curve=dataclasses.replace(line.curve, y=y))
+        for line, y in zip(lines, raised, strict=True)
+    ]
+    _draw_steps(axes, drawn)
     _rare_errors(axes.xaxis, axes.set_xscale)
     _rare_errors(axes.yaxis, axes.set_yscale)
     axes.set_xlim(min(_least(line.curve.x) for line in lines), 1)
-    axes.set_ylim(min(_least(line.curve.y) for line in lines) / 1.3, 1)
+    axes.set_ylim(edge, 1)
 
 
 def _least(values):
