@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/losses.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/losses.md", "docs/verification.md")
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.model_selection import KFold
+from sklearn.preprocessing import normalize
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import (
@@ -12,6 +14,7 @@ from tf_sphereface.evaluation import (
     embed_folder,
     evaluate_verification,
     features_of,
+    pair_list_of_set,
 )
 from tf_sphereface.evaluation.features import require_one_length
 from tf_sphereface.preprocessing import PixelContract
@@ -117,6 +120,34 @@ def test_people_of_a_file_are_those_that_it_names(images, pairs):
     one_person = EmbeddingFile(file.embeddings, file.names, ["x"] * 8, mirror=True)
     report = evaluate_verification(one_person, None, pairs)
     assert any("4 impostor pairs are of one person" in note for note in report.notes)
+
+
+def test_set_in_runs_is_judged_as_the_published_script_judges_it():
+    """Pairs of a .bin file in their order, in contiguous folds by scikit-learn."""
+    rng = np.random.default_rng(2)
+    flags = ([True] * 6 + [False] * 6) * 10
+    names, rows, listed = [], [], []
+    for number, same in enumerate(flags):
+        one = rng.normal(size=6)
+        other = (one if same else rng.normal(size=6)) + 0.8 * rng.normal(size=6)
+        people = (f"pair_{number}",) * 2 if same else (f"l{number}", f"r{number}")
+        photos = tuple(f"{name}/{n}.png" for n, name in enumerate(people, start=1))
+        listed.append((*photos, same))
+        names += photos
+        rows += [one, other]
+    file = EmbeddingFile(np.array(rows), names)
+    report = evaluate_verification(
+        file, None, pair_list_of_set(listed), rule="insightface"
+    )
+    unit = normalize(file.embeddings.astype(float))
+    distances, same = ((unit[::2] - unit[1::2]) ** 2).sum(axis=1), np.array(flags)
+    expected = []
+    for train, test in KFold(10).split(distances):
+        calls = distances[:, None] < np.arange(0, 4, 0.01)
+        best = (calls[train] == same[train, None]).mean(axis=0).argmax()
+        expected.append((calls[test, best] == same[test]).mean())
+    assert report.fold_accuracies == pytest.approx(expected)
+    assert 0.7 < report.accuracy < 1
 
 
 def test_model_without_a_folder_is_refused():

@@ -23,21 +23,21 @@ def in_folds(features, folds=2):
 
 
 def test_insightface_worked_by_hand():
-    """Squared distances, genuine and impostor: 1.005 and 2.005; 2.505 and 3.005.
+    """Squared distances, genuine and impostor: 1.005 and 2.515; 2.505 and 3.005.
 
-    The second fold is judged rightly from 2.51 to 3.00, so 2.51 judges the first: both
-    of its pairs are accepted, one rightly. The first fold is judged rightly from 1.01
-    on, and 1.01 rejects both pairs of the second.
+    The second fold is judged rightly from 2.51 to 3.00, so 2.51 judges the first, and
+    rightly. The first is judged rightly from 1.01 to 2.51, so 1.01 judges the second,
+    and rejects both of its pairs.
     """
-    distances = [1.005, 2.005, 2.505, 3.005]
+    distances = [1.005, 2.515, 2.505, 3.005]
     features = []
     for distance in distances:
         features += [[1.0, 0.0], on_circle(1 - distance / 2)]
     report = evaluate_features(*in_folds(features), rule="insightface")
-    assert report.fold_accuracies == (0.5, 0.5)
+    assert report.fold_accuracies == (1.0, 0.5)
     assert report.fold_thresholds == pytest.approx((1 - 2.51 / 2, 1 - 1.01 / 2))
     np.testing.assert_allclose(report.scores, 1 - np.array(distances) / 2, atol=1e-12)
-    assert report.right_calls.tolist() == [True, False, False, True]
+    assert report.right_calls.tolist() == [True, True, False, True]
     assert report.rule == "insightface"
 
 

@@ -168,15 +168,14 @@ def _evaluate(args, command):
 
 def _lists(options):
     """The lists among the options, by name; several of one option are numbered."""
-    found = {}
+    lists = {}
     for name in sorted(_LISTS & options.keys()):
-        given = options[name]
-        paths = given if isinstance(given, list | tuple) else [given]
-        for number, path in enumerate(paths, start=1):
-            is_list = path.is_file() and path.suffix not in (".npz", ".npy")
-            if is_list or name == "pairs":
-                found[name if len(paths) == 1 else f"{name} {number}"] = path
-    return found
+        value = options[name]
+        for number, path in enumerate(value if isinstance(value, list) else [value]):
+            held = path.suffix not in (".npz", ".npy")
+            if held and (name == "pairs" or path.is_file()):
+                lists[f"{name}_{number + 1}" if number else name] = path
+    return lists
 
 
 def _protocol_options(args, protocol):

@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 from tf_sphereface.errors import InputError
 
 TILE_ROWS, TILE_COLUMNS = 512, 2048
+_TINY = np.finfo(np.float32).tiny
 
 
 class ScoreConsumer(Protocol):
@@ -41,7 +42,7 @@ def unit_rows(rows: np.ndarray) -> np.ndarray:
     """Float32 (n, dim) rows of length 1; a row of zeros stays one."""
     rows = np.asarray(rows, np.float32)
     norms = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return rows / np.maximum(norms, np.finfo(np.float32).tiny)
+    return rows / np.maximum(norms, _TINY)
 
 
 def check_same_size(first: np.ndarray, second: np.ndarray, names: str) -> None:
@@ -93,8 +94,7 @@ def scan_scores(
                 start = next(starts, None)
             if start is None:
                 return seen
-            block = np.asarray(others[start : start + TILE_COLUMNS])
-            block = unit_rows(block[np.isfinite(block).all(axis=1)])
+            block = _finite_unit_rows(others[start : start + TILE_COLUMNS])
             seen += len(block)
             if len(block):
                 _score_block(probes, block, buffer, consumer)
@@ -117,6 +117,17 @@ def usable_cores() -> int:
         if hasattr(os, "sched_getaffinity")
         else (os.cpu_count() or 1)
     )
+
+
+def _finite_unit_rows(rows):
+    """`unit_rows` of those that are finite, in one pass less."""
+    rows = np.array(rows, np.float32)  # a copy, in memory
+    squares = np.einsum("nd,nd->n", rows, rows)
+    finite = np.isfinite(squares)
+    if not finite.all():
+        rows, squares = rows[finite], squares[finite]
+    rows /= np.sqrt(np.maximum(squares, _TINY))[:, None]
+    return rows
 
 
 def _score_block(probes, block, buffer, consumer):

@@ -107,6 +107,7 @@ class ImpostorTally:
         self._hits = np.zeros(len(trials.scores), np.int64)
         self._floors = np.full(probes, np.inf, np.float32)
         self._top = top
+        self._passed = np.empty(0, bool)  # kept: new memory for each tile is slow
         self.best = np.full(probes, -np.inf, np.float32)
         self._raise_floors(0, probes)
 
@@ -115,10 +116,14 @@ class ImpostorTally:
         rows = slice(first_row, first_row + len(scores))
         np.maximum(self.best[rows], scores.max(axis=1), out=self.best[rows])
         floors = np.minimum(self._floors[rows], self._top.floor)
-        places = np.flatnonzero(scores >= floors[:, None])
+        if self._passed.size < scores.size:
+            self._passed = np.empty(scores.size, bool)
+        passed = self._passed[: scores.size].reshape(scores.shape)
+        np.greater_equal(scores, floors[:, None], out=passed)
+        places = np.flatnonzero(passed)
         if not len(places):
             return
-        kept, probe = scores.ravel()[places], places // scores.shape[1] + first_row
+        kept, probe = scores.take(places), places // scores.shape[1] + first_row
         self._top.add(kept)
         near = kept >= self._floors[probe]
         if near.any():

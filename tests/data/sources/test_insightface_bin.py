@@ -13,7 +13,8 @@ from tf_sphereface.commands.align import main
 from tf_sphereface.data.sources import open_source
 from tf_sphereface.data.sources.insightface_bin import read_verification_set
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation import read_lfw_pairs
+from tf_sphereface.evaluation import evaluate_verification, read_lfw_pairs
+from tf_sphereface.preprocessing import PixelContract
 
 SAME = [True, False, True]
 PHOTOS = [b"\xff\xd8\n'\"\\\x00", b"", b"photo 2" * 60, b"3", b"\x80\x81", b"x" * 70000]
@@ -153,6 +154,41 @@ def test_align_writes_crops_and_a_pair_list(write, crops, tmp_path, capsys):
             expected = np.asarray(whole)[1:, 9:105]
             crop = np.asarray(Image.open(out / name))
             np.testing.assert_array_equal(crop[:111], expected)
+
+
+class MeanColour:
+    """Embeds a crop as its mean colour."""
+
+    kind = "keras"
+    pixel_contract = PixelContract()
+    embedding_dim = 3
+
+    def embed(self, aligned_faces):
+        return aligned_faces.mean(axis=(1, 2), dtype=np.float32)
+
+
+def test_aligned_set_is_evaluated_by_its_own_pair_list(write, tmp_path):
+    """Ten folds of a genuine pair, of one colour, and an impostor pair."""
+    photos, rng = [], np.random.default_rng(0)
+    for pair in range(20):
+        colours = rng.choice([[250, 9, 9], [9, 250, 9], [9, 9, 250]], 2, replace=False)
+        for colour in colours[[0, 0]] if pair % 2 == 0 else colours:
+            encoded = io.BytesIO()
+            flat = np.broadcast_to(colour, (112, 112, 3)).astype(np.uint8)
+            Image.fromarray(flat).save(encoded, "JPEG")
+            photos.append(encoded.getvalue())
+    path = write(pickle.dumps((photos, [True, False] * 10)))
+    out = tmp_path / "out"
+    assert main([str(path), "--out", str(out), "--processes", "1"]) == 0
+    for rule in ("sphereface", "insightface"):
+        listed = read_lfw_pairs(out / "pairs.txt")
+        report = evaluate_verification(MeanColour(), out, listed, rule=rule)
+        assert (report.accuracy, report.notes[1:]) == (1.0, ())
+        assert report.counts()["folds"] == 10
+        assert report.counts()["pairs_with_a_missing_photo"] == 0
+        assert (
+            report.people.count == 30
+        )  # a person a genuine pair, two an impostor pair
 
 
 def test_unbalanced_set_has_crops_and_a_note(write, crops, tmp_path, capsys):

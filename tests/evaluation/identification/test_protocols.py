@@ -1,9 +1,12 @@
 """Tests of the protocols of search, templates and videos: files in, report out."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from tf_sphereface.commands.main import main
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import (
     PROTOCOLS,
@@ -171,3 +174,68 @@ def test_written_embeddings_are_a_gallery(folders):
     report = run("nearest-neighbour", read_embeddings(folders / "faces.npz"))
     # Who is who is what the file says: two photos of a, and b alone.
     assert (report.counts["trials"], report.counts["unknown_probes"]) == (2, 1)
+
+
+def command(folder, name, *options):
+    arguments = [str(folder / "faces.npz"), "--protocol", name, *map(str, options)]
+    return main(["evaluate", *arguments, "--out", str(folder / "report")])
+
+
+@pytest.fixture
+def faces(tmp_path):
+    """Embeddings of a, b and c, two photos each and a third of a."""
+    rng = np.random.default_rng(0)
+    rows = np.repeat(np.eye(3, 8), (3, 2, 2), axis=0) + 0.1 * rng.normal(size=(7, 8))
+    names = [
+        "a/1.jpg",
+        "a/2.jpg",
+        "a/3.jpg",
+        "b/1.jpg",
+        "b/2.jpg",
+        "c/1.jpg",
+        "c/2.jpg",
+    ]
+    write_embeddings(tmp_path / "faces.npz", EmbeddingFile(rows, names))
+    np.save(tmp_path / "crowd.npy", rng.normal(size=(50, 8)))
+    (tmp_path / "known.txt").write_text("a\nb\n")
+    (tmp_path / "list.txt").write_text("a/1 1 1\na/2 2 2\nb/1 3 3\nb/2 4 4\n")
+    (tmp_path / "pairs.txt").write_text("1 2 1\n3 4 1\n1 3 0\n")
+    for number, line in enumerate(["1,a", "3,b"]):
+        (tmp_path / f"g{number}.csv").write_text(f"T,S\n{line}\n")
+    (tmp_path / "probes.csv").write_text("T,S\n2,a\n4,b\n")
+    return tmp_path
+
+
+def options_of(folder):
+    lists = [folder / name for name in ("g0.csv", "g1.csv")]
+    return {
+        "identification": ["--gallery", folder / "faces.npz"],
+        "nearest-neighbour": [],
+        "megaface": ["--distractors", folder / "crowd.npy"],
+        "lfw-identification": ["--known", folder / "known.txt"],
+        "ijb": [
+            *("--templates", folder / "list.txt", "--pairs", folder / "pairs.txt"),
+            *("--gallery", *lists, "--probes", folder / "probes.csv"),
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["identification", "nearest-neighbour", "megaface", "lfw-identification", "ijb"],
+)
+def test_command_writes_report_and_page(faces, name, capsys):
+    assert command(faces, name, *options_of(faces)[name]) == 0
+    content = json.loads((faces / "report" / "report.json").read_text())
+    assert content["protocol"] == name
+    assert "100.00 %" in (faces / "report" / "report.html").read_text()
+    json.loads(capsys.readouterr().out)
+
+
+def test_command_refuses_in_one_line(faces, capsys):
+    assert command(faces, "ijb") == 2
+    assert capsys.readouterr().err == "error: --protocol ijb needs --templates\n"
+    np.save(faces / "crowd.npy", np.ones((3, 5)))
+    assert command(faces, "megaface", *options_of(faces)["megaface"]) == 2
+    assert "one size, from one model" in capsys.readouterr().err
+    assert not (faces / "report").exists()

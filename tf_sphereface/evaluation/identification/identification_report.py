@@ -52,7 +52,7 @@ class IdentificationReport:
         """Share of the trials whose person comes first."""
         return self.cmc[0]
 
-    def rankrates_json(self) -> dict[int, float]:
+    def rank_rates(self) -> dict[int, float]:
         """Share of the trials up to the usual ranks."""
         return {rank: self.cmc[rank - 1] for rank in SHOWN_RANKS if rank <= self.length}
 
