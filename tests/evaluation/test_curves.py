@@ -174,6 +174,7 @@ def test_page_of_any_protocol_is_whole(tmp_path):
     assert read_page(text).tags.count("svg") == 1
     for words in ("Too few &lt;people&gt;.", "Nine of ten &amp; more.", "90.00 %"):
         assert words in text
+    assert "Probes whose person is among" in text  # what "Rank 1" means
     assert "By &lt;age&gt;" in text and "1,200 probes" in text
     assert text.count('<span class="none">not measured</span>') == 2
 

@@ -16,6 +16,14 @@ from tf_sphereface.evaluation.worst_errors import errors_section
 from tf_sphereface.pages.markup import definition_list, escape, fill_template
 
 _MISSING_SHOWN = 20
+# What a tile means, by how its label begins.
+_EXPLAINED = {
+    "rank": "Probes whose person is among that many of the gallery that are nearest.",
+    "tar at far": "Genuine pairs accepted when that share of impostor pairs gets "
+    "through.",
+    "dir at": "People of the gallery found and named rightly when that share of "
+    "strangers is taken for someone.",
+}
 
 
 def render_page(report: Report, content: dict, images_dir: Path | None = None) -> str:
@@ -27,7 +35,7 @@ def render_page(report: Report, content: dict, images_dir: Path | None = None) -
         images_dir: Folder of the aligned faces, to show those of the worst errors.
     """
     of_pairs = isinstance(report, VerificationReport)
-    explained = explain_verification(report) if of_pairs else {}
+    explained = explain_verification(report) if of_pairs else _explain(report)
     verdict = report.verdict() if hasattr(report, "verdict") else ""
     tables = report.tables() if hasattr(report, "tables") else []
     errors = report.worst_errors() if hasattr(report, "worst_errors") else []
@@ -48,6 +56,16 @@ def render_page(report: Report, content: dict, images_dir: Path | None = None) -
         "details": definition_list(_details(content)),
     }
     return fill_template(__package__, "report_template.html", values)
+
+
+def _explain(report):
+    """A sentence for the labels whose beginning is known."""
+    return {
+        label: text
+        for label, _ in report.headline()
+        for beginning, text in _EXPLAINED.items()
+        if label.lower().startswith(beginning)
+    }
 
 
 def file_name(path: str) -> str:

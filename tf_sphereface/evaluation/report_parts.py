@@ -19,11 +19,11 @@ AXIS_LABELS = {
     ),
     "cmc": (
         "rank: how many of the gallery are looked at",
-        "probes whose person is among them (fraction)",
+        "identification rate (fraction of probes)",
     ),
     "dir": (
-        "FPIR: strangers taken for someone of the gallery (fraction)",
-        "DIR: people of the gallery found and named rightly (fraction)",
+        "FPIR: strangers taken for someone (fraction)",
+        "DIR: people found and named rightly (fraction)",
     ),
     "angles": (
         "angle between the two faces: smaller is more alike",
