@@ -1,5 +1,6 @@
 """Tests for tf_sphereface.commands.evaluate."""
 
+import hashlib
 import json
 
 import keras
@@ -143,3 +144,18 @@ def test_validation_while_training_gives_the_same_accuracy(run, prepared):
         "verification_auc": result["auc"],
         "verification_eer": result["eer"],
     }
+
+
+def test_thumbnails_need_a_folder_of_images(prepared, tmp_path, capsys):
+    arguments = [str(prepared / "my model.keras"), "--thumbnails"]
+    arguments += ["--pairs", str(prepared / "pairs.txt"), "--out", str(tmp_path / "x")]
+    assert main(arguments) == 2
+    assert "--thumbnails needs --images" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_report_has_the_checksum_of_the_pair_list(run, tmp_path, prepared):
+    assert run("--thumbnails")[0] == 0
+    content = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    digest = hashlib.sha256((prepared / "pairs.txt").read_bytes()).hexdigest()
+    assert content["inputs"] == {"pairs": {"file": "pairs.txt", "sha256": digest}}

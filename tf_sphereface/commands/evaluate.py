@@ -9,17 +9,28 @@ import shlex
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.evaluate_options import add_search_options
 from tf_sphereface.errors import InputError
 
 # Options that belong to the command itself; all others are passed to the protocol, if
 # they are given and it takes them.
-_OWN = frozenset({"model", "protocol", "out", "variant", "minimum_accuracy"})
+_OWN = frozenset(
+    {"model", "protocol", "out", "variant", "minimum_accuracy", "thumbnails"}
+)
+# The options that say what is compared with what: their files' checksums tell which
+# reports can be laid side by side. Folders of photos and embeddings are none of them.
+_LISTS = frozenset(
+    {
+        *("pairs", "templates", "gallery", "probes", "known", "extra"),
+        *("probe_noise", "distractor_noise"),
+    }
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
     from tf_sphereface.evaluation import PROTOCOLS  # loads no network library
 
-    lines = [f"  {name:<10} {protocol.about}" for name, protocol in PROTOCOLS.items()]
+    lines = [f"  {name:<18} {protocol.about}" for name, protocol in PROTOCOLS.items()]
     parser = argparse.ArgumentParser(
         prog="sphereface evaluate",
         description=__doc__,
@@ -43,12 +54,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
     parser.add_argument(
+        "--thumbnails",
+        action="store_true",
+        help="show the faces of the worst errors on the page, not their names alone",
+    )
+    parser.add_argument(
         "--minimum-accuracy",
         type=float,
         metavar="X",
         help="exit with 1 if the accuracy, a fraction 0..1, is lower",
     )
     _add_protocol_options(parser)
+    add_search_options(parser)
     return parser
 
 
@@ -132,12 +149,33 @@ def _evaluate(args, command):
     if minimum is not None and not protocol.has_accuracy:
         raise InputError(f"--protocol {args.protocol} gives no accuracy to compare")
     options = _protocol_options(args, protocol)
+    if args.thumbnails and args.images is None:
+        raise InputError("--thumbnails needs --images")
     source = evaluation.open_features(args.model, args.variant)
     with progress_bar("embedding", "photos") as progress:
         report = protocol.load()(source, args.protocol, progress=progress, **options)
     model_info = evaluation.describe_model(args.model, args.variant)
-    evaluation.write_report(report, args.out, command, model_info)
+    evaluation.write_report(
+        report,
+        args.out,
+        command,
+        model_info,
+        inputs=_lists(options),
+        images_dir=args.images if args.thumbnails else None,
+    )
     return report
+
+
+def _lists(options):
+    """The lists among the options, by name; several of one option are numbered."""
+    lists = {}
+    for name in sorted(_LISTS & options.keys()):
+        value = options[name]
+        for number, path in enumerate(value if isinstance(value, list) else [value]):
+            held = path.suffix not in (".npz", ".npy")
+            if held and (name == "pairs" or path.is_file()):
+                lists[f"{name}_{number + 1}" if number else name] = path
+    return lists
 
 
 def _protocol_options(args, protocol):

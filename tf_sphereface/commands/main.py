@@ -20,6 +20,9 @@ COMMANDS = {
     "pairs": "draw a pair list for the LFW protocol from aligned faces",
     "embed": "embed aligned faces with a model, into a .npz file",
     "evaluate": "score a model, or any embeddings, under a published protocol",
+    "compare": "lay reports of several models side by side",
+    "cluster": "sort faces into people without names",
+    "calibrate": "measure a bundle's thresholds and probabilities on pairs",
     "match": "compare the faces of two photos with a bundle",
 }
 

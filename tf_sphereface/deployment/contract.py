@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     FiniteFloat,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
+from tf_sphereface.deployment.calibration import Calibration, ContractPart
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
 from tf_sphereface.preprocessing import PixelContract
@@ -51,11 +51,7 @@ Landmarks = Annotated[
 ]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FileRecord(_Part):
+class FileRecord(ContractPart):
     """A file of the bundle, by its path relative to the bundle's folder."""
 
     file: FileName
@@ -63,14 +59,14 @@ class FileRecord(_Part):
     bytes: int = Field(ge=1)
 
 
-class Quantization(_Part):
+class Quantization(ContractPart):
     """real = scale * (stored - zero_point), one pair for the whole tensor."""
 
     scale: Annotated[FiniteFloat, Field(gt=0)]
     zero_point: int
 
 
-class TensorRecord(_Part):
+class TensorRecord(ContractPart):
     """Input or output of a TFLite file; `quantization` is None for float32."""
 
     name: str
@@ -79,7 +75,7 @@ class TensorRecord(_Part):
     quantization: Quantization | None
 
 
-class Drift(_Part):
+class Drift(ContractPart):
     """Cosines between the embeddings of the variant and of the Keras model."""
 
     mean_cosine: Cosine
@@ -88,7 +84,7 @@ class Drift(_Part):
     crops: int = Field(ge=1)
 
 
-class Verification(_Part):
+class Verification(ContractPart):
     """1:1 verification measured with one variant; rates as fractions."""
 
     pairs: int = Field(ge=1)
@@ -96,7 +92,7 @@ class Verification(_Part):
     tar_at_far: dict[str, Rate]
 
 
-class VariantMeasurement(_Part):
+class VariantMeasurement(ContractPart):
     """What a measurement gives for one variant.
 
     `thresholds` has "accuracy", the threshold of the best accuracy, and one key
@@ -115,9 +111,18 @@ class Variant(FileRecord):
     drift: Drift
     verification: Verification | None = None
     thresholds: dict[str, FiniteFloat] | None = None
+    calibration: Calibration | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty_calibration(self, write):
+        # Readers that do not know the key refuse calibrated bundles only.
+        content = write(self)
+        if content.get("calibration", ...) is None:
+            del content["calibration"]
+        return content
 
 
-class DetectorRecord(_Part):
+class DetectorRecord(ContractPart):
     """P-Net, R-Net and O-Net, and the settings of the cascade around them."""
 
     files: dict[Literal["pnet", "rnet", "onet"], FileRecord]
@@ -132,7 +137,7 @@ class DetectorRecord(_Part):
         return self
 
 
-class _Document(_Part):
+class _Document(ContractPart):
     format_version: Literal[FORMAT_VERSION] = FORMAT_VERSION
     library_version: str
     pixels: Pixels

@@ -7,6 +7,7 @@ import numpy as np
 
 from tf_sphereface.data.images import read_photo
 from tf_sphereface.deployment.bundle import Bundle, load_bundle
+from tf_sphereface.deployment.calibration import decide
 from tf_sphereface.deployment.contract import threshold_key
 from tf_sphereface.detection import Face, nearest_to_centre
 from tf_sphereface.errors import InputError
@@ -50,6 +51,7 @@ class FaceMatcher:
         self.contract = bundle.contract
         self.variant = bundle.contract.default_variant if variant is None else variant
         self.thresholds = bundle.variant(self.variant).thresholds
+        self.calibration = bundle.variant(self.variant).calibration
         self._embedder = bundle.embedder(self.variant, threads)
         self._detector = bundle.detector()
         pixels, template = self.contract.pixels, self.contract.landmark_template
@@ -134,14 +136,19 @@ class FaceMatcher:
         Raises: InputError if `far` is no such fraction, or if thresholds were measured,
             but not at this FAR.
         """
-        if not 0 < far <= 1:
-            raise InputError(f"a FAR must be above 0 and at most 1. Received: {far:g}")
-        if self.thresholds is None:
-            return None
-        key = threshold_key(far)
-        if key not in self.thresholds:
-            raise InputError(_no_threshold(far, self.thresholds))
-        return self.thresholds[key]
+        return measured_threshold(self.thresholds, far)
+
+
+def measured_threshold(thresholds: dict[str, float] | None, far: float) -> float | None:
+    """The threshold at a FAR among those of a variant, as `FaceMatcher.threshold`."""
+    if not 0 < far <= 1:
+        raise InputError(f"a FAR must be above 0 and at most 1. Received: {far:g}")
+    if thresholds is None:
+        return None
+    key = threshold_key(far)
+    if key not in thresholds:
+        raise InputError(_no_threshold(far, thresholds))
+    return thresholds[key]
 
 
 def _require_array(photo):
@@ -174,9 +181,11 @@ def match_photos(
 ) -> dict:
     """Compares the faces of two photos; ready for JSON.
 
-    Returns: `score`; `threshold` and `same`, both None if the bundle has no measured
-        threshold; `far`, `variant`, and `faces`: photo, box (x1, y1, x2, y2 in pixels)
-        and detection score of both.
+    Returns: `score`; `threshold`, `same` and `decision` ("same", "different" or
+        "unknown", as `decide` has it), all None if the bundle has no measured
+        threshold; `probability` of one person, None if the bundle is not calibrated;
+        `far`, `variant`, and `faces`: photo, box (x1, y1, x2, y2 in pixels) and
+        detection score of both.
     Raises: InputError if the bundle or a photo is unusable, or shows no face.
     """
     matcher = FaceMatcher(load_bundle(bundle_path), variant)
@@ -190,11 +199,13 @@ def match_photos(
         features.append(matcher.embed_face(photo, face))
         box = [round(float(value), 1) for value in face.box]
         faces.append({"photo": str(path), "box": box, "score": float(face.score)})
-    score = matcher.score(*features)
+    score, known = matcher.score(*features), matcher.calibration
     return {
         "score": score,
         "threshold": threshold,
         "same": None if threshold is None else score >= threshold,
+        "decision": decide(score, threshold, matcher.calibration),
+        "probability": None if known is None else known.probability.probability(score),
         "far": far,
         "variant": matcher.variant,
         "faces": faces,

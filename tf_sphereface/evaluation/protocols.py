@@ -46,4 +46,44 @@ PROTOCOLS: dict[str, Protocol] = {
     "calfw": _pairs("pairs_CALFW.txt: LFW's people at other ages"),
     "cplfw": _pairs("pairs_CPLFW.txt: LFW's people in other poses"),
     "pairs": _pairs("any pairs: a CSV of left,right,same[,fold]"),
+    "ytf": Protocol(
+        "video.youtube_faces.evaluate_videos",
+        "pairs of videos; --pairs is YouTube Faces' splits.txt",
+        ("pairs",),
+        (
+            *("images", "mirror", "rule", "missing", "resamples", "seed"),
+            *("pooling", "frames"),
+        ),
+        has_accuracy=True,
+    ),
+    "identification": Protocol(
+        "identification.protocols.identify_photos",
+        "rank k of --images in --gallery, among --distractors",
+        ("gallery",),
+        ("images", "mirror", "missing", "distractors", "distractor_noise"),
+    ),
+    "nearest-neighbour": Protocol(
+        "identification.protocols.nearest_neighbour",
+        "the person of the nearest photo, of --gallery or of all others",
+        (),
+        ("images", "mirror", "missing", "gallery"),
+    ),
+    "megaface": Protocol(
+        "identification.protocols.search_megaface",
+        "each photo looks for each other one of its person among --distractors",
+        ("distractors",),
+        ("images", "mirror", "missing", "probe_noise", "distractor_noise"),
+    ),
+    "lfw-identification": Protocol(
+        "identification.protocols.identify_lfw",
+        "LFW's closed and open set; names in --known and --extra",
+        (),
+        ("images", "mirror", "missing", "known", "extra"),
+    ),
+    "ijb": Protocol(
+        "templates.protocol.evaluate_ijb",
+        "templates of IJB-B and IJB-C: --pairs, or --gallery with --probes",
+        ("templates",),
+        ("images", "mirror", "pairs", "gallery", "probes"),
+    ),
 }

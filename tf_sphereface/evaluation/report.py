@@ -1,20 +1,26 @@
-"""Writes an evaluation as report.json and as report.html, a page for people."""
+"""Writes an evaluation as report.json, curves.json and report.html, a page for people.
+
+curves.json holds the lines of the plots, of some hundred points each, so that reports
+can be laid over each other: {"schema_version", "curves": [{"name", "kind", "labels",
+"x", "y"}]}, as `Curve` has them, rounded to 6 digits.
+"""
 
 import dataclasses
 import datetime
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import tf_sphereface
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.report_page import render_page
+from tf_sphereface.evaluation.report_parts import Curve, Report
 from tf_sphereface.evaluation.sources import is_bundle
-from tf_sphereface.evaluation.verification_report import VerificationReport
 from tf_sphereface.files import sha256_of, write_atomically
 
-SCHEMA_VERSION = 1
-JSON_FILE, PAGE_FILE = "report.json", "report.html"
+SCHEMA_VERSION = 2
+JSON_FILE, PAGE_FILE, CURVES_FILE = "report.json", "report.html", "curves.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,33 +56,47 @@ def describe_model(path: Path, variant: str | None = None) -> ModelInfo:
         name = bundle.contract.default_variant if variant is None else variant
         return ModelInfo(str(path), bundle.variant(name).sha256, name)
     try:
-        if path.is_dir():
-            digest = hashlib.sha256()
-            files = [file for file in path.rglob("*") if file.is_file()]
-            for file in sorted(files, key=lambda file: file.relative_to(path).parts):
-                name = file.relative_to(path).as_posix()
-                digest.update(f"{sha256_of(file)}  {name}\n".encode())
-            sha256 = digest.hexdigest()
-        else:
-            sha256 = sha256_of(path)
+        sha256 = _sha256_of_either(path)
     except OSError as error:
         raise InputError(f"cannot read the model: {path} ({error.strerror})") from error
     return ModelInfo(str(path), sha256, variant)
 
 
+def _sha256_of_either(path):
+    """Of a file's content, or of a folder's relative paths and contents."""
+    if not path.is_dir():
+        return sha256_of(path)
+    digest = hashlib.sha256()
+    files = [file for file in path.rglob("*") if file.is_file()]
+    for file in sorted(files, key=lambda file: file.relative_to(path).parts):
+        name = file.relative_to(path).as_posix()
+        digest.update(f"{sha256_of(file)}  {name}\n".encode())
+    return digest.hexdigest()
+
+
 def write_report(
-    report: VerificationReport, out_dir: Path, command: str, model_info: ModelInfo
+    report: Report,
+    out_dir: Path,
+    command: str,
+    model_info: ModelInfo,
+    inputs: Mapping[str, Path] | None = None,
+    images_dir: Path | None = None,
 ) -> dict:
-    """Writes report.json and report.html; each is whole or unchanged.
+    """Writes report.json, curves.json and report.html; each is whole or unchanged.
 
     Args:
         report: What was measured.
         out_dir: Folder; made if missing.
         command: The exact command line.
         model_info: Which model was scored.
+        inputs: The lists that say what was measured, by name, such as "pairs": their
+            checksums tell which reports can be compared.
+        images_dir: Folder of the aligned faces, if the page shall show those of the
+            worst errors. Without it the page has no picture of anyone.
 
     Returns: The content of report.json.
-    Raises: OSError if the folder is not writable.
+    Raises: OSError if the folder is not writable; InputError if an input cannot be
+        read.
     """
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -85,15 +105,41 @@ def write_report(
         "command": command,
         "model": {
             **dataclasses.asdict(model_info),
-            "kind": report.source_kind,
-            "embedding_dim": report.embedding_dim,
+            "kind": getattr(report, "source_kind", None),
+            "embedding_dim": getattr(report, "embedding_dim", None),
         },
+        "inputs": {name: _describe(path) for name, path in (inputs or {}).items()},
+        "headline": [list(figure) for figure in report.headline()],
         **report.to_json(),
     }
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    page = render_page(report, content)
+    page = render_page(report, content, images_dir)
+    curves = [_curve_content(curve) for curve in report.curves()]
+    stored = {"schema_version": SCHEMA_VERSION, "curves": curves}
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     write_atomically(out_dir / PAGE_FILE, page.encode())
-    write_atomically(out_dir / JSON_FILE, text.encode())
+    write_atomically(out_dir / CURVES_FILE, _json(stored))
+    write_atomically(out_dir / JSON_FILE, _json(content, indent=2))
     return content
+
+
+def _json(content, indent=None):
+    text = json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False)
+    return (text + "\n").encode()
+
+
+def _describe(path):
+    try:
+        return {"file": Path(path).name, "sha256": _sha256_of_either(Path(path))}
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror})") from error
+
+
+def _curve_content(curve: Curve) -> dict:
+    return {
+        "name": curve.name,
+        "kind": curve.kind,
+        "labels": list(curve.labels),
+        "x": [float(f"{value:.6g}") for value in curve.x],
+        "y": [float(f"{value:.6g}") for value in curve.y],
+    }

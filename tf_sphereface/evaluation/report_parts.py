@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -19,11 +19,11 @@ AXIS_LABELS = {
     ),
     "cmc": (
         "rank: how many of the gallery are looked at",
-        "probes whose person is among them (fraction)",
+        "identification rate (fraction of probes)",
     ),
     "dir": (
-        "FPIR: strangers taken for someone of the gallery (fraction)",
-        "DIR: people of the gallery found and named rightly (fraction)",
+        "FPIR: strangers taken for someone (fraction)",
+        "DIR: people found and named rightly (fraction)",
     ),
     "angles": (
         "angle between the two faces: smaller is more alike",
@@ -89,11 +89,28 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
+class PairError(NamedTuple):
+    """Two photos that were judged wrongly.
+
+    Args:
+        left: Path relative to the images folder, with "/".
+        right: As `left`.
+        same: Whether they show one person.
+        score: Cosine.
+    """
+
+    left: str
+    right: str
+    same: bool
+    score: float
+
+
 class Report(Protocol):
     """What every protocol's result has, a frozen dataclass.
 
-    It may also have `verdict() -> str`, one or two sentences in plain words, and
-    `tables() -> list[Table]`; the page shows them.
+    The page also shows what a report may have: `verdict() -> str`, one or two sentences
+    in plain words; `tables() -> list[Table]`; `worst_errors() -> list[PairError]`;
+    `missing_photos`, names; and in its JSON `counts`, numbers by what is counted.
 
     Attributes:
         protocol: Name, as `--protocol` takes it.
@@ -114,7 +131,7 @@ class Report(Protocol):
         """Lines to draw, of some hundred points at most."""
 
     def to_json(self) -> dict:
-        """Everything but scores of single pairs; NaN is None."""
+        """Everything but the scores of all pairs; NaN is None."""
 
 
 def percent(rate: float) -> str:

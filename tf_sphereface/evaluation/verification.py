@@ -46,6 +46,7 @@ def evaluate_verification(
     *,
     rule: str = "sphereface",
     missing: str = "wrong",
+    fars: Sequence[float] = FAR_TARGETS,
 ) -> VerificationReport:
     """Scores a model on pairs of aligned faces; each photo is embedded once.
 
@@ -58,6 +59,7 @@ def evaluate_verification(
         rule: As for `evaluate_features`.
         missing: What becomes of a pair that lacks a photo: "wrong" counts it as an
             error, "skip" leaves it out, "error" refuses the list.
+        fars: As for `evaluate_features`.
 
     Raises: InputError as `features_of`, `evaluate_features` and `notes_on_list`.
     """
@@ -81,7 +83,7 @@ def evaluate_verification(
     kept = ~(absent[left] | absent[right]) | (missing != "skip")
     mirror = has_mirror(source, mirror)
     report = evaluate_features(
-        *(features, left[kept], right[kept], same[kept], fold[kept]),
+        *(features, left[kept], right[kept], same[kept], fold[kept], fars),
         rule=rule,
         mirrored=mirror,
     )
@@ -98,6 +100,9 @@ def evaluate_verification(
         milliseconds_per_face=None if is_file else timed.milliseconds_per_face(),
         missing=missing,
         people=people.of_pairs(kept),
+        photo_pairs=tuple(
+            pair[:2] for pair, stays in zip(pairs.pairs, kept, strict=True) if stays
+        ),
     )
 
 

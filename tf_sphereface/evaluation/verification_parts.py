@@ -1,9 +1,11 @@
 """What an evaluation found beside its figures: their intervals, rates of groups."""
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from tf_sphereface.evaluation.report_parts import without_nan
+from tf_sphereface.evaluation.report_parts import Table, percent, without_nan
 
 
 class Interval(NamedTuple):
@@ -110,3 +112,31 @@ class GroupRates:
     def to_json(self) -> dict:
         fields = {**vars(self), "at_far": [point._asdict() for point in self.at_far]}
         return without_nan(fields)
+
+
+def groups_table(groups: Sequence[GroupRates]) -> Table:
+    """What the page shows of groups: a row for each group and FAR."""
+    rows = [
+        (
+            *(group.group, f"{group.people:,}"),
+            *(f"{group.genuine:,}", f"{group.impostor:,}", f"{point.far_target:g}"),
+            _with_interval(point.tar, point.tar_interval),
+            _with_interval(point.far, point.far_interval),
+        )
+        for group in groups
+        for point in group.at_far
+    ]
+    return Table(
+        "Groups of people",
+        "What the thresholds of all pairs mean for each group: genuine pairs of its "
+        "people, impostor pairs of two of its people. In brackets the confidence "
+        "interval.",
+        ("Group", "People", "Genuine", "Impostor", "FAR of all", "TAR", "FAR"),
+        tuple(rows),
+    )
+
+
+def _with_interval(rate, interval):
+    if math.isnan(rate) or math.isnan(interval.low):
+        return percent(rate)
+    return f"{percent(rate)} ({percent(interval.low)} to {percent(interval.high)})"

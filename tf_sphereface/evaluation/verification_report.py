@@ -5,12 +5,20 @@ import math
 
 import numpy as np
 
+from tf_sphereface.evaluation.curves import angle_curves, rate_curves
 from tf_sphereface.evaluation.pair_people import PairPeople
-from tf_sphereface.evaluation.report_parts import without_nan
+from tf_sphereface.evaluation.report_parts import (
+    Curve,
+    PairError,
+    Table,
+    percent,
+    without_nan,
+)
 from tf_sphereface.evaluation.thresholds import OperatingThresholds
 from tf_sphereface.evaluation.verification_parts import (
     GroupRates,
     VerificationIntervals,
+    groups_table,
 )
 
 
@@ -44,6 +52,7 @@ class VerificationReport:
         people: Of the pairs.
         intervals: From `with_intervals`.
         groups: From `with_groups`.
+        photo_pairs: The two photos of each pair; () if only features were given.
     """
 
     fold_accuracies: tuple[float, ...]
@@ -71,6 +80,9 @@ class VerificationReport:
     )
     intervals: VerificationIntervals | None = None
     groups: tuple[GroupRates, ...] = ()
+    photo_pairs: tuple[tuple[str, str], ...] = dataclasses.field(
+        default=(), repr=False, compare=False
+    )
 
     @property
     def accuracy(self) -> float:
@@ -92,6 +104,66 @@ class VerificationReport:
     def protocol_threshold(self) -> float:
         """Mean of the folds' thresholds, for plots."""
         return float(np.mean(self.fold_thresholds))
+
+    def headline(self) -> list[tuple[str, str]]:
+        """As `Report.headline`; of the FARs that were not measured the largest only."""
+        rates = sorted(self.tar_at_far.items(), reverse=True)
+        measured = sum(not math.isnan(tar) for _, tar in rates)
+        return [
+            ("Accuracy", percent(self.accuracy)),
+            ("AUC", f"{self.auc:.4f}"),
+            ("EER", percent(self.eer)),
+            *(
+                (f"TAR at FAR {far:g}", percent(tar))
+                for far, tar in rates[: measured + 1]
+            ),
+        ]
+
+    def verdict(self) -> str:
+        """What the threshold of the smallest measured FAR does, in plain words."""
+        points = [p for p in self.operating.at_far if not math.isnan(p.threshold)]
+        if not points:
+            return ""
+        point = min(points, key=lambda point: point.far_target)
+        strangers = (
+            f"1 of {1 / point.far:,.0f}" if point.far else "none of the measured"
+        )
+        return (
+            f"At the threshold {point.threshold:.4f} (cosine), {strangers} pairs of "
+            "strangers is accepted as one person, and of 1,000 pairs of one person "
+            f"{1000 * (1 - point.tar):,.0f} are rejected."
+        )
+
+    def curves(self) -> list[Curve]:
+        """ROC and DET of `scores`, and the angles of `plain_scores`."""
+        return [
+            *rate_curves(self.scores, self.same),
+            *angle_curves(self.plain_scores, self.same),
+        ]
+
+    def tables(self) -> list[Table]:
+        """The rates of groups of people."""
+        return [groups_table(self.groups)] if self.groups else []
+
+    def worst_errors(self, most: int = 10) -> list[PairError]:
+        """The pairs that the threshold of the best accuracy judges most wrongly.
+
+        Args:
+            most: Of either kind.
+
+        Returns: Strangers accepted, the most alike first, then people rejected, the
+            least alike first, by plain cosines; [] without `photo_pairs`.
+        """
+        if not self.photo_pairs:
+            return []
+        threshold, scores = self.operating.accuracy.threshold, self.plain_scores
+        order = np.argsort(scores, kind="stable")
+        accepted = order[(scores >= threshold)[order] & ~self.same[order]][::-1]
+        rejected = order[(scores < threshold)[order] & self.same[order]]
+        return [
+            PairError(*self.photo_pairs[row], bool(self.same[row]), float(scores[row]))
+            for row in (*accepted[:most], *rejected[:most])
+        ]
 
     def counts(self) -> dict[str, int]:
         return {
@@ -124,7 +196,7 @@ class VerificationReport:
         )
 
     def to_json(self) -> dict:
-        """Everything but the scores of single pairs, ready for `json.dumps`."""
+        """Everything but the scores of all pairs, ready for `json.dumps`."""
         return {
             "protocol": self.protocol,
             "rule": self.rule,
@@ -141,5 +213,6 @@ class VerificationReport:
                     )
                 ]
             ),
+            "worst_errors": [error._asdict() for error in self.worst_errors()],
             "missing_photos": list(self.missing_photos),
         }

@@ -61,7 +61,7 @@ def sphere_3d(runs: Sequence[TrainedToy]) -> Figure:
     rows = figure.subplots(3, len(runs), squeeze=False, height_ratios=(1, 1, 0.75))
     for column, run in enumerate(runs):
         for row, side in ((0, 1), (1, -1)):
-            _draw_hemisphere(rows[row, column], run, side)
+            draw_hemisphere(rows[row, column], run.embeddings, run.labels, side)
         rows[0, column].set_title(_title(run), fontsize=9.5, color=style.INK)
         _draw_angles(rows[2, column], run)
     for row, text in ((0, "from the front"), (1, "from behind")):
@@ -115,15 +115,25 @@ def _draw_angles(axes, run):
     axes.tick_params(labelsize=8)
 
 
-def _draw_hemisphere(axes, run, side):
-    """The half of the sphere that is seen from +side of the view's axis."""
-    right, up, towards = _view(run) * np.array([[side], [1], [side]])
+def draw_hemisphere(
+    axes, embeddings: np.ndarray, labels: np.ndarray, side: int
+) -> None:
+    """The half of the sphere that is seen from +side of the view's axis.
+
+    Args:
+        axes: Matplotlib's.
+        embeddings: Float (n, 3), not L2-normalised.
+        labels: Integer (n,), 0..9; at least two classes that are not opposite.
+        side: 1 for the front, -1 for behind.
+    """
+    view = _view(embeddings, labels)
+    right, up, towards = view * np.array([[side], [1], [side]])
     circle = np.linspace(0, 2 * np.pi, 181)
     axes.fill(np.cos(circle), np.sin(circle), facecolor="#f6f7f9", edgecolor=style.INK)
     for line in _graticule(circle):
         seen = np.where((line @ towards > 0)[:, None], line, np.nan)
         axes.plot(seen @ right, seen @ up, color=style.PALE, linewidth=0.6)
-    points, labels = unit_rows(run.embeddings), run.labels
+    points = unit_rows(embeddings)
     for label, center in enumerate(class_centers(points, labels)):
         own = points[labels == label][:_PER_CLASS]
         own = own[own @ towards > 0]
@@ -140,12 +150,12 @@ def _draw_hemisphere(axes, run, side):
     axes.set_frame_on(False)
 
 
-def _view(run):
+def _view(embeddings, labels):
     """Rows right, up, towards the viewer: the turn that hides fewest class centres.
 
     Class 0 is at the centre of the front, class 1 straight above it or below.
     """
-    centers = class_centers(run.embeddings, run.labels)
+    centers = class_centers(embeddings, labels)
     towards = centers[0]
     up = unit_rows((centers[1] - (centers[1] @ towards) * towards)[None])[0]
     return np.stack([np.cross(up, towards), up, towards])

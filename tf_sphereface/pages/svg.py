@@ -14,12 +14,16 @@ _COLOURS = {
     "plot-genuine": "#0f766e",
     "plot-impostor": "#b45309",
     "plot-accent": "#4338ca",
+    "plot-fourth": "#a21caf",
+    "plot-fifth": "#0369a1",
+    "plot-sixth": "#b91c1c",
 }
-INK, GRID, FIRST, SECOND, ACCENT = _COLOURS.values()
-_SIZE = (5.2, 3.5)  # inches of 72 px; the page stretches it a little
+INK, GRID, FIRST, SECOND, ACCENT, *_MORE = _COLOURS.values()
+SERIES = (ACCENT, SECOND, FIRST, *_MORE)  # of lines that are compared
+SIZE = (5.2, 3.5)  # inches of 72 px; the page stretches it a little
 
 
-def new_figure(size=_SIZE):
+def new_figure(size=SIZE):
     """A transparent figure with one axes in the page's colours.
 
     Args:

@@ -51,7 +51,8 @@ def export_and_evaluate(out: Path, pairs, model: str, command: str, progress_bar
     saved_model, calibration = out / "saved_model", out / "aligned" / "train"
     embedding = _strip(Path(model), out / "embedding.keras")
     evaluate(load_embedding_source(embedding))
-    write_report(reports[0], out, command, describe_model(embedding))
+    inputs = {"pairs": out / "pairs.txt"}
+    write_report(reports[0], out, command, describe_model(embedding), inputs)
     export_saved_model(embedding, saved_model, calibration, overwrite=True)
     evaluate(load_embedding_source(saved_model))
     options = ExportOptions(BUNDLE_VARIANTS, calibration=calibration, overwrite=True)

@@ -5,6 +5,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from tf_sphereface.evaluation.blocked_scores import unit_rows
 from tf_sphereface.evaluation.cleaning.findings import (
     MISLABELLED,
     MIXED,
@@ -21,7 +22,6 @@ from tf_sphereface.evaluation.cleaning.people import (
     score_strangers,
     scores_within,
     trimmed_centre,
-    unit_rows,
 )
 
 _STRANGER_SHARE = 0.99  # of scores with strangers that `stranger` exceeds

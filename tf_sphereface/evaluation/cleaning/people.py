@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from tf_sphereface.evaluation.blocked_scores import unit_rows
+
 _ROUNDS = 5
 _BLOCK = 1 << 22  # scores in memory at once, 16 MB
 _BINS = 4000
@@ -33,13 +35,6 @@ def group_by_person(names: list[str]) -> People:
     order = np.argsort(labels, kind="stable")
     ends = np.cumsum(np.bincount(labels, minlength=len(identities)))[:-1]
     return People(tuple(identities), labels, tuple(np.split(order, ends)))
-
-
-def unit_rows(rows: np.ndarray) -> np.ndarray:
-    """Float32 (n, dim) rows of length 1; a row of zeros stays one."""
-    rows = np.asarray(rows, np.float32)
-    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return rows / np.maximum(norms, np.finfo(np.float32).tiny)
 
 
 def trimmed_centre(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ import numpy as np
 from tf_sphereface.data.aligned_folders import select_crops
 from tf_sphereface.data.images import read_photo
 from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation.blocked_scores import unit_rows
 from tf_sphereface.evaluation.cleaning.copies import find_copies
 from tf_sphereface.evaluation.cleaning.findings import KINDS, Finding, sort_findings
 from tf_sphereface.evaluation.cleaning.label_noise import (
@@ -21,7 +22,6 @@ from tf_sphereface.evaluation.cleaning.people import (
     score_people,
     score_strangers,
     trimmed_centre,
-    unit_rows,
 )
 from tf_sphereface.evaluation.photo_embeddings import embed_photos
 from tf_sphereface.evaluation.sources import EmbeddingSource

@@ -1,0 +1,86 @@
+"""Tests for the command `sphereface cluster`."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.page_reader import read_page
+from tf_sphereface.commands.cluster import main
+from tf_sphereface.evaluation.embedding_files import EmbeddingFile, write_embeddings
+
+
+@pytest.fixture
+def faces(tmp_path):
+    """A.npz of two people in the plane: three photos at 0, two at 90, one between."""
+    degrees = np.radians([0, 1, 2, 90, 91, 45])
+    embeddings = np.stack([np.cos(degrees), np.sin(degrees)], axis=1)
+    names = [f"{person}/{number}.png" for number, person in enumerate("AAABBB")]
+    write_embeddings(tmp_path / "A.npz", EmbeddingFile(embeddings, tuple(names)))
+    for name in names[:-1]:  # one cannot be shown
+        (tmp_path / "aligned" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (96, 112)).save(tmp_path / "aligned" / name)
+    return tmp_path
+
+
+def run(faces, *options):
+    arguments = [faces / "A.npz", "--out", faces / "list.csv", *options]
+    return main([str(argument) for argument in arguments])
+
+
+def test_result_is_a_list_and_agreements(faces, capsys):
+    assert run(faces, "--threshold", math.cos(math.radians(10))) == 0
+    with open(faces / "list.csv", newline="", encoding="utf-8") as file:
+        rows = {row["photo"]: row["cluster"] for row in csv.DictReader(file)}
+    assert list(rows.values()) == ["1", "1", "1", "2", "2", "unknown"]
+    result = json.loads(capsys.readouterr().out)
+    assert (result["clusters"], result["unknown_faces"], result["people"]) == (2, 1, 2)
+    # Together and of one person: 3 + 1 pairs of 3 + 1 in clusters, of 3 + 3 of people.
+    assert result["pairwise"] == {
+        "precision": 1,
+        "recall": pytest.approx(4 / 6),
+        "f": pytest.approx(0.8),
+    }
+    # Recall: A 3 faces at 1, B two at 2/3 and one at 1/3.
+    assert result["bcubed"]["recall"] == pytest.approx((3 + 5 / 3) / 6)
+
+
+def test_page_and_projector_are_options(faces, capsys):
+    options = ["--method", "hdbscan", "--html", faces / "page.html", "--no-people"]
+    options += ["--images", faces / "aligned", "--projector", faces / "projector"]
+    assert run(faces, *options) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert "people" not in result and result["threshold"] is None
+    text = (faces / "page.html").read_text("utf-8")
+    page = read_page(text)
+    assert page.tags.count("img") == 5 and "not readable" in text
+    assert "Cluster 1: " in text and "sphereface cluster" in text
+    assert len((faces / "projector/metadata.tsv").read_text().splitlines()) == 7
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ([], "needs --threshold X"),
+        (["--far", "0.1"], "only a bundle has thresholds"),
+        (["--method", "hdbscan", "--threshold", "0.5"], "takes no --threshold"),
+        (["--threshold", "2"], "must be a cosine"),
+        (["--threshold", "0.5", "--html", "page.html"], "--html needs --images"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(faces, capsys, options, reason):
+    assert run(faces, *options) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("error: ") and reason in printed.err
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert not (faces / "list.csv").exists()
+
+
+def test_a_list_that_is_there_is_not_replaced(faces, capsys):
+    (faces / "list.csv").write_text("mine")
+    assert run(faces, "--threshold", "0.5") == 2
+    assert "--out must be new" in capsys.readouterr().err
+    assert (faces / "list.csv").read_text() == "mine"

@@ -1,0 +1,114 @@
+"""Measure on pairs what the scores of a bundle mean, for each of its variants.
+
+Thresholds at stated false accept rates with their confidence intervals, and a map from
+score to probability, go into the bundle's contract.json; `match` uses both.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tf_sphereface.errors import InputError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sphereface calibrate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "bundle", type=Path, help="folder that export/to_tflite.py made"
+    )
+    parser.add_argument(
+        "--images", type=Path, required=True, help="folder of aligned faces"
+    )
+    parser.add_argument(
+        "--pairs", type=Path, required=True, help="pair list in LFW format"
+    )
+    parser.add_argument(
+        "--far",
+        type=float,
+        nargs="+",
+        default=[0.1, 0.01, 0.001],
+        help="false accept rates (default: 0.1 0.01 0.001); 0.001 takes 1,000 pairs of "
+        "two people at least",
+    )
+    parser.add_argument(
+        "--frr",
+        type=float,
+        default=0.01,
+        help="share of the pairs of one person that may be called different; a score "
+        "between that threshold and the one of the FAR is unknown "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--resamples",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="of the people, for the intervals (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the resamples")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = build_parser().parse_args(argv)
+    try:
+        bundle, notes = _calibrate(args)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for note in dict.fromkeys(notes):  # the same for every variant
+        print(f"note: {note}", file=sys.stderr)
+    shown = {"thresholds", "calibration"}
+    variants = {
+        name: variant.model_dump(mode="json", include=shown)
+        for name, variant in bundle.contract.variants.items()
+    }
+    print(json.dumps({"bundle": str(args.bundle), "variants": variants}, indent=2))
+    return 0
+
+
+def _calibrate(args):
+    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.deployment import load_bundle
+    from tf_sphereface.deployment.measurement import (
+        calibration_of,
+        measurement_of,
+        write_calibrations,
+    )
+    from tf_sphereface.evaluation import evaluate_verification, read_lfw_pairs
+    from tf_sphereface.evaluation.calibration import calibrate
+
+    for far in args.far:
+        if not 0 < far <= 1:
+            raise InputError(f"a FAR must be above 0 and at most 1. Received: {far:g}")
+    if args.resamples < 20 or args.seed < 0:
+        raise InputError(
+            "--resamples must be at least 20 and --seed at least 0. "
+            f"Received: {args.resamples}, {args.seed}"
+        )
+    bundle = load_bundle(args.bundle)
+    pairs = read_lfw_pairs(args.pairs)
+    measured, notes = {}, []
+    for name in bundle.contract.variants:
+        with progress_bar(f"measuring {name}", "faces") as progress:
+            report = evaluate_verification(
+                bundle.embedder(name),
+                args.images,
+                pairs,
+                mirror=bundle.contract.mirror,
+                progress=progress,
+                fars=sorted(set(args.far), reverse=True),
+            )
+        found = calibrate(report, args.frr, args.resamples, args.seed)
+        measured[name] = (measurement_of(found.report), calibration_of(found))
+        notes += found.report.notes
+    return write_calibrations(bundle, measured), notes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""Sort faces into people without names: clusters by the angles of their embeddings.
+
+Writes a CSV of photo and cluster. If the folders of the images are people, it also says
+how well the clusters are those people.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from tf_sphereface.errors import InputError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sphereface cluster",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "model",
+        type=Path,
+        help=".keras or .tflite file, SavedModel folder, bundle folder, or a .npz file "
+        "that `embed` wrote",
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        help="folder that `align` wrote; with a .npz only --html needs it",
+    )
+    parser.add_argument(
+        "--method",
+        choices=["agglomerative", "dbscan", "hdbscan"],
+        default="agglomerative",
+        help="agglomerative: average linkage, the default; dbscan: chains of "
+        "neighbours; hdbscan: no threshold, a level for each cluster",
+    )
+    level = parser.add_mutually_exclusive_group()
+    level.add_argument(
+        "--threshold", type=float, metavar="X", help="cosine of one person, -1..1"
+    )
+    level.add_argument(
+        "--far", type=float, help="take the threshold of a bundle at this FAR"
+    )
+    parser.add_argument(
+        "--min-faces",
+        type=int,
+        default=2,
+        metavar="N",
+        help="smaller clusters are unknown (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--no-people",
+        action="store_true",
+        help="the folders are not people: give no precision and recall",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="new list, CSV")
+    parser.add_argument("--html", type=Path, help="page with the faces, new")
+    parser.add_argument(
+        "--projector",
+        type=Path,
+        metavar="DIR",
+        help="also write the embeddings for `tensorboard --logdir DIR`",
+    )
+    parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    args = build_parser().parse_args(argv)
+    try:
+        report = _cluster(args, shlex.join(["sphereface", "cluster", *argv]))
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(report.summary(), indent=2, allow_nan=False))
+    print(f"list: {args.out}", file=sys.stderr)
+    return 0
+
+
+def _cluster(args, command):
+    from tf_sphereface.evaluation.cluster_report import (
+        ClusterReport,
+        write_cluster_list,
+        write_cluster_page,
+    )
+    from tf_sphereface.evaluation.clustering import cluster_features
+
+    _check_paths(args)
+    threshold = _threshold(args)
+    file = _embeddings(args)
+    try:
+        clusters = cluster_features(
+            file.embeddings, args.method, threshold, args.min_faces
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    people = file.identities or tuple(name.split("/")[0] for name in file.names)
+    report = ClusterReport(
+        names=file.names,
+        clusters=clusters,
+        method=args.method,
+        threshold=threshold,
+        people=None if args.no_people else people,
+    )
+    if args.html is not None:
+        write_cluster_page(report, args.images, args.html, command)
+    if args.projector is not None:
+        _write_projector(args.projector, file, report)
+    write_cluster_list(report, args.out)
+    return report
+
+
+def _check_paths(args):
+    for option, path in (("--out", args.out), ("--html", args.html)):
+        if path is not None and path.exists():
+            raise InputError(f"{option} must be new: {path}")
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"no such folder: {path.parent}")
+    if args.html is not None and args.images is None:
+        raise InputError("--html needs --images")
+
+
+def _threshold(args):
+    """The cosine that was given, or that of the bundle."""
+    from tf_sphereface.evaluation.sources import is_bundle
+
+    if args.method == "hdbscan":
+        if args.threshold is not None or args.far is not None:
+            raise InputError("--method hdbscan takes no --threshold and no --far")
+        return None
+    if args.threshold is not None:
+        return args.threshold
+    if args.far is None:
+        raise InputError(
+            f"--method {args.method} needs --threshold X, or --far of a bundle"
+        )
+    if not is_bundle(args.model):
+        raise InputError(
+            f"only a bundle has thresholds: say --threshold X. {args.model}"
+        )
+    from tf_sphereface.deployment import load_bundle
+    from tf_sphereface.deployment.matcher import measured_threshold
+
+    variant = load_bundle(args.model).variant(args.variant)
+    threshold = measured_threshold(variant.thresholds, args.far)
+    if threshold is None:
+        raise InputError(f"no threshold was measured for this bundle: {args.model}")
+    return threshold
+
+
+def _embeddings(args):
+    from tf_sphereface import evaluation
+    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.evaluation.embedding_files import EmbeddingFile
+    from tf_sphereface.evaluation.sources import is_bundle
+
+    source = evaluation.open_features(args.model, args.variant)
+    if isinstance(source, EmbeddingFile):
+        return source
+    if args.images is None:
+        raise InputError("a model must have a folder of aligned faces: say --images")
+    mirror = True
+    if is_bundle(args.model):  # its thresholds hold for its own policy only
+        from tf_sphereface.deployment import load_bundle
+
+        mirror = load_bundle(args.model).contract.mirror
+    with progress_bar("embedding", "faces") as progress:
+        return evaluation.embed_folder(source, args.images, mirror, progress)
+
+
+def _write_projector(folder, file, report):
+    from tf_sphereface.evaluation.projector import write_projector
+
+    columns = {"cluster": [str(number) for number in report.clusters]}
+    if report.people is not None:
+        columns["person"] = report.people
+    write_projector(folder, file.embeddings, file.names, columns)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""Lay reports of `sphereface evaluate` side by side; writes compare.html and .json.
+
+The reports must be of one protocol and the same lists. Differences are to the first.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from tf_sphereface.errors import InputError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sphereface compare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "reports",
+        type=Path,
+        nargs="*",
+        metavar="REPORT",
+        help="folder that `evaluate --out` wrote",
+    )
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        nargs="+",
+        metavar="RUN",
+        help="instead of reports: folders of `sphereface train`, each with a report in "
+        "it; adds accuracy against margin and depth, from the recipes",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the page, new or old"
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    args = build_parser().parse_args(argv)
+    try:
+        content = _compare(args, shlex.join(["sphereface", "compare", *argv]))
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(content["reports"], indent=2))
+    print(f"page: {args.out / 'compare.html'}", file=sys.stderr)
+    return 0
+
+
+def _compare(args, command):
+    from tf_sphereface.evaluation.comparison import write_comparison
+    from tf_sphereface.evaluation.stored_reports import read_report
+    from tf_sphereface.evaluation.trained_runs import read_run
+
+    if bool(args.reports) == bool(args.runs):
+        raise InputError("give either the folders of reports, or --runs RUN ...")
+    if args.out.exists() and not args.out.is_dir():
+        raise InputError(f"--out must be a folder. Received: {args.out}")
+    runs = [read_run(folder) for folder in args.runs or ()]
+    reports = [run.report for run in runs] or [
+        read_report(each) for each in args.reports
+    ]
+    return write_comparison(reports, args.out, command, runs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

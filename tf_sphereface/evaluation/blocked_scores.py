@@ -1,0 +1,138 @@
+"""Cosines of probes with a set of any size, in tiles of bounded memory.
+
+A million embeddings of 512 numbers are 2 GB, and their scores with 3,530 probes 14 GB:
+neither is ever in memory as a whole. What makes it fast, and must stay:
+
+- All arithmetic on embeddings is one float32 matrix product a tile. A tile's scores
+  (`TILE_ROWS` x `TILE_COLUMNS`, 4 MB) are read again while they are still in cache.
+- One thread a core takes tiles and does product and bookkeeping itself, with BLAS kept
+  to that thread. BLAS's own threads would stand idle while one thread does the
+  bookkeeping. NumPy lets go of the interpreter lock in both.
+- The bookkeeping looks at each score twice (`top_scores.py`): a maximum and a
+  comparison with a floor that soon lies above all but a few scores in a thousand.
+"""
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from tf_sphereface.errors import InputError
+
+TILE_ROWS, TILE_COLUMNS = 512, 2048
+_TINY = np.finfo(np.float32).tiny
+
+
+class ScoreConsumer(Protocol):
+    """Takes tiles of scores; one thread uses it."""
+
+    def add(self, scores: np.ndarray, first_row: int) -> None:
+        """Float32 (rows, columns), cosines of the probes from `first_row` on.
+
+        The array is written over after the call.
+        """
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Float32 (n, dim) rows of length 1; a row of zeros stays one."""
+    rows = np.asarray(rows, np.float32)
+    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return rows / np.maximum(norms, _TINY)
+
+
+def check_same_size(first: np.ndarray, second: np.ndarray, names: str) -> None:
+    """Refuses embeddings of two sizes.
+
+    Args:
+        first: Float (n, dim).
+        second: Float (m, dim).
+        names: What they are, for the message.
+
+    Raises: InputError if `dim` is not the same, so that no score is defined.
+    """
+    if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
+        raise InputError(
+            f"{names} must be embeddings of one size, from one model. "
+            f"Received: shapes {first.shape} and {second.shape}"
+        )
+
+
+def scan_scores(
+    probes: np.ndarray,
+    others: np.ndarray,
+    consumers: Sequence[ScoreConsumer],
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Gives the cosines of all probes with all others to the consumers, in tiles.
+
+    Args:
+        probes: Float32 (n, dim), unit rows.
+        others: Float (m, dim), of any length, perhaps a memory map (np.load with
+            mmap_mode="r"): it is read once, `TILE_COLUMNS` rows at a time. Rows that
+            are not finite (missing photos) are left out.
+        consumers: One a thread; each gets some of the tiles, and together all.
+        progress: Called with the others done and the others in all.
+
+    Returns: How many of the others were finite.
+    Raises: InputError if the sizes of the embeddings differ.
+    """
+    check_same_size(probes, others, "probes and distractors")
+    starts = iter(range(0, len(others), TILE_COLUMNS))
+    lock = threading.Lock()
+    finished = itertools.count(1)
+
+    def work(consumer):
+        buffer = np.empty(TILE_ROWS * TILE_COLUMNS, np.float32)
+        seen = 0
+        while True:
+            with lock:
+                start = next(starts, None)
+            if start is None:
+                return seen
+            block = _finite_unit_rows(others[start : start + TILE_COLUMNS])
+            seen += len(block)
+            if len(block):
+                _score_block(probes, block, buffer, consumer)
+            if progress is not None:
+                with lock:
+                    done = next(finished) * TILE_COLUMNS
+                    progress(min(done, len(others)), len(others))
+
+    with (
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(len(consumers)) as pool,
+    ):
+        return sum(pool.map(work, consumers))
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: as many threads scan fastest."""
+    return (
+        len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else (os.cpu_count() or 1)
+    )
+
+
+def _finite_unit_rows(rows):
+    """`unit_rows` of those that are finite, in one pass less."""
+    rows = np.array(rows, np.float32)  # a copy, in memory
+    squares = np.einsum("nd,nd->n", rows, rows)
+    finite = np.isfinite(squares)
+    if not finite.all():
+        rows, squares = rows[finite], squares[finite]
+    rows /= np.sqrt(np.maximum(squares, _TINY))[:, None]
+    return rows
+
+
+def _score_block(probes, block, buffer, consumer):
+    for row in range(0, len(probes), TILE_ROWS):
+        part = probes[row : row + TILE_ROWS]
+        tile = buffer[: len(part) * len(block)].reshape(len(part), len(block))
+        np.matmul(part, block.T, out=tile)
+        consumer.add(tile, row)

@@ -1,0 +1,149 @@
+"""Faces of galleries, probes and distractors from folders and files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tf_sphereface.data.aligned_folders import select_crops
+from tf_sphereface.data.images import PHOTO_SUFFIXES
+from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation.embedding_files import (
+    SUFFIX,
+    EmbeddingFile,
+    read_embeddings,
+)
+from tf_sphereface.evaluation.features import features_of
+from tf_sphereface.evaluation.identification.face_set import FaceSet, face_set
+from tf_sphereface.evaluation.identification.noise_lists import distractor_noise
+from tf_sphereface.evaluation.photo_embeddings import Progress
+from tf_sphereface.evaluation.sources import EmbeddingSource
+
+
+def faces_of(
+    source: EmbeddingSource | EmbeddingFile,
+    images_dir: Path | None,
+    mirror: bool = True,
+    progress: Progress | None = None,
+) -> FaceSet:
+    """All faces of an aligned folder, or of a file of embeddings.
+
+    Args:
+        source: A model, or a file of embeddings, whose `identities` or names say who is
+            who.
+        images_dir: ALIGNED/PERSON/CROP; a file of embeddings needs none, and with one
+            it is asked for the crops of the folder only.
+        mirror: As for `features_of`.
+        progress: Called with the photos done and the photos in all.
+
+    Raises: InputError as `features_of`, or if there are no crops.
+    """
+    if images_dir is not None:
+        names = select_crops(Path(images_dir)).crops
+    elif isinstance(source, EmbeddingFile):
+        names = source.names
+    else:
+        raise InputError("a model must have a folder of aligned faces: say --images")
+    features = features_of(source, images_dir, names, mirror, progress)
+    identities = getattr(source, "identities", None)
+    if images_dir is None and identities is not None:
+        return FaceSet(features, np.array(identities), tuple(names))
+    return face_set(features, names)
+
+
+def open_faces(
+    source: EmbeddingSource | EmbeddingFile,
+    paths: Sequence[Path],
+    mirror: bool = True,
+    progress: Progress | None = None,
+) -> FaceSet:
+    """Faces of folders and .npz files, one after the other.
+
+    Args:
+        source: The model that embeds the folders.
+        paths: At least one.
+        mirror: As for `features_of`.
+        progress: As for `faces_of`.
+
+    Raises: InputError as `faces_of`, or if the embeddings differ in size.
+    """
+    parts = []
+    for path in paths:
+        if Path(path).suffix == SUFFIX:
+            parts.append(faces_of(read_embeddings(path), None))
+        else:
+            parts.append(faces_of(source, path, mirror, progress))
+    if len({part.embeddings.shape[1] for part in parts}) > 1:
+        raise InputError(f"{paths[0]} and {paths[1]} hold embeddings of two sizes")
+    return FaceSet(
+        np.concatenate([part.embeddings for part in parts]),
+        np.concatenate([part.people for part in parts]),
+        tuple(name for part in parts for name in part.names),
+    )
+
+
+def open_distractors(
+    source: EmbeddingSource | EmbeddingFile,
+    path: Path,
+    noise: Path | None = None,
+    mirror: bool = True,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Embeddings (n, dim) of strangers, as a memory map if they are in a .npy.
+
+    Args:
+        source: The model that embeds a folder.
+        path: Folder of aligned faces in any depth, .npz, or .npy.
+        noise: List of distractors to leave out, as `distractor_noise` reads it.
+        mirror: As for `features_of`.
+        progress: As for `faces_of`.
+
+    Raises: InputError if it cannot be read, is empty, or has no names for a list.
+    """
+    path = Path(path)
+    if path.suffix == ".npy":
+        if noise is not None:
+            raise InputError(
+                f"a list of noise must have names to look for, and a .npy has none: "
+                f"leave the rows out, or write a {SUFFIX}. Received: {path}"
+            )
+        return _memory_map(path)
+    if path.suffix == SUFFIX:
+        source = read_embeddings(path)
+        names, images_dir = source.names, None
+    else:
+        names, images_dir = _photos_below(path), path
+    if noise is not None:
+        noisy = distractor_noise(noise, names)
+        names = [name for name, out in zip(names, noisy, strict=True) if not out]
+    if not names:
+        raise InputError(f"there must be a distractor. Received: {path}")
+    return features_of(source, images_dir, names, mirror, progress)
+
+
+def _memory_map(path):
+    try:
+        embeddings = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError as error:
+        raise InputError(f"cannot read embeddings: {path} ({error})") from error
+    except (ValueError, EOFError) as error:
+        raise InputError(f"not a whole .npy file: {path} ({error})") from error
+    if embeddings.ndim != 2 or embeddings.dtype.kind != "f" or not embeddings.size:
+        raise InputError(
+            f"{path}: distractors must be floats (n, dim). "
+            f"Received: {embeddings.dtype} {embeddings.shape}"
+        )
+    return embeddings
+
+
+def _photos_below(folder):
+    if not folder.is_dir():
+        raise InputError(
+            f"distractors must be a folder, {SUFFIX} or .npy. Received: {folder}"
+        )
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return sorted(
+        file.relative_to(folder).as_posix()
+        for file in files
+        if file.suffix.lower() in PHOTO_SUFFIXES
+    )

@@ -1,0 +1,194 @@
+"""Verification of pairs of videos: YouTube Faces' 5,000 pairs in 10 folds."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation.bootstrap import RESAMPLES
+from tf_sphereface.evaluation.embedding_files import EmbeddingFile
+from tf_sphereface.evaluation.features import has_mirror
+from tf_sphereface.evaluation.pair_people import people_of_pairs
+from tf_sphereface.evaluation.pairs import Pair, PairList
+from tf_sphereface.evaluation.photo_embeddings import Progress
+from tf_sphereface.evaluation.sources import EmbeddingSource
+from tf_sphereface.evaluation.verification import evaluate_features
+from tf_sphereface.evaluation.verification_intervals import with_intervals
+from tf_sphereface.evaluation.verification_report import VerificationReport
+from tf_sphereface.evaluation.video.video_embeddings import video_means
+
+POOLINGS = ("mean", "frame-pairs")
+
+
+def read_youtube_splits(path: Path) -> PairList:
+    """Reads `splits.txt` of YouTube Faces: 5,000 pairs of videos in 10 folds.
+
+    A line is `SPLIT, NUMBER, PERSON/VIDEO, PERSON/VIDEO, SAME`, with splits from 1 and
+    SAME 1 or 0; further fields are not read. The first line may be headings.
+
+    Raises: InputError with the line number for any other content.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(
+            f"cannot read the pairs of videos: {path} ({error.strerror})"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: a list of pairs must be UTF-8 text") from error
+    pairs = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        fields = [field.strip() for field in line.split(",")]
+        if not line.strip() or (number == 1 and not fields[0].isdigit()):
+            continue
+        videos = fields[2:4]
+        good = len(fields) >= 5 and fields[0].isdigit() and int(fields[0]) > 0
+        good = good and fields[4] in ("0", "1") and all("/" in v for v in videos)
+        if not good or any(".." in video.split("/") for video in videos):
+            raise InputError(
+                f"{path} line {number}: a line must be SPLIT, NUMBER, PERSON/VIDEO, "
+                f"PERSON/VIDEO, 1|0. Received: {line!r}"
+            )
+        pairs.append(Pair(*videos, fields[4] == "1", int(fields[0]) - 1))
+    if not pairs:
+        raise InputError(f"{path}: a list of pairs must not be empty")
+    return PairList(tuple(pairs), max(pair.fold for pair in pairs) + 1)
+
+
+def evaluate_videos(
+    source: EmbeddingSource | EmbeddingFile,
+    protocol: str,
+    pairs: Path,
+    images: Path | None = None,
+    progress: Progress | None = None,
+    *,
+    pooling: str = "mean",
+    frames: int | None = None,
+    mirror: bool = True,
+    rule: str | None = None,
+    missing: str = "wrong",
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> VerificationReport:
+    """Verification of pairs of videos under the 10-fold protocol.
+
+    With pooling "mean" a video is one face: the mean of its L2-normalised frames, as in
+    average pooling (the baseline of J. Yang et al., "Neural aggregation network for
+    video face recognition", https://arxiv.org/abs/1603.05474).
+
+    With "frame-pairs" the score is the mean of the cosines of all pairs of frames, one
+    of each video, as in FaceNet (F. Schroff et al., https://arxiv.org/abs/1503.03832,
+    which takes the first 100 frames of each). It is the product of the two means, so
+    that no pair of frames is ever computed; no mean is subtracted, and the threshold of
+    a fold is InsightFace's, on the mean squared distance.
+
+    Args:
+        source: As for `video_means`.
+        protocol: Name in the report.
+        pairs: `splits.txt`, see `read_youtube_splits`.
+        images: As for `video_means`.
+        progress: Called with the videos done and the videos in all.
+        pooling: "mean" or "frame-pairs".
+        frames: As for `video_means`.
+        mirror: As for `features_of`.
+        rule: As for `evaluate_features`; by default "sphereface" with pooling "mean",
+            and "insightface", the only one, with "frame-pairs".
+        missing: What becomes of a pair with a video without frames: "wrong" counts it
+            as an error, "skip" leaves it out, "error" refuses it.
+        resamples: For the confidence intervals; 0 gives none.
+        seed: For the confidence intervals.
+
+    Raises: InputError if something cannot be read, a video is missing and must not be,
+        or options do not fit each other.
+    """
+    _check(pooling, rule, missing)
+    listed = read_youtube_splits(pairs)
+    videos = listed.photos()
+    found = video_means(source, images, videos, mirror, frames, progress)
+    absent = np.isnan(found.means).any(axis=1)
+    missing_videos = tuple(np.array(videos)[absent].tolist())
+    if missing_videos and missing == "error":
+        raise InputError(
+            f"{len(missing_videos)} of the {len(videos)} videos have no frame; the "
+            f"first is {missing_videos[0]}"
+        )
+    left, right = _sides(listed, videos)
+    kept = ~(absent[left] | absent[right]) | (missing != "skip")
+    left, right = left[kept], right[kept]
+    same = np.array([pair.same for pair in listed.pairs])[kept]
+    fold = np.array([pair.fold for pair in listed.pairs])[kept]
+    mirror = has_mirror(source, mirror)
+    if pooling == "mean":
+        options = {"rule": rule or "sphereface", "mirrored": mirror}
+        report = evaluate_features(found.means, left, right, same, fold, **options)
+    else:
+        features = _of_unit_length(found.means)
+        right = right + len(videos)
+        report = evaluate_features(
+            features, left, right, same, fold, rule="insightface"
+        )
+    report = dataclasses.replace(
+        report,
+        protocol=protocol,
+        notes=(*report.notes, *_notes(found, pooling, missing_videos, missing)),
+        missing_photos=missing_videos,
+        source_kind=source.kind,
+        embedding_dim=source.embedding_dim,
+        mirror=mirror,
+        missing=missing,
+        people=people_of_pairs(listed).of_pairs(kept),
+    )
+    return with_intervals(report, resamples, seed) if resamples else report
+
+
+def _sides(pairs, videos):
+    """Rows of the left videos and of the right ones."""
+    rows = {video: row for row, video in enumerate(videos)}
+    return (np.array([rows[pair[side]] for pair in pairs.pairs]) for side in (0, 1))
+
+
+def _of_unit_length(means):
+    """Rows of length 1, left ones and then right ones, with the same products.
+
+    Protocols L2-normalise what they are given, but the mean of frame pairs is the
+    product of means as they are. What a mean lacks to length 1 goes into a coordinate
+    that only left rows have, or only right rows, and so into no product.
+    """
+    lack = np.sqrt(np.maximum(1 - np.square(means).sum(axis=1, keepdims=True), 0))
+    none = np.zeros_like(lack)
+    left = np.concatenate([means, lack, none], axis=1)
+    return np.concatenate([left, np.concatenate([means, none, lack], axis=1)])
+
+
+def _check(pooling, rule, missing):
+    if pooling not in POOLINGS:
+        raise InputError(f"`pooling` must be one of {POOLINGS}. Received: {pooling=}")
+    if pooling == "frame-pairs" and rule not in (None, "insightface"):
+        raise InputError(
+            "`rule` must be insightface with pooling frame-pairs: there is no one "
+            f"feature of a video to subtract a mean from. Received: {rule=}"
+        )
+    if missing not in ("wrong", "skip", "error"):
+        raise InputError(
+            f"`missing` must be wrong, skip or error. Received: {missing=}"
+        )
+
+
+def _notes(found, pooling, missing_videos, missing):
+    pooled = {
+        "mean": "A video is the mean of its L2-normalised frames",
+        "frame-pairs": "A score is the mean of the cosines of all pairs of frames",
+    }
+    used = found.frames[found.frames > 0]
+    notes = [
+        f"{pooled[pooling]}: {used.sum():,} frames of {len(used):,} videos, "
+        f"{used.min():,} to {used.max():,} each."
+    ]
+    if missing_videos:
+        treated = {"wrong": "pairs with them count as wrong"}
+        notes.append(
+            f"{len(missing_videos):,} videos have no frame: "
+            f"{treated.get(missing, 'pairs with them are left out')}."
+        )
+    return notes
