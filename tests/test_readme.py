@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/losses.md", "docs/verification.md")
+PAGES = (
+    *("README.md", "CONTRIBUTING.md", "docs/losses.md"),
+    *("docs/verification.md", "docs/identification.md"),
+)
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -34,7 +37,9 @@ def test_the_commands_go_the_whole_road(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "runs/small/evaluation/report.html").exists()
     assert (tmp_path / "bundle/contract.json").exists()
+    assert (tmp_path / "comparison/compare.html").exists()
     assert '"same":' in done.stdout
+    assert '"probability":' in done.stdout
     assert "Traceback" not in done.stderr
 
 
