@@ -37,7 +37,15 @@ def test_numpy_and_a_tf_data_graph_agree(order):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"height": 0}, {"width": -1}, {"channel_order": "rgb"}, {"scale": 0}]
+    "arguments",
+    [
+        {"height": 0},
+        {"width": -1},
+        {"channel_order": "rgb"},
+        {"scale": 0},
+        {"scale": float("inf")},
+        {"mean": float("nan")},
+    ],
 )
 def test_bad_contract_is_refused(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):

@@ -5,6 +5,7 @@ arrays, TensorFlow tensors inside tf.data and Keras tensors of any backend.
 """
 
 import dataclasses
+import math
 
 from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH, CropGeometry
 
@@ -20,7 +21,8 @@ class PixelContract:
         mean: Subtracted from the pixel value 0..255.
         scale: Divides the difference.
 
-    Raises: ValueError if a size or the scale is not positive, or the order is unknown.
+    Raises: ValueError if a size or the scale is not positive, mean or scale not finite,
+        or the order is unknown.
     """
 
     height: int = CROP_HEIGHT
@@ -40,8 +42,12 @@ class PixelContract:
                 "`channel_order` must be 'RGB' or 'BGR'. "
                 f"Received: channel_order={self.channel_order!r}"
             )
-        if not self.scale > 0:
-            raise ValueError(f"`scale` must be positive. Received: scale={self.scale}")
+        if not math.isfinite(self.mean):
+            raise ValueError(f"`mean` must be finite. Received: mean={self.mean}")
+        if not 0 < self.scale < math.inf:
+            raise ValueError(
+                f"`scale` must be positive and finite. Received: scale={self.scale}"
+            )
 
     @property
     def crop(self) -> CropGeometry:

@@ -176,11 +176,12 @@ def test_bad_arguments_are_named(name, arguments, message):
         build(name, **arguments)
 
 
-def test_a_width_of_zero_is_named(name):
+@pytest.mark.parametrize("width", [0, float("inf"), float("nan")])
+def test_a_width_that_gives_no_network_is_named(name, width):
     if name == "keras_application":
         pytest.skip("the networks of Keras have options of their own")
     with pytest.raises(ValueError, match="`width` must be positive"):
-        build(name, width=0)
+        build(name, width=width)
 
 
 def test_an_unknown_backbone_is_named():

@@ -64,7 +64,7 @@ def test_frozen_batch_norm_keeps_its_statistics():
     assert [not kept for kept in same[len(first) :]] == norms
 
 
-@pytest.mark.parametrize("count", [-1, 99])
+@pytest.mark.parametrize("count", [-1, 99, 1.5, True, None])
 def test_number_of_stages_is_checked(count):
     with pytest.raises(ValueError, match=f"frozen_stages={count}"):
         build("sphereface_cnn", frozen_stages=count)

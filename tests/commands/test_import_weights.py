@@ -65,6 +65,13 @@ def test_where_tensors_went_as_json(weights, tmp_path, capsys):
     }
 
 
+def test_names_are_whole_on_a_narrow_terminal(weights, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    options = ("--backbone", "sphereface4", "--out", tmp_path / "model.keras")
+    assert run("import-weights", weights, *options) == 0
+    assert "\N{HORIZONTAL ELLIPSIS}" not in capsys.readouterr().err
+
+
 def test_a_backbone_may_have_its_depth_apart(weights, tmp_path, capsys):
     options = ("--backbone", "sphereface_cnn", "--set", "depth=4")
     assert run("import-weights", weights, *options, "--out", tmp_path / "a.keras") == 0
@@ -86,6 +93,8 @@ def test_a_suggestion_is_printed_and_nothing_written(weights, tmp_path, capsys):
         ({"--backbone": "vgg"}, "`backbone` must be one of"),
         ({"--backbone": "sphereface10"}, "does not fit the network"),
         ({"--set": "depth=10"}, "`depth` must be 4"),
+        ({"--set": "width=Infinity"}, "KEY=VALUE with a number"),
+        ({"--set": "width=1" + 400 * "0"}, "KEY=VALUE with a number"),
         ({"--backbone": "sphereface5"}, "the backbone cannot be made: `depth`"),
         ({"--out": "model.h5"}, "must end in .keras"),
         ({"--out": "absent/model.keras"}, "no such folder"),

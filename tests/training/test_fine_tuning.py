@@ -8,6 +8,7 @@ import pytest
 from tests.training.conftest import write_people
 from tf_sphereface.backbones import build_backbone, stages
 from tf_sphereface.errors import InputError
+from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.fine_tuning import class_means, initial_backbone
 from tf_sphereface.training.recipe import Recipe, read_recipe
 from tf_sphereface.training.trainer import train
@@ -163,6 +164,29 @@ def test_network_takes_the_precision_of_the_recipe(records, model, tmp_path):
     assert again.backbone.get_layer("conv1_1").compute_dtype == "float32"
 
 
+def test_network_that_was_saved_as_not_trainable_learns(tmp_path):
+    backbone = build_backbone("sphereface_cnn", depth=4, width=0.0625)
+    backbone.trainable = False
+    backbone.save(tmp_path / "model.keras")
+    loaded = initial_backbone(tmp_path / "model.keras", frozen_stages=4)
+    assert [v.path for v in loaded.trainable_variables] == ["fc5/kernel", "fc5/bias"]
+
+
+def test_training_in_which_nothing_learns_is_refused(model):
+    tree = recipe(model, frozen_stages=5).model_dump(exclude_none=True)
+    tree |= {"head": {"name": "none"}, "set_losses": [{"name": "center"}]}
+    with pytest.raises(InputError, match="nothing is left to learn"):
+        build_classifier(Recipe.model_validate(tree), PEOPLE)
+
+
+def test_initial_weights_that_are_not_finite_are_refused(records, model):
+    backbone = initial_backbone(model)
+    kernel = backbone.get_layer("fc5").kernel
+    kernel.assign(np.full(kernel.shape, np.nan))
+    with pytest.raises(InputError, match="embeddings that are not finite, in float32"):
+        class_means(backbone, records)
+
+
 def test_model_that_is_not_ours_is_refused(tmp_path):
     path = tmp_path / "other.keras"
     keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()]).save(path)
@@ -173,15 +197,17 @@ def test_model_that_is_not_ours_is_refused(tmp_path):
 
 
 def test_too_many_frozen_stages_are_refused(model):
-    with pytest.raises(InputError, match=r"\[fine_tuning\] .* between 0 and 5"):
+    with pytest.raises(InputError, match=r"\[fine_tuning\] .* an integer between 0 and 5"):
         initial_backbone(model, frozen_stages=6)
 
 
 def test_crops_of_another_size_are_refused(records, tmp_path):
     path = tmp_path / "square.keras"
     build_backbone("sphereface_cnn", depth=4, width=0.0625, columns=112).save(path)
-    with pytest.raises(InputError, match="takes crops of 112 x 112"):
+    with pytest.raises(InputError, match="takes crops of 112 x 112") as caught:
         train(recipe(path), records, tmp_path / "run")
+    assert "--size 112x112" in str(caught.value)
+    assert "backbone." not in str(caught.value)  # a section that is refused here
     assert not (tmp_path / "run").exists()
 
 

@@ -1,5 +1,6 @@
 """Files of weights that are sound and do not fit: refused, whole, unless asked."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -20,6 +21,16 @@ def test_wrong_shapes_are_named(refuse, state):
 def test_a_huge_network_is_not_made_for_a_small_file(refuse, state):
     state["fc5.weight"] = np.ones((100_000, 1), np.float32)
     assert "fc5 must have the shape (100000, 672)" in refuse(writers.torch_zip(state))
+
+
+def test_squares_are_told_by_the_file_and_other_crops_by_the_user(tmp_path, state):
+    for cells, told, size in ((49, {}, (112, 112)), (35, {"height": 80}, (80, 112))):
+        state["fc5.weight"] = np.ones((5, cells * 16), np.float32)
+        (tmp_path / "x.pth").write_bytes(writers.torch_zip(state))
+        out = tmp_path / f"{cells}.keras"
+        told = told and {**told, "columns": 112}
+        import_weights(tmp_path / "x.pth", "sphereface4", out, arguments=told)
+        assert keras.models.load_model(out).input_shape[1:3] == size
 
 
 @pytest.mark.parametrize("name", ["conv1_1.bias", "relu3_1.weight", "fc5.weight"])

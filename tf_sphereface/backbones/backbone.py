@@ -1,5 +1,7 @@
 """What all embedding networks have in common: the pixel contract and the config."""
 
+import math
+
 import keras
 
 from tf_sphereface.backbones.layer_maker import LayerMaker
@@ -90,10 +92,11 @@ class Backbone(keras.Model):
     @frozen_stages.setter
     def frozen_stages(self, count):
         groups = stages(self)
-        if not 0 <= count <= len(groups):
+        whole = isinstance(count, int) and not isinstance(count, bool)
+        if not (whole and 0 <= count <= len(groups)):
             raise ValueError(
-                f"`frozen_stages` must be between 0 and {len(groups)}, the stages of "
-                f"{self.name}. Received: frozen_stages={count!r}"
+                f"`frozen_stages` must be an integer between 0 and {len(groups)}, the "
+                f"stages of {self.name}. Received: frozen_stages={count!r}"
             )
         for number, group in enumerate(groups):
             for layer in group:
@@ -129,8 +132,10 @@ def check_sizes(embedding_dim, width):
         raise ValueError(
             f"`embedding_dim` must be >= 1. Received: embedding_dim={embedding_dim!r}"
         )
-    if not width > 0:
-        raise ValueError(f"`width` must be positive. Received: width={width!r}")
+    if not 0 < width < math.inf:
+        raise ValueError(
+            f"`width` must be positive and finite. Received: width={width!r}"
+        )
 
 
 def check_least_size(height, columns, least):

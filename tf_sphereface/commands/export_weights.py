@@ -1,6 +1,7 @@
 """Write a model's weights as safetensors, under PyTorch's names and order of axes.
 
-A margin head is dropped. `import-weights` reads the file back, bit by bit.
+A margin head is dropped. `import-weights` reads the files of its networks back, bit by
+bit.
 """
 
 import argparse

@@ -7,6 +7,7 @@ assigned by name, or the import is refused.
 import argparse
 import dataclasses
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -114,7 +115,8 @@ def _arguments(texts, channel_order):
                 "--set must be KEY=VALUE with a number, true or false. "
                 f"Received: {text!r}"
             ) from error
-        if not isinstance(arguments[key], (int, float)):
+        number = arguments[key]
+        if not isinstance(number, (int, float)) or not _is_finite(number):
             raise InputError(
                 "--set must be KEY=VALUE with a number, true or false. "
                 f"Received: {text!r}"
@@ -122,6 +124,13 @@ def _arguments(texts, channel_order):
     if channel_order is not None:
         arguments["channel_order"] = channel_order
     return arguments
+
+
+def _is_finite(number):
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer that no float holds
+        return False
 
 
 def _show(report, args):
@@ -154,9 +163,11 @@ def _show(report, args):
 def _print_table(report):
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("tensor", "shape", "type", "goes to", "note")
+    # Folded, not cut: names that begin alike differ at their ends.
+    columns = ("tensor", "shape", "type", "goes to", "note")
+    table = Table(*(Column(name, overflow="fold") for name in columns))
     for row in report.rows:
         table.add_row(
             escape(row.source),

@@ -122,7 +122,8 @@ def build_optimizer(recipe: OptimizerRecipe) -> CaffeSGD:
 def build_classifier(recipe: Recipe, num_classes: int) -> FaceClassifier:
     """Backbone, head, set losses and optimizer of a recipe, compiled and built.
 
-    Raises: InputError as `build_backbone` and `initial_backbone`.
+    Raises: InputError as `build_backbone` and `initial_backbone`, and if nothing is
+        left to learn.
     """
     # The head comes first: its weights then do not depend on the backbone's depth.
     head = build_head(recipe.head, num_classes)
@@ -134,6 +135,11 @@ def build_classifier(recipe: Recipe, num_classes: int) -> FaceClassifier:
             Path(recipe.fine_tuning.initial_weights), recipe.fine_tuning.frozen_stages
         )
     classifier = FaceClassifier(backbone, head, set_losses)
+    if not classifier.trainable_variables:
+        raise InputError(
+            "nothing is left to learn: there is no head, and all stages are frozen; "
+            f"set fine_tuning.frozen_stages to less than {backbone.frozen_stages}"
+        )
     metrics = ["accuracy"] if head is not None else None
     classifier.compile(build_optimizer(recipe.optimizer), metrics=metrics)
     return classifier

@@ -34,7 +34,8 @@ def initial_backbone(path: Path, frozen_stages: int = 0) -> Backbone:
             f"{type(saved).__name__}; `sphereface import-weights` takes weights of "
             "elsewhere"
         )
-    config = {**saved.get_config(), "dtype": None}
+    # One that was saved with `trainable` off would let nothing learn but the head.
+    config = {**saved.get_config(), "dtype": None, "trainable": True}
     # What keras.applications would fetch is in the file.
     backbone = type(saved).from_config(config | {"frozen_stages": 0})
     backbone.set_weights(saved.get_weights())
@@ -54,7 +55,7 @@ def class_means(backbone: Backbone, records: Path) -> np.ndarray:
 
     Returns: Float32 (identities, embedding_dim): means of L2-normalised embeddings,
         L2-normalised.
-    Raises: InputError if the records are damaged.
+    Raises: InputError if the records are damaged, or an embedding is not finite.
     """
     manifest = read_manifest(records)
     dataset = tf.data.TFRecordDataset([str(path) for path in shard_paths(records)])
@@ -80,6 +81,12 @@ def class_means(backbone: Backbone, records: Path) -> np.ndarray:
         embeddings = unit_rows(np.asarray(embed(images), np.float64)[:left])
         np.add.at(sums, labels.numpy()[:left], embeddings)
         left -= len(embeddings)
+    if not np.isfinite(sums).all():
+        raise InputError(
+            "the initial weights give embeddings that are not finite, in "
+            f"{backbone.dtype_policy.name}: look at the file, or set "
+            'schedule.precision to "float32"'
+        )
     return unit_rows(sums).astype(np.float32)
 
 

@@ -93,7 +93,7 @@ def train(
         keras.utils.set_random_seed(recipe.schedule.seed)
         with strategy.scope():
             classifier = build_classifier(recipe, len(manifest.identities))
-        _check_crops(classifier.backbone.pixel_contract, manifest.crop)
+        _check_crops(classifier.backbone.pixel_contract, manifest.crop, recipe)
         with open_run(run, recipe, records):
             with strategy.scope():
                 done = restore_backup(classifier, run / BACKUP)
@@ -220,13 +220,16 @@ def _check_shares(data, replicas: int) -> None:
         )
 
 
-def _check_crops(contract, crop) -> None:
+def _check_crops(contract, crop, recipe: Recipe) -> None:
+    # The size of a network that is trained already is the file's.
+    setting = "set backbone.height and backbone.columns, or "
+    if recipe.fine_tuning is not None:
+        setting = ""
     if (contract.height, contract.width) != (crop.height, crop.width):
         raise InputError(
             f"the network takes crops of {contract.height} x {contract.width} pixels, "
-            f"the records hold {crop.height} x {crop.width}: set backbone.height and "
-            "backbone.columns, or align with --size "
-            f"{contract.height}x{contract.width}"
+            f"the records hold {crop.height} x {crop.width}: {setting}align with "
+            f"--size {contract.height}x{contract.width}"
         )
 
 

@@ -137,7 +137,9 @@ class _Prepared:
             self.notes = list(self.file.notes)
             self._keys = keys_of(self.file, name_map)
             self.layout = (name_map and name_map.layout) or self.file.layout
-            told = self._network.sizes(Sizes(self.file, self._keys, self.layout))
+            told = self._network.sizes(
+                Sizes(self.file, self._keys, self.layout, arguments)
+            )
             contract |= _contract_of(self.file)
             if self.file.metadata.get("provenance"):  # of a file that we wrote
                 self.origin = {"origin": self.file.metadata["provenance"]}

@@ -47,6 +47,8 @@ def metadata_of(model: keras.Model) -> dict[str, str]:
         return metadata
     return {
         **metadata,
+        "height": str(contract.height),
+        "columns": str(contract.width),
         "channel_order": contract.channel_order,
         "pixel_mean": str(contract.mean),
         "pixel_scale": str(contract.scale),

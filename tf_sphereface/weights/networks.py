@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.geometry import LARGEST_CROP
 from tf_sphereface.weights.facenet_names import with_facenet_names
 from tf_sphereface.weights.tensors import WeightFile, read_float32
 
@@ -32,9 +33,19 @@ class Network:
 
 
 class Sizes:
-    """Shapes of a file's tensors by layer and weight, in PyTorch's order of axes."""
+    """Shapes of a file's tensors by layer and weight, in PyTorch's order of axes.
 
-    def __init__(self, file: WeightFile, keys: dict, layout: str):
+    Args:
+        file: The file.
+        keys: As `keys_of` gives them.
+        layout: "torch" or "keras".
+        arguments: Of the backbone, what the user gives.
+    """
+
+    def __init__(
+        self, file: WeightFile, keys: dict, layout: str, arguments: dict | None = None
+    ):
+        self._arguments = arguments or {}
         self._file = file
         self._keys = keys
         self._layout = layout
@@ -78,23 +89,63 @@ class Sizes:
             np.any(read_float32(name, self._file.tensors[name]))
         )
 
+    def crop(self, height, columns):
+        """The crops' (height, columns), pixels: as the user or a file of ours says.
+
+        Args:
+            height: What it is if neither says it.
+            columns: Likewise.
+
+        Raises: InputError if one is no size of a crop.
+        """
+        found = {}
+        for name, usual in {"height": height, "columns": columns}.items():
+            said = self._arguments.get(name, self._file.metadata.get(name, usual))
+            try:
+                found[name] = int(str(said))
+            except ValueError:
+                found[name] = 0
+            if not 1 <= found[name] <= LARGEST_CROP:
+                raise InputError(
+                    f"`{name}` must be an integer from 1 to {LARGEST_CROP}. "
+                    f"Received: {name}={said!r:.80}"
+                )
+        return found["height"], found["columns"]
+
     def layers(self):
         return [layer for layer, _ in self._keys]
 
     def check(self, layer, shape):
-        if self.shape(layer) != shape:
+        """Refuses a layer whose weight does not end in these axes."""
+        found = self.shape(layer)
+        if found is None or found[-len(shape) :] != shape:
             raise InputError(
                 f"{self._file.path}: {layer} must have the shape {shape} for this "
-                f"network. Received: {self.shape(layer)}"
+                f"network. Received: {found}"
             )
+
+
+def _map_size(height, columns):
+    """Rows and columns that four halvings, rounded up, leave of a crop."""
+    return -(-height // 16), -(-columns // 16)
 
 
 def _sphereface_sizes(sizes):
     width = sizes.width(dict(conv1_1=64, conv2_1=128, conv3_1=256, conv4_1=512))
     dense, found = sizes.shape("fc5"), {}
     if width is not None and dense is not None and len(dense) == 2:
-        sizes.check("fc5", (dense[0], 7 * 6 * max(1, round(512 * width))))
-        found = {"width": width, "embedding_dim": dense[0]}
+        channels = max(1, round(512 * width))
+        # Of squares, as other trainings have them, or the paper's.
+        squares = dense[1] == 7 * 7 * channels
+        height, columns = sizes.crop(112, 112 if squares else 96)
+        rows, places = _map_size(height, columns)
+        sizes.check("fc5", (dense[0], rows * places * channels))
+        found = {
+            "width": width,
+            "embedding_dim": dense[0],
+            "height": height,
+            "columns": columns,
+        }
     residual = [
         layer
         for layer in sizes.layers()
@@ -114,10 +165,13 @@ def _mobilefacenet_sizes(sizes):
     if width is None or not dense or not last or len(last) != 4:
         return {}
     sizes.check("linear1_conv", (dense[0], max(1, round(512 * width)), 1, 1))
+    height, columns = sizes.crop(112, 112 if last[3] == 7 else 96)
+    sizes.check("linear7_conv", _map_size(height, columns))
     return {
         "width": width,
         "embedding_dim": dense[0],
-        "columns": {6: 96, 7: 112}.get(last[3], 96),
+        "height": height,
+        "columns": columns,
     }
 
 
@@ -134,9 +188,15 @@ def _iresnet_sizes(sizes):
     if width is None or dense is None or len(dense) != 2:
         return {}
     channels = max(1, round(512 * width))
-    columns = {6 * 7 * channels: 96, 7 * 7 * channels: 112}.get(dense[1], 112)
-    sizes.check("fc", (dense[0], columns // 16 * 7 * channels))
-    return {"width": width, "embedding_dim": dense[0], "columns": columns}
+    height, columns = sizes.crop(112, 96 if dense[1] == 6 * 7 * channels else 112)
+    rows, places = _map_size(height, columns)
+    sizes.check("fc", (dense[0], rows * places * channels))
+    return {
+        "width": width,
+        "embedding_dim": dense[0],
+        "height": height,
+        "columns": columns,
+    }
 
 
 def _inception_resnet_sizes(sizes):
@@ -145,7 +205,14 @@ def _inception_resnet_sizes(sizes):
     if width is None or not dense or not last:
         return {}
     sizes.check("last_linear", (dense[0], last[0]))
-    return {"width": width, "embedding_dim": dense[0]}
+    # The network ends in a mean over all places: no weight tells the crops' size.
+    height, columns = sizes.crop(160, 160)
+    return {
+        "width": width,
+        "embedding_dim": dense[0],
+        "height": height,
+        "columns": columns,
+    }
 
 
 def _maker(name):
