@@ -84,3 +84,26 @@ def test_a_list_that_is_there_is_not_replaced(faces, capsys):
     assert run(faces, "--threshold", "0.5") == 2
     assert "--out must be new" in capsys.readouterr().err
     assert (faces / "list.csv").read_text() == "mine"
+
+
+def test_outputs_that_cannot_be_are_refused_before_any_is_written(faces, capsys):
+    page = ["--threshold", "0.5", "--images", faces / "aligned", "--html"]
+    assert run(faces, *page, faces / "list.csv") == 2
+    assert "must be two files" in capsys.readouterr().err
+    assert not (faces / "list.csv").exists()
+    assert run(faces, *page, faces / "page.html", "--projector", faces / "A.npz") == 2
+    assert "--projector must be a folder" in capsys.readouterr().err
+    assert not (faces / "page.html").exists()
+
+
+def test_names_that_are_no_text_are_listed_as_they_are(faces):
+    names = ("A/caf\udce9.png", "A/2.png")  # as Python reads the byte 0xE9
+    (faces / "A.npz").unlink()
+    write_embeddings(faces / "A.npz", EmbeddingFile(np.eye(2), names))
+    options = ["--html", faces / "page.html", "--images", faces / "aligned"]
+    options += ["--projector", faces / "projector", "--threshold", "-1"]
+    assert run(faces, *options) == 0
+    assert (
+        faces / "list.csv"
+    ).read_bytes() == b"photo,cluster\nA/caf\xe9.png,1\nA/2.png,1\n"
+    assert r"A/caf\udce9.png" in (faces / "page.html").read_text("utf-8")

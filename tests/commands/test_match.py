@@ -72,7 +72,7 @@ def test_without_thresholds_same_is_null_with_advice(bundles, photos, capsys):
     printed = capsys.readouterr()
     result = json.loads(printed.out)
     assert (result["same"], result["threshold"]) == (None, None)
-    assert "--pairs FILE --images DIR" in printed.err
+    assert "sphereface calibrate BUNDLE --images DIR --pairs" in printed.err
 
 
 def test_bad_input_is_one_line_and_exit_2(bundles, photos, tmp_path, capsys):

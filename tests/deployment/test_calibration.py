@@ -137,6 +137,8 @@ def test_bad_input_is_one_line_and_changes_nothing(folder, people, pairs, capsys
         (["--far", 2], "a FAR must be"),
         (["--resamples", 3], "--resamples must be at least 20"),
         (["--images", folder / "none"], "no such folder"),
+        # Before anything is measured: the folder of photos is not looked for.
+        (["--frr", 0, "--images", folder / "none"], "an FRR must be above 0"),
     ):
         arguments = [folder, "--images", people, "--pairs", pairs, *options]
         assert run(*arguments) == 2

@@ -178,3 +178,9 @@ def test_projector_refuses_other_lengths(tmp_path):
     with pytest.raises(ValueError, match="must be finite"):
         write_projector(tmp_path, np.full((1, 2), np.inf), ["a"])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_clusters_larger_than_all_faces_are_none(method):
+    threshold = None if method == "hdbscan" else -1.0
+    assert cluster_features(at(0, 0, 1), method, threshold, 4).tolist() == [-1] * 3

@@ -116,6 +116,8 @@ def test_bad_reports_are_one_line(place, tmp_path, capsys):
         "{}",
         '{"curves": [{"name": "a", "kind": "roc", "labels": ["", ""], "x": [1], '
         '"y": []}]}',
+        '{"curves": [{"name": "a", "kind": "angles", "labels": ["", ""], "x": [1], '
+        '"y": [1]}]}',  # no bin has a width
         '{"curves": [{"name": "a", "kind": "roc", "labels": ["", ""], "x": [NaN], '
         '"y": [1]}]}',
     ],
@@ -197,3 +199,11 @@ def test_run_without_recipe_or_report_is_an_input_error(place, tmp_path):
     place("a"), place("b")
     with pytest.raises(InputError, match="must hold one report.*Received: 2"):
         read_run(tmp_path)
+
+
+def test_folders_that_are_no_text_are_compared(place, tmp_path):
+    folders = [place("caf\udce9"), place("b")]  # as Python reads the byte 0xE9
+    assert compare(tmp_path, *folders) == 0
+    rows = json.loads((tmp_path / "out/compare.json").read_text("utf-8"))["reports"]
+    assert [row["name"] for row in rows] == [r"caf\udce9", "b"]
+    assert r"caf\udce9" in (tmp_path / "out/compare.html").read_text("utf-8")

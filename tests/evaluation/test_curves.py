@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -70,6 +71,20 @@ def test_every_kind_is_drawn_alone_and_over_others(kind):
     overlay = overlay_svg([("first", [curve]), ("second", [curve, curve])], "two")
     for label in ("first", "second"):
         assert overlay.count(f">{label}<") == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["$a$", r"$\frac$", "1$", "_run", "\u65e5\u672c", "a&<b>"]
+)
+def test_names_of_models_are_shown_as_they_are(name):
+    curve = Curve("all pairs", "roc", [0.1, 1], [0.5, 1])
+    svg = overlay_svg([(name, [curve]), ("other", [curve])], "roc")
+    texts = [
+        element.text.strip()
+        for element in ElementTree.fromstring(svg).iter()
+        if element.tag.endswith("text")
+    ]
+    assert name in texts and "other" in texts
 
 
 def test_det_without_errors_is_drawn():
@@ -217,7 +232,7 @@ def test_intervals_and_groups_are_on_the_page(judged, tmp_path):
         "200 resamples of the 40 people",
         '<span class="change">0.3125 to 0.4375</span>',
         "north &amp; west",
-        "25.00 % (12.50 % to 50.00 %)",
+        '25.00 %<span class="change">12.50 % to 50.00 %</span>',
     ):
         assert words in text
     assert "nan" not in text.split("</style>")[1].lower().replace("name", "")

@@ -159,3 +159,10 @@ def test_features_of_unlike_models_are_refused():
     require_one_length(probes=np.ones((2, 4)), gallery=np.ones((5, 4)))
     with pytest.raises(InputError, match="probes=4, gallery=8"):
         require_one_length(probes=np.ones((2, 4)), gallery=np.ones((5, 8)))
+
+
+def test_missing_photos_are_looked_for_where_they_should_be(images, pairs):
+    file = embed_folder(CornerSource(), images)
+    file = EmbeddingFile(file.embeddings[1:], file.names[1:])
+    with pytest.raises(InputError, match="are not in the file of embeddings"):
+        evaluate_verification(file, images, pairs, missing="error")

@@ -59,14 +59,16 @@ def test_cfp_frontal_pairs_take_both_photos_from_the_frontal_list(cfp):
         ("Split/FP/01/same.txt", "1,4", "same.txt line 1: must be two numbers"),
         ("Split/FP/01/same.txt", "\n7,1", "same.txt line 2: must be two numbers"),
         ("Split/FP/02/diff.txt", "1", "must be two numbers"),
+        ("Split/FP/02/diff.txt", "1,\u00b2", "must be two numbers"),
         ("Pair_list_P.txt", "one x/y/z.jpg", "must be `NUMBER PATH`"),
+        ("Pair_list_P.txt", "\u00b2 x/y/z.jpg", "must be `NUMBER PATH`"),
         ("Pair_list_P.txt", "1 z.jpg", "PERSON/POSE/PHOTO"),
         ("Pair_list_P.txt", "1 a/../z.jpg", "PERSON/POSE/PHOTO"),
         ("Pair_list_P.txt", "1 a/b/z.txt", "no suffix of a photo"),
     ],
 )
 def test_malformed_cfp_is_named_with_file_and_line(cfp, file, text, reason):
-    (cfp / file).write_text(text)
+    (cfp / file).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=re.escape(reason)):
         read_cfp_pairs(cfp)
 
@@ -172,3 +174,16 @@ def test_csv_without_folds_is_shared_out_evenly(tmp_path):
 def test_malformed_csv_is_named_with_its_line(tmp_path, lines, reason):
     with pytest.raises(InputError, match=re.escape(reason)):
         read_csv_pairs(write(tmp_path, *lines))
+
+
+@pytest.mark.parametrize(
+    ("read", "lines", "kind"),
+    [
+        (read_csv_pairs, ["left,right,same", "a/1.jpg,a/2.jpg,1"], "genuine"),
+        (read_agedb_pairs, ["a.jpg b.jpg 0", "a.jpg c.jpg 0"], "impostor"),
+        (read_calfw_pairs, ["a_1.jpg 1", "a_2.jpg 1"], "genuine"),
+    ],
+)
+def test_list_of_one_kind_has_no_folds_and_is_refused(tmp_path, read, lines, kind):
+    with pytest.raises(InputError, match=f"Received: only {kind} pairs"):
+        read(write(tmp_path, *lines))

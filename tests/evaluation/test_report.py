@@ -20,6 +20,8 @@ from tf_sphereface.evaluation import (
 )
 from tf_sphereface.evaluation.curves import angle_curves, rate_curves
 from tf_sphereface.evaluation.plots import curves_svg
+from tf_sphereface.evaluation.stored_reports import read_report
+from tf_sphereface.evaluation.verification_page import explain_verification
 
 NASTY = "<script>alert('x')</script> & \"Zoë\""
 
@@ -104,7 +106,7 @@ def test_card_of_an_unmeasured_rate_says_what_it_takes(text):
 def test_page_says_which_scores_each_figure_is_of(text):
     words = " ".join(text.split())
     before_cards, after_cards = words.split('<div class="cards">')
-    assert "under the LFW protocol: the mean" in before_cards
+    assert "under the rule of LFW: the mean" in before_cards
     phone = after_cards.split('<h2 id="phone">')[1].split("<table")[0]
     assert "plain cosines, as a phone" in phone and "differ" in phone
     roc = after_cards.split("<h2>")[2]
@@ -188,3 +190,21 @@ def test_hash_of_a_folder_tells_names_and_contents_apart(tmp_path):
 def test_missing_model_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="cannot read the model"):
         describe_model(tmp_path / "none.keras")
+
+
+def test_paths_that_are_no_text_are_shown_escaped(report, tmp_path):
+    info = ModelInfo("caf\udce9.npz", "ab" * 32)  # as Python reads the byte 0xE9
+    write_report(report, tmp_path / "a", "evaluate caf\udce9.npz", info)
+    assert r"evaluate caf\udce9.npz" in (tmp_path / "a/report.html").read_text("utf-8")
+    content = json.loads((tmp_path / "a/report.json").read_text("utf-8"))
+    assert content["model"]["path"] == "caf?.npz"
+    assert read_report(tmp_path / "a").content.model.path == "caf?.npz"
+
+
+def test_unmeasured_rate_counts_the_pairs_with_both_photos():
+    features = np.random.default_rng(0).normal(size=(12, 4))
+    features[11] = np.nan
+    left, right = np.arange(8), [1, 0, 3, 2, 6, 7, 8, 11]
+    same = np.arange(8) < 4
+    judged = evaluate_features(features, left, right, same, np.arange(8) % 2, (0.1,))
+    assert explain_verification(judged)["TAR at FAR 0.1"].endswith("these are 3.")

@@ -3,6 +3,8 @@
 Every oracle here has all scores in memory and counts them in plain loops.
 """
 
+import math
+
 import numpy as np
 import pytest
 
@@ -174,3 +176,15 @@ def test_rates_that_the_sample_cannot_support_are_nan():
     points = rates_at_fars([0.7], falling, 1000, [1e-4, 1e-3, 1e-2])
     assert [np.isnan(point.tar) for point in points.values()] == [True, False, True]
     assert np.isnan(rates_at_fars([], falling, 2, [0.5])[0.5].tar)
+
+
+@pytest.mark.parametrize("scale", [1e-44, 1e-25, 1.0, 1e25, 3e38])
+def test_rows_of_any_length_become_unit_rows(scale):
+    rows = np.float32(scale) * np.array([[0, 1, 0], [1, 0, 1], [0, 0, 0]], np.float32)
+    half = math.sqrt(0.5)
+    expected = [[0, 1, 0], [half, 0, half], [0, 0, 0]]
+    np.testing.assert_allclose(unit_rows(rows), expected, rtol=1e-6)
+    consumer = AllScores()
+    assert scan_scores(np.eye(3, dtype=np.float32), rows, [consumer]) == 3
+    [(_, scores)] = consumer.tiles
+    np.testing.assert_allclose(scores, np.transpose(expected), rtol=1e-6)

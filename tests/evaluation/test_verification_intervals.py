@@ -174,7 +174,10 @@ def test_without_errors_intervals_are_unknown_null_and_noted():
     assert all(map(math.isnan, report.intervals.accuracy))
     assert math.isnan(report.intervals.tar_at_far[0.01].low)
     assert report.to_json()["intervals"]["accuracy"] == [None, None]
-    assert any("have no interval" in note for note in report.notes)
+    assert any("no interval: all resamples" in note for note in report.notes)
+    few = PairPeople(left // 20, right // 20, people.left_names, people.right_names)
+    report = with_intervals(dataclasses.replace(report, people=few), resamples=50)
+    assert report.notes[-1].endswith("no interval: 4 people are fewer than 10.")
 
 
 def test_report_without_people_is_refused():

@@ -86,6 +86,8 @@ def _calibrate(args):
     for far in args.far:
         if not 0 < far <= 1:
             raise InputError(f"a FAR must be above 0 and at most 1. Received: {far:g}")
+    if not 0 < args.frr < 1:  # here too: before the slow part
+        raise InputError(f"an FRR must be above 0 and below 1. Received: {args.frr:g}")
     if args.resamples < 20 or args.seed < 0:
         raise InputError(
             "--resamples must be at least 20 and --seed at least 0. "

@@ -120,6 +120,11 @@ def _check_paths(args):
             raise InputError(f"{option} must be new: {path}")
         if path is not None and not path.parent.is_dir():
             raise InputError(f"no such folder: {path.parent}")
+    if args.html is not None and args.html.absolute() == args.out.absolute():
+        raise InputError(f"--out and --html must be two files. Received: {args.out}")
+    folder = args.projector
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise InputError(f"--projector must be a folder. Received: {folder}")
     if args.html is not None and args.images is None:
         raise InputError("--html needs --images")
 

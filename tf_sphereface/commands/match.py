@@ -37,8 +37,8 @@ def main(argv=None):
         return 2
     if result["threshold"] is None:
         print(
-            "no threshold was measured for this bundle, so `same` is null; export it "
-            "with: export/to_tflite.py MODEL --out BUNDLE --pairs FILE --images DIR",
+            "no threshold was measured for this bundle, so `same` is null; measure "
+            "one with: sphereface calibrate BUNDLE --images DIR --pairs FILE",
             file=sys.stderr,
         )
     print(json.dumps(result, indent=2))

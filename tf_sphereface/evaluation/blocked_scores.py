@@ -25,7 +25,8 @@ from threadpoolctl import threadpool_limits
 from tf_sphereface.errors import InputError
 
 TILE_ROWS, TILE_COLUMNS = 512, 2048
-_TINY = np.finfo(np.float32).tiny
+# Squares of lengths within which float32 neither overflows nor loses digits.
+_USUAL_SQUARES = 1e-30, 1e30
 
 
 class ScoreConsumer(Protocol):
@@ -39,10 +40,16 @@ class ScoreConsumer(Protocol):
 
 
 def unit_rows(rows: np.ndarray) -> np.ndarray:
-    """Float32 (n, dim) rows of length 1; a row of zeros stays one."""
+    """Float32 (n, dim) rows of length 1, however long; a row of zeros stays one."""
     rows = np.asarray(rows, np.float32)
-    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return rows / np.maximum(norms, _TINY)
+    squares = _squares(rows)
+    odd = ~_usual(squares)
+    if odd.any():
+        rows = rows.copy()
+        largest = np.abs(rows[odd]).max(axis=-1, keepdims=True)
+        rows[odd] /= np.where(largest > 0, largest, 1)
+        squares[odd] = np.where(largest[:, 0] > 0, _squares(rows[odd]), 1)
+    return rows / np.sqrt(squares)[..., None]
 
 
 def check_same_size(first: np.ndarray, second: np.ndarray, names: str) -> None:
@@ -121,13 +128,22 @@ def usable_cores() -> int:
 
 def _finite_unit_rows(rows):
     """`unit_rows` of those that are finite, in one pass less."""
-    rows = np.array(rows, np.float32)  # a copy, in memory
-    squares = np.einsum("nd,nd->n", rows, rows)
-    finite = np.isfinite(squares)
-    if not finite.all():
-        rows, squares = rows[finite], squares[finite]
-    rows /= np.sqrt(np.maximum(squares, _TINY))[:, None]
+    with np.errstate(over="ignore"):  # infinite then, and left out
+        rows = np.array(rows, np.float32)  # a copy, in memory
+    squares = _squares(rows)
+    if not _usual(squares).all():
+        return unit_rows(rows[np.isfinite(rows).all(axis=1)])
+    rows /= np.sqrt(squares)[:, None]
     return rows
+
+
+def _squares(rows):
+    with np.errstate(over="ignore", under="ignore"):
+        return np.einsum("...d,...d->...", rows, rows)
+
+
+def _usual(squares):
+    return (squares > _USUAL_SQUARES[0]) & (squares < _USUAL_SQUARES[1])
 
 
 def _score_block(probes, block, buffer, consumer):

@@ -6,7 +6,7 @@ import numpy as np
 
 CONFIDENCE, RESAMPLES = 0.95, 1000
 _BLOCK = 1 << 21  # weights of pairs at a time: 16 MB, and some copies
-_FEWEST_PEOPLE = 10
+FEWEST_PEOPLE = 10
 _UNDEFINED = 0.05  # share of the resamples that may give no figure
 
 
@@ -65,7 +65,7 @@ def bootstrap_people(
     for figure, values in enumerate(found.T):
         values = values[np.isfinite(values)]
         enough = len(values) >= (1 - _UNDEFINED) * resamples
-        if people >= _FEWEST_PEOPLE and enough and values.min() < values.max():
+        if people >= FEWEST_PEOPLE and enough and values.min() < values.max():
             bounds[figure] = np.quantile(values, [tail, 1 - tail])
     return bounds
 

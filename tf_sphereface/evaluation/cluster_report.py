@@ -80,7 +80,8 @@ def write_cluster_list(report: ClusterReport, path: Path) -> None:
     writer.writerow(["photo", "cluster"])
     for name, cluster in zip(report.names, report.clusters, strict=True):
         writer.writerow([name, "unknown" if cluster == UNKNOWN else cluster + 1])
-    write_atomically(path, text.getvalue().encode())
+    # Names are those of the files, which may be bytes that are no text.
+    write_atomically(path, text.getvalue().encode(errors="surrogateescape"))
 
 
 def write_cluster_page(
@@ -118,7 +119,7 @@ def write_cluster_page(
         ),
     }
     page = fill_template(__package__, "cluster_template.html", values)
-    write_atomically(path, page.encode())
+    write_atomically(path, page.encode(errors="backslashreplace"))
 
 
 def _threshold_words(threshold):

@@ -42,6 +42,8 @@ def cluster_features(
             f"at most {_MOST:,} faces can be clustered, since all pairs of them are "
             f"compared. Received: {len(features):,}"
         )
+    if len(features) < min_faces:  # HDBSCAN refuses that
+        return np.full(len(features), UNKNOWN)
     if len(features) == 1:
         return _numbered(np.zeros(1, np.intp), min_faces)
     theta = _angles(features)

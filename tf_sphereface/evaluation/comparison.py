@@ -67,8 +67,10 @@ def write_comparison(
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    write_atomically(out_dir / COMPARISON_PAGE, page.encode())
-    write_atomically(out_dir / COMPARISON_FILE, text.encode())
+    # Paths may hold bytes that are no text; JSON has no escape for them.
+    page, text = page.encode(errors="backslashreplace"), text.encode(errors="replace")
+    write_atomically(out_dir / COMPARISON_PAGE, page)
+    write_atomically(out_dir / COMPARISON_FILE, text)
     return content
 
 

@@ -90,7 +90,8 @@ def with_groups(
         found.append(rates)
         notes.extend(_notes(rates))
     if nameless:
-        notes.append(f"{nameless:,} people of the pairs are in no group.")
+        one = "person of the pairs is", "people of the pairs are"
+        notes.append(f"{nameless:,} {one[nameless > 1]} in no group.")
     return dataclasses.replace(
         report, groups=tuple(found), notes=(*report.notes, *notes)
     )

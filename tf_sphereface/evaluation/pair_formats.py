@@ -10,6 +10,7 @@ from tf_sphereface.evaluation.pairs import (
     Pair,
     PairList,
     csv_lines,
+    is_number,
     numbered_lines,
     read_lfw_pairs,
 )
@@ -165,7 +166,7 @@ def _lines(path, separator=None):
 def _numbered_photos(path):
     photos = {}
     for place, fields in _lines(path):
-        if len(fields) != 2 or not fields[0].isdigit():
+        if len(fields) != 2 or not is_number(fields[0]):
             raise InputError(f"{place}: must be `NUMBER PATH`. Received: {fields}")
         parts = PurePosixPath(fields[1]).parts[-3:]
         if len(parts) != 3 or ".." in parts:
@@ -178,7 +179,7 @@ def _numbered_photos(path):
 
 
 def _two_photos(photos, fields, place):
-    numbers = [int(field) if field.isdigit() else None for field in fields]
+    numbers = [int(field) if is_number(field) else None for field in fields]
     if len(numbers) != 2 or any(
         number not in known for number, known in zip(numbers, photos, strict=True)
     ):
@@ -224,6 +225,12 @@ def _shared_out(pairs, flags=None):
     kinds = {
         same: [i for i, p in enumerate(pairs) if p[2] is same] for same in (True, False)
     }
+    if not all(kinds.values()):
+        kind = "genuine" if kinds[True] else "impostor"
+        raise InputError(
+            "a pair list must have genuine and impostor pairs. Received: only "
+            f"{kind} pairs, {len(pairs):,}"
+        )
     folds = min(_FOLDS, *map(len, kinds.values())) if flags is None else _FOLDS
     fold_of = {}
     for same, members in kinds.items():

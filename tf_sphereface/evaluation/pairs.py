@@ -154,6 +154,12 @@ def csv_lines(path: Path, what: str = "pairs") -> Iterator[tuple[str, list[str]]
         yield place, [field.strip() for field in fields]
 
 
+def is_number(field: str) -> bool:
+    """Whether a field of a list is a number, 0 or more, that 64 bits hold."""
+    # isdigit alone is true of "²", which int() refuses.
+    return field.isascii() and field.isdigit() and len(field) <= 18
+
+
 def _fields_of(line):
     fields = line.split("\t") if "\t" in line else line.split()
     return [field.strip() for field in fields]
@@ -171,7 +177,7 @@ def _read_header(path, number, fields):
 
 
 def _is_positive(field):
-    return field.isascii() and field.isdigit() and int(field) > 0
+    return is_number(field) and int(field) > 0
 
 
 def _read_genuine(fields):

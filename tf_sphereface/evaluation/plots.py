@@ -61,7 +61,8 @@ def curves_svg(
     for index, curve in enumerate(curves):
         usual = ACCENT if len(curves) == 1 else SERIES[index % len(SERIES)]
         colour = _ROLES.get(curve.name, usual) if curve.kind == "angles" else usual
-        lines.append(_Line(curve, _MEANINGS.get(curve.name, curve.name), colour))
+        label = _MEANINGS.get(curve.name) or _plain(curve.name)
+        lines.append(_Line(curve, label, colour))
     return _svg(lines, name, threshold)
 
 
@@ -80,9 +81,15 @@ def overlay_svg(models: Sequence[tuple[str, Sequence[Curve]]], name: str) -> str
         for number, curve in enumerate(curves):
             colour = SERIES[index % len(SERIES)]
             # A model has one entry in the legend, or half of the plot would be legend.
-            label = "" if number else model
+            label = "" if number else _plain(model)
             lines.append(_Line(curve, label, colour, dashed=number > 0))
     return _svg(lines, name, None)
+
+
+def _plain(name):
+    """A name as Matplotlib shows it as it is: no formula, and not left out."""
+    name = " ".join(name.split()).replace("$", r"\$")
+    return f" {name}" if name.startswith("_") else name
 
 
 def _svg(lines, name, threshold):

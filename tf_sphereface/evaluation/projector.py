@@ -66,4 +66,4 @@ def _one_field(text):
 
 
 def _lines(rows):
-    return "".join(f"{row}\n" for row in rows).encode()
+    return "".join(f"{row}\n" for row in rows).encode(errors="backslashreplace")

@@ -117,7 +117,9 @@ def write_report(
     stored = {"schema_version": SCHEMA_VERSION, "curves": curves}
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    write_atomically(out_dir / PAGE_FILE, page.encode())
+    # Paths may hold bytes that are no text, and the command line then does too.
+    page = page.encode(errors="backslashreplace")
+    write_atomically(out_dir / PAGE_FILE, page)
     write_atomically(out_dir / CURVES_FILE, _json(stored))
     write_atomically(out_dir / JSON_FILE, _json(content, indent=2))
     return content
@@ -125,7 +127,7 @@ def write_report(
 
 def _json(content, indent=None):
     text = json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False)
-    return (text + "\n").encode()
+    return (text + "\n").encode(errors="replace")  # JSON has no such escape
 
 
 def _describe(path):

@@ -105,8 +105,11 @@ def table_section(table: Table) -> str:
 
 
 def _figure(text):
-    shown = escape(text)
-    return f'<span class="none">{shown}</span>' if text == NOT_MEASURED else shown
+    figure, _, small = text.partition("\n")
+    shown = escape(figure)
+    if figure == NOT_MEASURED:
+        shown = f'<span class="none">{shown}</span>'
+    return shown + (f'<span class="change">{escape(small)}</span>' if small else "")
 
 
 def _headline(content):

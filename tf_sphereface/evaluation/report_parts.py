@@ -80,7 +80,8 @@ class Table:
         title: Heading on the page.
         text: What is in it, in a sentence or two.
         columns: Headings.
-        rows: Each as many plain texts as there are columns; "" is an empty cell.
+        rows: Each as many plain texts as there are columns; "" is an empty cell. What
+            stands after a line break is shown small.
     """
 
     title: str

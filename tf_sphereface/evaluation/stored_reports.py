@@ -49,6 +49,8 @@ class _StoredCurve(BaseModel):
     def _of_one_length(self):
         if len(self.x) != len(self.y) or not self.x:
             raise ValueError("x and y must have one length, at least 1")
+        if self.kind == "angles" and len(self.x) < 2:
+            raise ValueError("a histogram must have two bins at least")
         return self
 
 
@@ -146,7 +148,10 @@ def _words(value):
 
 
 def short_names(folders: Sequence[Path]) -> list[str]:
-    """The parts of paths that tell them apart: a/x/report, a/y/report give x, y."""
+    """The parts of paths that tell them apart: a/x/report, a/y/report give x, y.
+
+    Bytes that are no text are escaped.
+    """
     parts = [Path(folder).absolute().parts for folder in folders]
     if len(set(parts)) < len(parts):
         raise InputError("each report must be another one; a folder is given twice")
@@ -155,7 +160,8 @@ def short_names(folders: Sequence[Path]) -> list[str]:
     length = 1
     while len({each[-length:] for each in parts}) < len(parts):
         length += 1
-    return ["/".join(each[-length:]) for each in parts]
+    names = ("/".join(each[-length:]) for each in parts)
+    return [name.encode(errors="backslashreplace").decode() for name in names]
 
 
 def difference(figure: str, first: str) -> str:

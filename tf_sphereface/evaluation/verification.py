@@ -74,7 +74,7 @@ def evaluate_verification(
     features = features_of(timed, images_dir, photos, mirror, progress)
     absent = np.isnan(features).any(axis=1)
     absent_photos = tuple(np.array(photos)[absent].tolist())
-    _check_missing(absent_photos, len(photos), missing, images_dir)
+    _check_missing(absent_photos, len(photos), missing, None if is_file else images_dir)
     people = people_of_pairs(pairs, _identities(source, photos))
     notes = notes_on_list(pairs, people)
     rows = {photo: row for row, photo in enumerate(photos)}
@@ -226,8 +226,8 @@ def _notes(same, missing, unsupported_fars):
     notes = []
     if missing.any():
         notes.append(
-            f"{missing.sum()} of {len(same)} pairs lack a photo: they count as wrong "
-            "under the protocol and take no part in the operating thresholds."
+            f"{missing.sum():,} of {len(same):,} pairs lack a photo: they count as "
+            "wrong under the protocol and take no part in the operating thresholds."
         )
     if unsupported_fars:
         far = max(unsupported_fars)

@@ -6,6 +6,7 @@ import numpy as np
 
 from tf_sphereface.evaluation.bootstrap import (
     CONFIDENCE,
+    FEWEST_PEOPLE,
     RESAMPLES,
     bootstrap_people,
 )
@@ -110,7 +111,10 @@ def _notes(intervals, people):
     bounds = [intervals.accuracy, intervals.auc, intervals.eer]
     bounds += [point.tar for point in intervals.at_far]
     if any(np.isnan(bound.low) for bound in bounds):
-        yield (
-            f"Some figures have no interval: the {people:,} people are fewer than 10, "
-            "or all resamples of them give the same figure, as with no error at all."
+        few = people < FEWEST_PEOPLE
+        yield "Some figures have no interval: " + (
+            f"{people:,} people are fewer than {FEWEST_PEOPLE}."
+            if few
+            else "all resamples of the people give the same figure, as with no error "
+            "at all, or too many of them none."
         )

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from tf_sphereface.evaluation.curves import angle_curves
 from tf_sphereface.evaluation.plots import curves_svg
 from tf_sphereface.evaluation.report_parts import percent
@@ -26,7 +28,7 @@ def verification_headline(report: VerificationReport) -> str:
 
 
 _INTROS = {
-    "sphereface": "These figures are under the LFW protocol: the mean of the other "
+    "sphereface": "These figures are under the rule of LFW: the mean of the other "
     "folds' faces is subtracted from each face before two of them are compared.",
     "insightface": "These figures are under InsightFace's rule: distances of "
     "L2-normalised embeddings; where mirror images were embedded, of the sum with "
@@ -49,7 +51,8 @@ def verification_intro(report: VerificationReport) -> str:
 def explain_verification(report: VerificationReport) -> dict[str, str]:
     """A sentence for each label of the headline."""
     spread = f"± {percent(report.accuracy_std)} between folds. A coin gives 50 %."
-    impostors = report.counts()["impostor"]
+    both = ~np.isnan(report.plain_scores)  # those with both photos decide
+    impostors = int(np.count_nonzero(both & ~report.same))
     texts = {
         **_EXPLAINED,
         "Accuracy": spread,

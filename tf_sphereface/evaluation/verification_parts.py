@@ -129,7 +129,7 @@ def groups_table(groups: Sequence[GroupRates]) -> Table:
     return Table(
         "Groups of people",
         "What the thresholds of all pairs mean for each group: genuine pairs of its "
-        "people, impostor pairs of two of its people. In brackets the confidence "
+        "people, impostor pairs of two of its people. Below a rate its confidence "
         "interval.",
         ("Group", "People", "Genuine", "Impostor", "FAR of all", "TAR", "FAR"),
         tuple(rows),
@@ -139,4 +139,4 @@ def groups_table(groups: Sequence[GroupRates]) -> Table:
 def _with_interval(rate, interval):
     if math.isnan(rate) or math.isnan(interval.low):
         return percent(rate)
-    return f"{percent(rate)} ({percent(interval.low)} to {percent(interval.high)})"
+    return f"{percent(rate)}\n{percent(interval.low)} to {percent(interval.high)}"

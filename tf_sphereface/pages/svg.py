@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -57,7 +58,12 @@ def to_svg(figure, name, title):
     """
     buffer = io.StringIO()
     # The salt makes the ids, and so the file, the same every time.
-    with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+    with (
+        rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}),
+        warnings.catch_warnings(),
+    ):
+        # The browser has its own fonts, and with them letters that Matplotlib lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(buffer, format="svg", metadata=nothing)
     svg = buffer.getvalue()

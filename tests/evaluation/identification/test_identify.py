@@ -235,3 +235,36 @@ def test_report_is_json_and_has_its_curves():
     for curve in curves.values():
         assert (np.diff(curve.x) > 0).all() and (np.diff(curve.y) >= 0).all()
     assert curves["roc"].y[-1] <= 1 and curves["roc"].name.startswith("ROC up to FAR")
+
+
+@pytest.mark.parametrize("scale", [1e30, 1e-30])
+def test_extreme_lengths_of_embeddings_do_not_matter(scale):
+    # float32 squares of both overflow, or vanish.
+    probes, gallery, strangers = simulated(1)
+    one = evaluate_identification(probes, gallery, strangers)
+    sets = (s._replace(embeddings=s.embeddings * scale) for s in (probes, gallery))
+    other = evaluate_identification(*sets, strangers * scale)
+    assert (one.cmc, one.counts) == (other.cmc, other.counts)
+    np.testing.assert_allclose(one.mate_scores, other.mate_scores, atol=1e-6)
+
+
+def test_photos_in_probes_and_gallery_are_noted():
+    gallery = faces(("a", 1, 0), ("b", 0, 1))
+    probes = faces(("a", 1, 0), ("b", 1, 0), ("a", 1, 0.1), ("a", np.nan, 0))
+    notes = evaluate_identification(probes, gallery).notes
+    # The second has the embedding of another person's photo: a bad model, no copy.
+    assert sum("1 of 4 probes have the very embedding" in note for note in notes) == 1
+    notes = evaluate_identification(probes).notes  # each against all others
+    assert not any("very embedding" in note for note in notes)
+
+
+def test_first_folder_is_the_person():
+    names = ["a/video/1.jpg", "a/2.jpg", "b/video/1.jpg"]
+    assert face_set(np.eye(3), names).people.tolist() == ["a", "a", "b"]
+
+
+def test_curves_that_cannot_be_drawn_are_left_out():
+    # Rank 1 alone is a point; with one score for all, FAR is 0 or nothing is known.
+    same = faces(("a", 1, 0), ("a", 1, 0), ("b", 1, 0), ("b", 1, 0))
+    report = evaluate_identification(same, max_rank=1, fars=(0.25,))
+    assert report.curves() == [] and report.rank_1 == 0

@@ -88,6 +88,7 @@ def test_missing_photo_is_wrong_in_both_roles_or_left_out():
     [
         (["a", "b"], np.ones((1, 2)), "two photos"),
         (["a", "a"], np.ones((0, 2)), "0 distractors"),
+        (["a", "a"], np.full((3, 2), np.nan), "all 3 distractors are missing"),
         (["a", "a"], np.ones((1, 3)), "one size"),
     ],
 )

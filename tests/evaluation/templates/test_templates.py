@@ -151,6 +151,8 @@ def test_lists_are_read(tmp_path):
     [
         (read_photo_list, "1.jpg 1\n", "line 1: .*NAME TEMPLATE MEDIA"),
         (read_photo_list, "1.jpg 1 x\n", "line 1"),
+        (read_photo_list, f"1.jpg {9**20} 1\n", "line 1"),  # not in 64 bits
+        (read_subjects, f"T,S\n{9**20},1\n", "line 2"),
         (read_photo_list, "\n", "not be empty"),
         (read_template_pairs, "1 2\n", "TEMPLATE TEMPLATE"),
         (read_template_pairs, "1 2 x\n", "TEMPLATE TEMPLATE"),

@@ -163,11 +163,14 @@ def test_list_of_pairs_is_read(tmp_path):
         ("1, 1, a, b/1, 1\n", "line 1"),
         ("1, 1, a/../.., b/1, 1\n", "line 1"),
         ("0, 1, a/1, b/1, 1\n", "line 1"),
+        ("1, 1, a/1, b/1, 1\n\u00b2, 1, a/1, b/1, 1\n", "line 2"),
+        (f"{9**20}, 1, a/1, b/1, 1\n", "not be empty"),  # taken for headings
+        ("1, 1, a/1, a/1, 1\n", "line 1: a pair must be two videos"),
         ("\n", "not be empty"),
     ],
 )
 def test_bad_lists_are_refused(tmp_path, content, message):
-    (tmp_path / "splits.txt").write_text(content)
+    (tmp_path / "splits.txt").write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         read_youtube_splits(tmp_path / "splits.txt")
 
@@ -182,3 +185,28 @@ def test_options_that_do_not_fit_are_refused(tmp_path):
     ):
         with pytest.raises(InputError, match=message):
             evaluate_videos(file, "ytf", splits, **options)
+
+
+def test_odd_lists_are_noted_or_refused(tmp_path):
+    file, splits, _, _ = simulated(tmp_path)
+    text = splits.read_text()
+    splits.write_text(f"{text}1, 1, p00/3, p00/0, 1\n")
+    notes = evaluate_videos(file, "ytf", splits, resamples=0).notes
+    assert any("1 of 49 pairs repeat an earlier one" in note for note in notes)
+    splits.write_text(f"{text}1, 1, p00/3, p00/0, 0\n")
+    with pytest.raises(InputError, match="Received both: p00/0 and p00/3"):
+        evaluate_videos(file, "ytf", splits)
+
+
+def test_folds_are_checked_before_the_frames_are_embedded(tmp_path):
+    _, splits, _, _ = simulated(tmp_path)
+    splits.write_text(splits.read_text() + "4, 1, p00/0, p00/3, 1\n")
+    with pytest.raises(InputError, match="only genuine pairs"):
+        evaluate_videos(None, "ytf", splits)  # no source: nothing asks for a frame
+
+
+def test_frames_of_any_name_are_sorted():
+    names = ("a/1/\u00b2.jpg", "a/1/10.jpg", "a/1/2.jpg")
+    file = EmbeddingFile(np.eye(3, dtype=np.float32), names)
+    found = video_means(file, None, ["a/1"], frames=1)
+    np.testing.assert_array_equal(found.means, [[0, 0, 1]])

@@ -39,7 +39,7 @@ class FaceSet(NamedTuple):
 
 
 def face_set(embeddings: np.ndarray, names: Sequence[str]) -> FaceSet:
-    """Faces whose people are the folders of their names, "PERSON/FILE".
+    """Faces whose people are the first folders of their names, "PERSON/FILE".
 
     Raises: ValueError if there are not as many names as embeddings. InputError if a
         name has no folder.
@@ -50,12 +50,36 @@ def face_set(embeddings: np.ndarray, names: Sequence[str]) -> FaceSet:
             "`embeddings` must be (faces, dim) with a name each. "
             f"Received: embeddings={embeddings.shape}, names={len(names)}"
         )
-    people = [str(name).rpartition("/")[0] for name in names]
-    if "" in people:
-        raise InputError(
-            f"a face must be named PERSON/FILE. Received: {names[people.index('')]!r}"
-        )
+    people = []
+    for name in map(str, names):
+        person, slash, _ = name.partition("/")
+        if not (person and slash):
+            raise InputError(f"a face must be named PERSON/FILE. Received: {name!r}")
+        people.append(person)
     return FaceSet(embeddings, np.array(people, str), tuple(map(str, names)))
+
+
+def notes_on_copies(probes: FaceSet, gallery: FaceSet) -> list[str]:
+    """A sentence if probes have the very embedding of their person in the gallery."""
+    held = set(_fingerprints(gallery))
+    copies = sum(mark in held for mark in _fingerprints(probes))
+    if not copies:
+        return []
+    return [
+        f"{copies:,} of {len(probes.people):,} probes have the very embedding of a "
+        "gallery photo of their person: if it is the same photo, the figures are too "
+        "good."
+    ]
+
+
+def _fingerprints(faces):
+    """Of each face with a photo: hashes, since a gallery's embeddings are many."""
+    faces = faces.take(~faces.missing())
+    rows = np.ascontiguousarray(faces.embeddings, np.float32)
+    people = faces.people.tolist()
+    return [
+        hash((person, row.tobytes())) for person, row in zip(people, rows, strict=True)
+    ]
 
 
 def present(faces: FaceSet, missing: str, what: str) -> FaceSet:

@@ -75,16 +75,14 @@ class IdentificationReport:
 
     def curves(self) -> list[Curve]:
         ranks = np.unique(np.geomspace(1, self.length, _POINTS).astype(int))
-        curves = [Curve("CMC", "cmc", ranks, np.array(self.cmc)[ranks - 1])]
+        cmc = Curve("CMC", "cmc", ranks, np.array(self.cmc)[ranks - 1])
+        curves = [cmc] if self.length > 1 else []  # a point is no line
         pairs = self.counts["impostor_pairs"]
         if pairs and self.tar_at_far:
             reach = min(len(self.falling) / pairs, 1)
-            curves += rate_curves("ROC", "roc", self.mate_scores, self.falling, pairs)
-            if reach < 1:
-                # The rest of the ROC would take scores that were not kept.
-                curves[-1] = dataclasses.replace(
-                    curves[-1], name=f"ROC up to FAR {reach:.1g}"
-                )
+            # The rest of the ROC would take scores that were not kept.
+            name = "ROC" if reach == 1 else f"ROC up to FAR {reach:.1g}"
+            curves += rate_curves(name, "roc", self.mate_scores, self.falling, pairs)
         if self.dir_at_fpir:
             found = np.where(self.ranks == 1, self.mate_scores, -np.inf)
             strangers = np.sort(self.stranger_scores)[::-1]
@@ -134,7 +132,7 @@ def rates_json(points: dict[float, RatePoint], target: str, rate: str) -> list[d
 def rate_curves(
     name: str, kind: str, genuine: np.ndarray, falling: np.ndarray, impostors: int
 ) -> list[Curve]:
-    """TAR over FAR at as many thresholds as a plot needs; [] if nothing is measured.
+    """TAR over FAR at as many thresholds as a plot needs; [] if no FAR is above 0.
 
     Args:
         name: Of the curve.
@@ -151,4 +149,5 @@ def rate_curves(
     points = [point for point in points.values() if not np.isnan(point.tar)]
     fars, places = np.unique([point.far for point in points], return_index=True)
     tars = np.array([point.tar for point in points])
-    return [Curve(name, kind, fars, tars[places])] if len(points) else []
+    # FAR is drawn on a logarithmic axis, which has no 0.
+    return [Curve(name, kind, fars, tars[places])] if fars.any() else []

@@ -7,7 +7,11 @@ import numpy as np
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.blocked_scores import check_same_size, unit_rows
-from tf_sphereface.evaluation.identification.face_set import FaceSet, present
+from tf_sphereface.evaluation.identification.face_set import (
+    FaceSet,
+    notes_on_copies,
+    present,
+)
 from tf_sphereface.evaluation.identification.identification_report import (
     IdentificationReport,
 )
@@ -93,7 +97,10 @@ def evaluate_identification(
         tar_at_far=rates_at_fars(mates, search.falling, search.impostors, fars),
         dir_at_fpir=open_set if len(strangers) else {},
         counts=counts,
-        notes=(*_notes(counts, fpirs, missing), *far_notes(search.impostors, fars)),
+        notes=(
+            *_notes(case, counts, fpirs, missing),
+            *far_notes(search.impostors, fars),
+        ),
         missing_photos=tuple(sorted({name for name in case.missing_rows if name})),
         mate_scores=mates,
         ranks=ranks,
@@ -209,8 +216,10 @@ def _spread(search: Search, there):
     return mates, ranks, best
 
 
-def _notes(counts, fpirs, missing):
+def _notes(case, counts, fpirs, missing):
     notes = []
+    if case.gallery is not None:
+        notes += notes_on_copies(case.probes, case.gallery)
     unknown, lost = counts["unknown_probes"], counts["missing_photos"]
     if unknown:
         notes.append(

@@ -84,6 +84,11 @@ def evaluate_megaface(
         tail_capacity(int(there.sum()) * len(distractors), fars),
         progress,
     )
+    if not search.distractors:
+        raise InputError(
+            f"all {len(distractors):,} distractors are missing: their embeddings are "
+            "not finite"
+        )
     ranks = np.zeros(len(trials), int)
     ranks[scored] = search.above + 1
     return _report(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation.pairs import is_number
 
 
 class PhotoList(NamedTuple):
@@ -47,7 +48,7 @@ def read_photo_list(path: Path) -> PhotoList:
     rows = []
     for number, line in _lines(path):
         fields = line.split()
-        if len(fields) != 3 or not all(map(_is_number, fields[1:])):
+        if len(fields) != 3 or not all(map(is_number, fields[1:])):
             raise InputError(
                 f"{path} line {number}: a line must be NAME TEMPLATE MEDIA, the last "
                 f"two numbers. Received: {line!r}"
@@ -94,7 +95,7 @@ def read_subjects(path: Path) -> tuple[np.ndarray, np.ndarray]:
     subjects = {}
     for number, line in _lines(path)[1:]:
         fields = [field.strip() for field in line.split(",")]
-        if len(fields) < 2 or not _is_number(fields[0]) or not fields[1]:
+        if len(fields) < 2 or not is_number(fields[0]) or not fields[1]:
             raise InputError(
                 f"{path} line {number}: a line must begin with TEMPLATE,SUBJECT. "
                 f"Received: {line!r}"
@@ -108,10 +109,6 @@ def read_subjects(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(f"{path}: there must be a line of headings and a template")
     templates = sorted(subjects)
     return np.array(templates), np.array([subjects[number] for number in templates])
-
-
-def _is_number(field):
-    return field.isascii() and field.isdigit()
 
 
 def _lines(path):

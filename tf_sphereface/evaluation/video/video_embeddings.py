@@ -108,4 +108,4 @@ def _frames(source, images_dir, videos):
 def _by_number(name):
     """Sorts 2.jpg before 10.jpg."""
     parts = re.split(r"(\d+)", name.rpartition("/")[2])
-    return [int(part) if part.isdigit() else part for part in parts]
+    return [int(part) if part.isdecimal() else part for part in parts]

@@ -9,8 +9,12 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.bootstrap import RESAMPLES
 from tf_sphereface.evaluation.embedding_files import EmbeddingFile
 from tf_sphereface.evaluation.features import has_mirror
-from tf_sphereface.evaluation.pair_people import people_of_pairs
-from tf_sphereface.evaluation.pairs import Pair, PairList
+from tf_sphereface.evaluation.pair_people import (
+    check_folds,
+    notes_on_list,
+    people_of_pairs,
+)
+from tf_sphereface.evaluation.pairs import Pair, PairList, is_number
 from tf_sphereface.evaluation.photo_embeddings import Progress
 from tf_sphereface.evaluation.sources import EmbeddingSource
 from tf_sphereface.evaluation.verification import evaluate_features
@@ -40,15 +44,24 @@ def read_youtube_splits(path: Path) -> PairList:
     pairs = []
     for number, line in enumerate(text.split("\n"), start=1):
         fields = [field.strip() for field in line.split(",")]
-        if not line.strip() or (number == 1 and not fields[0].isdigit()):
+        if not line.strip() or (number == 1 and not is_number(fields[0])):
             continue
         videos = fields[2:4]
-        good = len(fields) >= 5 and fields[0].isdigit() and int(fields[0]) > 0
-        good = good and fields[4] in ("0", "1") and all("/" in v for v in videos)
+        good = len(fields) >= 5 and is_number(fields[0])
+        good = (
+            good
+            and int(fields[0]) > 0
+            and fields[4] in ("0", "1")
+            and all("/" in v for v in videos)
+        )
         if not good or any(".." in video.split("/") for video in videos):
             raise InputError(
                 f"{path} line {number}: a line must be SPLIT, NUMBER, PERSON/VIDEO, "
                 f"PERSON/VIDEO, 1|0. Received: {line!r}"
+            )
+        if videos[0] == videos[1]:
+            raise InputError(
+                f"{path} line {number}: a pair must be two videos. Received: {line!r}"
             )
         pairs.append(Pair(*videos, fields[4] == "1", int(fields[0]) - 1))
     if not pairs:
@@ -105,6 +118,11 @@ def evaluate_videos(
     _check(pooling, rule, missing)
     listed = read_youtube_splits(pairs)
     videos = listed.photos()
+    same = np.array([pair.same for pair in listed.pairs], bool)
+    fold = np.array([pair.fold for pair in listed.pairs])
+    check_folds(same, fold)  # before the slow part
+    people = people_of_pairs(listed)
+    odd = notes_on_list(listed, people)
     found = video_means(source, images, videos, mirror, frames, progress)
     absent = np.isnan(found.means).any(axis=1)
     missing_videos = tuple(np.array(videos)[absent].tolist())
@@ -115,9 +133,7 @@ def evaluate_videos(
         )
     left, right = _sides(listed, videos)
     kept = ~(absent[left] | absent[right]) | (missing != "skip")
-    left, right = left[kept], right[kept]
-    same = np.array([pair.same for pair in listed.pairs])[kept]
-    fold = np.array([pair.fold for pair in listed.pairs])[kept]
+    left, right, same, fold = left[kept], right[kept], same[kept], fold[kept]
     mirror = has_mirror(source, mirror)
     if pooling == "mean":
         options = {"rule": rule or "sphereface", "mirrored": mirror}
@@ -131,13 +147,13 @@ def evaluate_videos(
     report = dataclasses.replace(
         report,
         protocol=protocol,
-        notes=(*report.notes, *_notes(found, pooling, missing_videos, missing)),
+        notes=(*report.notes, *odd, *_notes(found, pooling, missing_videos, missing)),
         missing_photos=missing_videos,
         source_kind=source.kind,
         embedding_dim=source.embedding_dim,
         mirror=mirror,
         missing=missing,
-        people=people_of_pairs(listed).of_pairs(kept),
+        people=people.of_pairs(kept),
     )
     return with_intervals(report, resamples, seed) if resamples else report
 
