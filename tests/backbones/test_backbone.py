@@ -54,6 +54,15 @@ def test_every_backbone_is_tested():
     assert set(SMALL) == set(BACKBONES)
 
 
+def test_no_two_kernels_begin_with_the_same_numbers(name):
+    kernels = [
+        ops.convert_to_numpy(weight).tobytes()
+        for weight in build(name).weights
+        if weight.name == "kernel"
+    ]
+    assert len(set(kernels)) == len(kernels)
+
+
 def test_size_of_input_and_output_are_the_contracts(name):
     backbone = build(name)
     size = SMALL[name].get("height", 112), SMALL[name].get("columns", 96)

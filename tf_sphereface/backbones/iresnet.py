@@ -14,6 +14,9 @@ BLOCKS = {
 }
 STAGE_CHANNELS = (64, 128, 256, 512)
 
+# Not an initializer itself: one gives all kernels of a shape the same numbers.
+_INITIALIZER = {"class_name": "RandomNormal", "config": {"stddev": 0.1}}
+
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
 class IResNet(Backbone):
@@ -68,7 +71,7 @@ class IResNet(Backbone):
                 "width": width,
                 "dropout": dropout,
             },
-            {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.1)},
+            {"kernel_initializer": _INITIALIZER},
             height=height,
             columns=columns,
             **kwargs,
