@@ -43,6 +43,40 @@ def test_biases_of_a_model_in_fit_learn_faster():
     np.testing.assert_allclose(changes[1][1], 3 * changes[0][1], rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("shares", "bounded"),
+    [
+        # The whole is bounded to length 1.
+        ([[3.0, 0.0], [0.0, 4.0]], [0.6, 0.8]),
+        # It is short enough, though each share is not.
+        ([[30.0, 0.5], [-30.0, 0.0]], [0.0, 0.5]),
+    ],
+)
+def test_gradients_of_all_replicas_are_bounded_together(shares, bounded):
+    strategy = tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
+    with strategy.scope():
+        variable = keras.Variable(np.zeros(2), dtype="float32", name="kernel")
+        unused = keras.Variable(np.zeros(2), dtype="float32", name="unused")
+        optimizer = CaffeSGD(0.5, momentum=0.0, global_clipnorm=1.0)
+        optimizer.build([variable, unused])
+
+    @tf.function
+    def step():
+        def apply():
+            context = tf.distribute.get_replica_context()
+            share = tf.gather(tf.constant(shares), context.replica_id_in_sync_group)
+            optimizer.apply([share, None], [variable, unused])
+
+        strategy.run(apply)
+
+    with pytest.warns(UserWarning, match="Gradients do not exist"):
+        step()
+    expected = -0.5 * np.array(bounded)
+    np.testing.assert_allclose(variable.numpy(), expected, atol=1e-6)
+
+
 def test_config_round_trip_keeps_the_arguments():
     optimizer = CaffeSGD(0.3, momentum=0.8, coupled_weight_decay=0.02, bias_rate=3.0)
     copy = CaffeSGD.from_config(optimizer.get_config())

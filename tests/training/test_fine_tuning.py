@@ -197,7 +197,9 @@ def test_model_that_is_not_ours_is_refused(tmp_path):
 
 
 def test_too_many_frozen_stages_are_refused(model):
-    with pytest.raises(InputError, match=r"fine_tuning.* integer between 0 and 5"):
+    with pytest.raises(
+        InputError, match=r"\[fine_tuning\] .* an integer between 0 and 5"
+    ):
         initial_backbone(model, frozen_stages=6)
 
 

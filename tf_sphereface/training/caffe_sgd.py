@@ -1,6 +1,7 @@
 """SGD with the update rule of Caffe, which the SphereFace release was tuned for."""
 
 import keras
+import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
@@ -9,7 +10,9 @@ class CaffeSGD(keras.optimizers.SGD):
 
     velocity = momentum * velocity - rate * (gradient + decay * weight), then
     weight += velocity. Biases take `bias_rate` times the learning rate and no decay.
-    Keras' own `weight_decay` is decoupled from the momentum and is another method.
+    Keras' own `weight_decay` is decoupled from the momentum and is another method. With
+    `global_clipnorm` the gradient of the whole batch is bounded, whatever the number of
+    replicas; Keras bounds each replica's share of it.
 
     Args:
         learning_rate: Float or Keras schedule.
@@ -32,6 +35,18 @@ class CaffeSGD(keras.optimizers.SGD):
         super().__init__(learning_rate=learning_rate, momentum=momentum, **kwargs)
         self.coupled_weight_decay = coupled_weight_decay
         self.bias_rate = bias_rate
+
+    def apply(self, grads, trainable_variables=None):
+        context = tf.distribute.get_replica_context()
+        replicas = context.num_replicas_in_sync if context is not None else 1
+        if self.global_clipnorm and replicas > 1:
+            places = [place for place, grad in enumerate(grads) if grad is not None]
+            sums = context.all_reduce("sum", [grads[place] for place in places])
+            sums, _ = tf.clip_by_global_norm(sums, self.global_clipnorm)
+            grads = list(grads)
+            for place, gradient in zip(places, sums, strict=True):
+                grads[place] = gradient / replicas  # which Keras adds up again
+        super().apply(grads, trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
         # TensorFlow's backend passes its own variable, named "model/layer/bias:0".
