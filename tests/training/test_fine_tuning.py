@@ -120,25 +120,29 @@ def test_first_loss_shows_how_the_head_began(records, model, tmp_path, head):
 
 
 def test_resumed_run_keeps_what_it_learnt(records, model, tmp_path):
-    def stop(backbone):
-        raise KeyboardInterrupt
-
-    run = tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt):
-        train(recipe(model, 3), records, run, validate=stop)
-    # The first epoch's end was not reached; the second time it is.
+    # Batches of all crops: the order, which differs, does not matter.
+    tree = recipe(model, 3, frozen_stages=2).model_dump(exclude_none=True)
+    tree["data"] = {"batch_size": PEOPLE * CROPS, "augmentation": "none"}
+    whole = Recipe.model_validate(tree)
     calls = []
 
-    def stop_in_the_second(backbone):
+    def stop_in_the_third(backbone):
         calls.append(backbone)
-        if len(calls) == 2:
+        if len(calls) == 3:
             raise KeyboardInterrupt
         return {"verification_accuracy": 0.5}
 
     with pytest.raises(KeyboardInterrupt):
-        train(recipe(model, 3), records, run, validate=stop_in_the_second)
-    summary = train(recipe(model, 3), records, run)
-    assert (summary.resumed_at, summary.steps) == (1, 3)
+        train(whole, records, tmp_path / "run", validate=stop_in_the_third)
+    resumed = train(whole, records, tmp_path / "run")
+    assert (resumed.resumed_at, resumed.steps) == (2, 3)
+    at_once = train(whole, records, tmp_path / "at once")
+    for one, other in zip(
+        keras.models.load_model(resumed.last).get_weights(),
+        keras.models.load_model(at_once.last).get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_initial_weights_that_changed_are_refused(records, model, tmp_path):
