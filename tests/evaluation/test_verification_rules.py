@@ -154,3 +154,16 @@ def test_face_at_the_mean_scores_zero():
 def test_unknown_rule_is_named(people):
     with pytest.raises(InputError, match="rule='arcface'"):
         evaluate_features(*people, rule="arcface")
+
+
+def test_distance_at_the_threshold_is_rejected():
+    # On the second fold rejecting everyone is as good as accepting everyone, and the
+    # threshold 0 is the least: it rejects the first fold's pair of distance 0.
+    features = np.array([[1.0, 0], [1, 0], [0, 1]])
+    report = evaluate_features(
+        *(features, [0, 0, 0, 0], [1, 2, 2, 1]),
+        *([True, False, True, False], [0, 0, 1, 1]),
+        rule="insightface",
+    )
+    assert report.fold_thresholds == (1.0, 0.995)  # cosines: 1 - distance / 2
+    assert report.fold_accuracies == (0.5, 0.0)
