@@ -3,23 +3,30 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
     Field,
     FiniteFloat,
     ValidationError,
-    model_serializer,
     model_validator,
 )
 
-from tf_sphereface.deployment.calibration import Calibration, ContractPart
+from tf_sphereface.deployment.calibration import ContractPart
+from tf_sphereface.deployment.contract_parts import (
+    DetectorRecord,
+    Drift,
+    FileRecord,
+    GraphRecord,
+    ModelRecord,
+    Variant,
+)
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
 from tf_sphereface.preprocessing import PixelContract
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CONTRACT_FILE = "contract.json"
 
 
@@ -35,106 +42,10 @@ def _all_pixel_keys(value):
     return value
 
 
-def _inside_the_bundle(name):
-    parts = str(name).split("/")
-    if not all(parts) or "\\" in str(name) or {".", ".."} & set(parts):
-        raise ValueError("a file must be named relative to the bundle, with '/'")
-    return name
-
-
 Pixels = Annotated[PixelContract, BeforeValidator(_all_pixel_keys)]
-FileName = Annotated[str, BeforeValidator(_inside_the_bundle)]
-Cosine = Annotated[FiniteFloat, Field(ge=-1.0001, le=1.0001)]
-Rate = Annotated[FiniteFloat, Field(ge=0, le=1)]
 Landmarks = Annotated[
     tuple[tuple[FiniteFloat, FiniteFloat], ...], Field(min_length=5, max_length=5)
 ]
-
-
-class FileRecord(ContractPart):
-    """A file of the bundle, by its path relative to the bundle's folder."""
-
-    file: FileName
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    bytes: int = Field(ge=1)
-
-
-class Quantization(ContractPart):
-    """real = scale * (stored - zero_point), one pair for the whole tensor."""
-
-    scale: Annotated[FiniteFloat, Field(gt=0)]
-    zero_point: int
-
-
-class TensorRecord(ContractPart):
-    """Input or output of a TFLite file; `quantization` is None for float32."""
-
-    name: str
-    dtype: Literal["float32", "int8", "uint8"]
-    shape: tuple[int, ...]
-    quantization: Quantization | None
-
-
-class Drift(ContractPart):
-    """Cosines between the embeddings of the variant and of the Keras model."""
-
-    mean_cosine: Cosine
-    p01_cosine: Cosine
-    min_cosine: Cosine
-    crops: int = Field(ge=1)
-
-
-class Verification(ContractPart):
-    """1:1 verification measured with one variant; rates as fractions."""
-
-    pairs: int = Field(ge=1)
-    accuracy: Rate
-    tar_at_far: dict[str, Rate]
-
-
-class VariantMeasurement(ContractPart):
-    """What a measurement gives for one variant.
-
-    `thresholds` has "accuracy", the threshold of the best accuracy, and one key
-    `threshold_key(far)` for each FAR: accept if score >= threshold.
-    """
-
-    verification: Verification
-    thresholds: dict[str, FiniteFloat]
-
-
-class Variant(FileRecord):
-    """One TFLite file of the embedding network, with what was measured with it."""
-
-    input: TensorRecord
-    output: TensorRecord
-    drift: Drift
-    verification: Verification | None = None
-    thresholds: dict[str, FiniteFloat] | None = None
-    calibration: Calibration | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_empty_calibration(self, write):
-        # Readers that do not know the key refuse calibrated bundles only.
-        content = write(self)
-        if content.get("calibration", ...) is None:
-            del content["calibration"]
-        return content
-
-
-class DetectorRecord(ContractPart):
-    """P-Net, R-Net and O-Net, and the settings of the cascade around them."""
-
-    files: dict[Literal["pnet", "rnet", "onet"], FileRecord]
-    settings: dict[str, FiniteFloat | tuple[FiniteFloat, ...]]
-
-    @model_validator(mode="after")
-    def _all_three_in_one_folder(self):
-        if set(self.files) != {"pnet", "rnet", "onet"}:
-            raise ValueError("`files` must name pnet, rnet and onet")
-        if len({record.file.rpartition("/")[0] for record in self.files.values()}) > 1:
-            raise ValueError("`files` must lie in one folder")
-        return self
 
 
 class _Document(ContractPart):
@@ -160,6 +71,12 @@ class _Document(ContractPart):
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise InputError(f"no such contract: {path}") from error
         except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                if detail["loc"] == ("format_version",):
+                    raise InputError(
+                        f"the contract has format version {detail['input']!r}, this "
+                        f"library reads {FORMAT_VERSION}: export again ({path})"
+                    ) from error
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"]) or "file"
             raise InputError(
@@ -171,17 +88,26 @@ class BundleContract(_Document):
     """`contract.json` of a bundle.
 
     `landmark_template` holds the five x,y pixels, the first pixel at 0, where the
-    similarity warp puts the landmarks in the crop. With `mirror`, the feature of a face
-    is the embedding of the crop followed by the embedding of its mirror image; without
-    it, the embedding alone. A score is the cosine of two features.
+    similarity warp puts the landmarks in the crop. The feature of a face is, by
+    `mirror`, the embedding of the crop ("none"), that followed by the embedding of the
+    mirror image ("concat"), or the mean of the two ("mean"). A score is the cosine of
+    two features. `graph` says what of this the files do themselves.
     """
 
+    model: ModelRecord
     landmark_template: Landmarks
-    mirror: bool
+    mirror: Literal["none", "concat", "mean"]
+    graph: GraphRecord
     detector: DetectorRecord
     variants: dict[str, Variant] = Field(min_length=1)
     default_variant: str
     golden: FileRecord
+    documents: dict[str, FileRecord] = {}
+
+    @property
+    def feature_dim(self) -> int:
+        """Length of a feature, int."""
+        return self.embedding_dim * (2 if self.mirror == "concat" else 1)
 
     @model_validator(mode="after")
     def _template_is_a_face_in_the_crop(self):
@@ -201,20 +127,35 @@ class BundleContract(_Document):
 
     def file_records(self) -> list[FileRecord]:
         """Every file that a checksum is kept of."""
-        return [*self.variants.values(), *self.detector.files.values(), self.golden]
+        networks = [
+            record
+            for variant in self.detector.variants.values()
+            for record in variant.files.values()
+        ]
+        return [
+            *self.variants.values(),
+            *networks,
+            self.golden,
+            *self.documents.values(),
+        ]
 
 
 class SavedModelContract(_Document):
     """`contract.json` in a SavedModel's folder.
 
-    The signature `serving_default` takes `input`, float32 (batch, height, width, 3),
-    normalised by `pixels`, and gives `output`, float32 (batch, embedding_dim).
+    `signatures` tells input and output of each signature, by name; all give float32
+    (batch, embedding_dim) of length 1.
     """
 
     kind: Literal["saved_model"] = "saved_model"
-    input: str
-    output: str
+    signatures: dict[str, dict[str, str]]
     drift: Drift
+
+
+def bundle_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of a bundle's `contract.json`."""
+    schema = BundleContract.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def threshold_key(far: float) -> str:

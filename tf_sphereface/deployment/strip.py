@@ -1,10 +1,11 @@
-"""From a trained `.keras` file to the float32 network that is exported."""
+"""From a trained model to the float32 network that is exported."""
 
 from pathlib import Path
 
 import keras
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.heads import MarginHead
 from tf_sphereface.model_files import load_embedding_model
 from tf_sphereface.precision import dtype_policy
 from tf_sphereface.preprocessing import PixelContract
@@ -12,19 +13,80 @@ from tf_sphereface.preprocessing import PixelContract
 _LOW_PRECISION = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
 
 
+# What `train` writes into a run folder; the best one only if it was told to validate.
+RUN_MODELS = ("best.keras", "last.keras")
+
+
+def model_file(path: Path) -> Path:
+    """The model that is meant: a `.keras` file, or the best one of a run folder.
+
+    Raises: InputError if there is no such file, or the folder is no run.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        if not path.is_file():
+            raise InputError(f"no such model: {path}")
+        if path.suffix != ".keras":
+            raise InputError(f"not a .keras model: {path}")
+        return path
+    for name in RUN_MODELS:
+        if (path / name).is_file():
+            return path / name
+    raise InputError(f"not a run folder (no {' or '.join(RUN_MODELS)}): {path}")
+
+
 def load_backbone(path: Path) -> keras.Model:
     """Reads a model, drops its margin head and gives the backbone in float32.
 
     Args:
-        path: `.keras` file of a FaceClassifier or of a backbone alone.
+        path: `.keras` file of a FaceClassifier, of a functional model that has a margin
+            head as a layer, or of a backbone alone; or a run folder.
 
     Raises: InputError if the file is missing or damaged, or holds something else.
     """
-    if path.suffix != ".keras":
-        raise InputError(f"not a .keras model: {path}")
-    backbone = load_embedding_model(path)
+    path = model_file(path)
+    backbone = without_head(load_embedding_model(path))
     _check_shapes(backbone, path)
     return as_float32(backbone)
+
+
+def without_head(model: keras.Model) -> keras.Model:
+    """The part of a model before its margin head; a model without one is unchanged.
+
+    Args:
+        model: A functional model with a `MarginHead` among its layers, with or without
+            an input for the labels, or any other model.
+
+    Returns: The network from images to embeddings. If the model has it as one layer,
+        that layer, with its own pixel contract.
+    Raises: InputError if there are several heads, or the embeddings do not depend on
+        one input alone.
+    """
+    heads = [layer for layer in model.layers if isinstance(layer, MarginHead)]
+    if not heads:
+        return _innermost(model)
+    if len(heads) > 1:
+        names = ", ".join(head.name for head in heads)
+        raise InputError(f"the model has several margin heads: {names}")
+    embeddings = keras.tree.flatten(heads[0].input)[0]
+    for images in model.inputs:
+        try:
+            return _innermost(keras.Model(images, embeddings, name=model.name))
+        except ValueError:  # this is the input of the labels
+            continue
+    raise InputError("the embeddings must depend on the images alone")
+
+
+def _innermost(model):
+    """A model that does nothing but call another one is that other one."""
+    inner = [
+        layer
+        for layer in model.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+    ]
+    if len(inner) == 1 and isinstance(inner[0], keras.Model):
+        return inner[0]
+    return model
 
 
 def as_float32(backbone: keras.Model) -> keras.Model:

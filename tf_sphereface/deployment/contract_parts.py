@@ -1,0 +1,244 @@
+"""The parts of a contract: files, tensors, and what was measured with them."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, FiniteFloat, model_validator
+
+from tf_sphereface.deployment.calibration import Calibration, ContractPart
+
+Cosine = Annotated[FiniteFloat, Field(ge=-1.0001, le=1.0001)]
+Rate = Annotated[FiniteFloat, Field(ge=0, le=1)]
+
+
+def _inside_the_bundle(name):
+    parts = str(name).split("/")
+    if not all(parts) or "\\" in str(name) or {".", ".."} & set(parts):
+        raise ValueError("a file must be named relative to the bundle, with '/'")
+    return name
+
+
+FileName = Annotated[str, BeforeValidator(_inside_the_bundle)]
+
+
+class FileRecord(ContractPart):
+    """A file of the bundle, by its path relative to the bundle's folder."""
+
+    file: FileName
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    bytes: int = Field(ge=1)
+
+
+class Quantization(ContractPart):
+    """real = scale * (stored - zero_point), one pair for the whole tensor."""
+
+    scale: Annotated[FiniteFloat, Field(gt=0)]
+    zero_point: int
+
+
+class TensorRecord(ContractPart):
+    """Input or output of a TFLite file; `quantization` is None for real values.
+
+    A uint8 input without quantization takes pixels, 0..255.
+    """
+
+    name: str
+    dtype: Literal["float32", "int8", "uint8"]
+    shape: tuple[int, ...]
+    quantization: Quantization | None
+
+
+class GraphRecord(ContractPart):
+    """What the TFLite files do themselves; a program must not do it again.
+
+    Args:
+        pixels: They take uint8 RGB crops and normalise them.
+        mirror: They embed the mirror image too and give the whole feature.
+        l2_normalized: Their output has length 1.
+    """
+
+    pixels: bool = False
+    mirror: bool = False
+    l2_normalized: bool = False
+
+
+class Drift(ContractPart):
+    """Cosines between the embeddings of the variant and of the Keras model."""
+
+    mean_cosine: Cosine
+    p01_cosine: Cosine
+    min_cosine: Cosine
+    crops: int = Field(ge=1)
+
+
+class RankAgreement(ContractPart):
+    """Share of probes whose nearest gallery face is that of the Keras model.
+
+    Args:
+        same_gallery: Gallery and probes are embedded by the variant.
+        float_gallery: The gallery is embedded by the Keras model.
+        probes: Number of probes.
+        gallery: Number of gallery faces, one of each person.
+    """
+
+    same_gallery: Rate
+    float_gallery: Rate
+    probes: int = Field(ge=1)
+    gallery: int = Field(ge=1)
+
+
+class Verification(ContractPart):
+    """1:1 verification measured with one variant; rates as fractions."""
+
+    pairs: int = Field(ge=1)
+    accuracy: Rate
+    tar_at_far: dict[str, Rate]
+
+
+class VariantMeasurement(ContractPart):
+    """What a measurement gives for one variant.
+
+    `thresholds` has "accuracy", the threshold of the best accuracy, and one key
+    `threshold_key(far)` for each FAR: accept if score >= threshold.
+    """
+
+    verification: Verification
+    thresholds: dict[str, FiniteFloat]
+
+
+class LayerLoss(ContractPart):
+    """Noise of a layer's output: power of the error over power of the float output.
+
+    Args:
+        layer: Name of the tensor that the layer gives.
+        noise: After the layer, of all quantisation up to it.
+        added: `noise` less that of its noisiest input; what the layer loses.
+    """
+
+    layer: str
+    noise: Annotated[FiniteFloat, Field(ge=0)]
+    added: FiniteFloat
+
+
+class QuantizationRecord(ContractPart):
+    """What became of the float file.
+
+    Args:
+        quantizer: "tf.lite" or "ai-edge-quantizer"; "none" for a float file.
+        kept_float: Layers that were kept float on request.
+        float_weights: Names of the weights that are still float32.
+        float_activations: Number of activations that are float32.
+        activations: Number of activations.
+        delegate_partitions: Parts of the graph that the CPU delegate runs.
+        operators_outside: Operators that no partition runs, by name and number.
+        worst_layers: Those that lose most, worst first.
+    """
+
+    quantizer: str
+    kept_float: tuple[str, ...] = ()
+    float_weights: tuple[str, ...]
+    float_activations: int = Field(ge=0)
+    activations: int = Field(ge=1)
+    delegate_partitions: int = Field(ge=0)
+    operators_outside: dict[str, int]
+    worst_layers: tuple[LayerLoss, ...] = ()
+
+
+class Gate(ContractPart):
+    """Whether a file is as good as the limits ask; `failures` says where it is not."""
+
+    passed: bool
+    failures: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _says_why(self):
+        if self.passed == bool(self.failures):
+            raise ValueError("`failures` must be there if, and only if, it failed")
+        return self
+
+
+class Variant(FileRecord):
+    """One TFLite file of the embedding network, with what was measured with it.
+
+    `mixed` is measured with a gallery of the float variant and probes of this one.
+    """
+
+    input: TensorRecord
+    output: TensorRecord
+    drift: Drift
+    rank: RankAgreement | None = None
+    quantization: QuantizationRecord | None = None
+    verification: Verification | None = None
+    thresholds: dict[str, FiniteFloat] | None = None
+    mixed: VariantMeasurement | None = None
+    calibration: Calibration | None = None
+    gate: Gate = Gate(passed=True)
+
+
+class DetectorDrift(ContractPart):
+    """Faces of the quantised cascade beside those of the Keras cascade.
+
+    Args:
+        photos: Number of photos.
+        faces: Faces that the Keras cascade finds in them.
+        found: Share of these that the variant finds too (IoU of at least 0.5).
+        extra: Faces of the variant that the Keras cascade does not find, over `faces`.
+        mean_iou: Mean overlap of the boxes of common faces.
+        mean_landmark_shift: Mean distance of their landmarks, over the eyes' distance.
+        p99_landmark_shift: 99th percentile of the same.
+    """
+
+    photos: int = Field(ge=1)
+    faces: int = Field(ge=1)
+    found: Rate
+    extra: Annotated[FiniteFloat, Field(ge=0)]
+    mean_iou: Rate
+    mean_landmark_shift: Annotated[FiniteFloat, Field(ge=0)]
+    p99_landmark_shift: Annotated[FiniteFloat, Field(ge=0)]
+
+
+class DetectorVariant(ContractPart):
+    """P-Net, R-Net and O-Net in one folder."""
+
+    files: dict[Literal["pnet", "rnet", "onet"], FileRecord]
+    drift: DetectorDrift | None = None
+    gate: Gate = Gate(passed=True)
+
+    @model_validator(mode="after")
+    def _all_three_in_one_folder(self):
+        if set(self.files) != {"pnet", "rnet", "onet"}:
+            raise ValueError("`files` must name pnet, rnet and onet")
+        if len({record.file.rpartition("/")[0] for record in self.files.values()}) > 1:
+            raise ValueError("`files` must lie in one folder")
+        return self
+
+
+class DetectorRecord(ContractPart):
+    """The variants of the detector, and the settings of the cascade around them."""
+
+    variants: dict[str, DetectorVariant] = Field(min_length=1)
+    default_variant: str
+    settings: dict[str, FiniteFloat | tuple[FiniteFloat, ...]]
+
+    @model_validator(mode="after")
+    def _default_exists(self):
+        if self.default_variant not in self.variants:
+            raise ValueError(f"no variant {self.default_variant!r} for the default")
+        return self
+
+
+class ModelRecord(ContractPart):
+    """The model that was exported.
+
+    Args:
+        name: Of the network, such as "mobilefacenet".
+        sha256: Of the `.keras` file.
+        parameters: Number of weights of the network, without a margin head.
+        licence: What the exporter said of its terms; None if nothing.
+        provenance: Where imported weights come from, as the backbone has it.
+    """
+
+    name: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    parameters: int = Field(ge=1)
+    licence: str | None = None
+    provenance: dict[str, str] = {}

@@ -1,0 +1,109 @@
+"""Batch norm folded into the layer before it: the same function, fewer operators."""
+
+import collections
+
+import keras
+import numpy as np
+from keras import layers
+
+_FOLDABLE = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
+
+
+def fold_batch_norm(network: keras.Model) -> keras.Model:
+    """The network in inference, each batch norm folded into the convolution before it.
+
+    A batch norm stays if something else than a linear convolution or dense layer is
+    before it, or if another layer also takes that layer's output. What is no functional
+    model is returned as it is.
+
+    Args:
+        network: Built float32 network, any shapes.
+
+    Returns: Functional model of the same names, shapes and embeddings (up to rounding);
+        the network is unchanged.
+    """
+    if not _is_functional(network):
+        return network
+    before = _layers_before_batch_norm(network)
+    folded = {layer.name: norm for norm, layer in before.items()}
+    norms = {norm.name for norm in before}
+    weights = {}
+
+    def clone(layer):
+        config = layer.get_config()
+        if layer.name in folded:
+            config["use_bias"] = True
+            weights[layer.name] = _folded_weights(layer, folded[layer.name])
+        elif layer.weights:
+            weights[layer.name] = layer.get_weights()
+        return layer.__class__.from_config(config)
+
+    def call(layer, *args, **kwargs):
+        return args[0] if layer.name in norms else layer(*args, **kwargs)
+
+    clones = keras.models.clone_model(network, clone_function=clone, call_function=call)
+    for layer in clones.layers:
+        if layer.name in weights:
+            layer.set_weights(weights[layer.name])
+    return clones
+
+
+def batch_norms(network: keras.Model) -> list[str]:
+    """Names of the batch norms of a network, those of nested networks too."""
+    return [
+        layer.name
+        for layer in network._flatten_layers()
+        if isinstance(layer, layers.BatchNormalization)
+    ]
+
+
+def _is_functional(network):
+    return isinstance(network, keras.Model) and hasattr(network, "_run_through_graph")
+
+
+def _layers_before_batch_norm(network):
+    """Pairs of a batch norm and the layer that it is folded into."""
+    takers, single = collections.Counter(), {}
+    for layer in network.layers:
+        try:
+            inputs = keras.tree.flatten(layer.input)
+        except (AttributeError, ValueError):  # called more than once
+            continue
+        for tensor in inputs:
+            takers[tensor._keras_history.operation] += 1
+        single[layer] = inputs
+    for tensor in keras.tree.flatten(network.outputs):
+        takers[tensor._keras_history.operation] += 1
+    found = {}
+    for layer, inputs in single.items():
+        if isinstance(layer, layers.BatchNormalization) and len(inputs) == 1:
+            before = inputs[0]._keras_history.operation
+            if _is_linear(before) and before in single and takers[before] == 1:
+                if layer.axis in (-1, len(inputs[0].shape) - 1):
+                    found[layer] = before
+    return found
+
+
+def _is_linear(layer):
+    return (
+        type(layer) in _FOLDABLE
+        and layer.activation is keras.activations.linear
+        and getattr(layer, "data_format", "channels_last") == "channels_last"
+    )
+
+
+def _folded_weights(layer, norm):
+    """Kernel and bias of the layer with the batch norm's affine function behind it."""
+    statistics = [norm.moving_mean, norm.moving_variance, norm.gamma, norm.beta]
+    mean, variance, gamma, beta = (
+        None if value is None else np.asarray(value, np.float64) for value in statistics
+    )
+    factor = (1.0 if gamma is None else gamma) / np.sqrt(variance + norm.epsilon)
+    kernel = np.asarray(layer.weights[0], np.float64)
+    bias = np.asarray(layer.bias, np.float64) if layer.use_bias else 0.0
+    if isinstance(layer, layers.DepthwiseConv2D):
+        kernel = kernel * factor.reshape(kernel.shape[2:])
+    else:
+        kernel = kernel * factor
+    bias = (bias - mean) * factor + (0.0 if beta is None else beta)
+    return [kernel.astype(np.float32), bias.astype(np.float32)]
