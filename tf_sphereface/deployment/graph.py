@@ -60,14 +60,15 @@ def embedding_graph(
         if options.pixels:
             aligned_faces = tf.cast(aligned_faces, tf.float32)
             aligned_faces = pixel_contract.normalize(aligned_faces)
+        if options.mirror != "none":  # one call: each weight is in the file once
+            aligned_faces = tf.concat([aligned_faces, mirror(aligned_faces)], axis=0)
         outputs = tf.cast(backbone(aligned_faces, training=False), tf.float32)
         if options.mirror != "none":
-            mirrored = backbone(mirror(aligned_faces), training=False)
-            mirrored = tf.cast(mirrored, tf.float32)
+            plain, mirrored = tf.split(outputs, 2, axis=0)
             if options.mirror == "concat":
-                outputs = tf.concat([outputs, mirrored], axis=1)
+                outputs = tf.concat([plain, mirrored], axis=1)
             else:
-                outputs = (outputs + mirrored) / 2
+                outputs = (plain + mirrored) / 2
         if options.l2_normalized:
             outputs = tf.math.l2_normalize(outputs, axis=1)
         return outputs

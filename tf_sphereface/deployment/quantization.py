@@ -1,86 +1,153 @@
-"""8-bit variants of a float TFLite file, by ai-edge-quantizer."""
+"""Variants by ai-edge-quantizer, from the float TFLite file."""
 
 import contextlib
 import io
+import re
 import warnings
+from collections.abc import Callable
 
 import numpy as np
-from ai_edge_quantizer import calibrator, quantizer, recipe, recipe_manager
+from ai_edge_quantizer import calibrator, quantizer, recipe_manager
+from ai_edge_quantizer.algorithm_manager import AlgorithmName
+from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
 from ai_edge_quantizer.utils import qsv_utils
 
-from tf_sphereface.deployment.saved_model import INPUT_NAME
+from tf_sphereface.deployment.layer_names import layers_of
+from tf_sphereface.deployment.tflite import INPUT_NAME, SIGNATURE, FloatModel
+from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
 
-_SIGNATURE = "serving_default"
+Progress = Callable[[int, int], None]
+
+_ALL, _EVERYWHERE = TFLOperationName.ALL_SUPPORTED, ".*"
+_ENDS = (TFLOperationName.INPUT, TFLOperationName.OUTPUT)
 
 
-def quantize_dynamic(float_model: bytes) -> bytes:
-    """int8 weights; activations stay float and are quantised while running."""
-    return _quantize(float_model, recipe.dynamic_wi8_afp32(), None)
+def _int8_with_float_ends(recipe):
+    recipe.add_static_config(_EVERYWHERE, _ALL, 8, 8)
+    for end in _ENDS:
+        _leave_float(recipe, _EVERYWHERE, end)
 
 
-def quantize_static(
-    float_model: bytes, aligned_faces: np.ndarray, pixel_contract: PixelContract
-) -> bytes:
-    """int8 weights, activations, input and output, with ranges seen on real crops.
-
-    The range of the input is not taken from the crops: it is the contract's own, so
-    that a darker or brighter photo than those is not clipped.
-
-    Args:
-        float_model: Float32 TFLite file with a batch of 1.
-        aligned_faces: uint8 (crops, height, width, 3), RGB; at least 1, better 200.
-        pixel_contract: Normalises the crops.
-
-    Raises: ValueError if there is no crop.
-    """
-    if not len(aligned_faces):
-        raise ValueError("`aligned_faces` must hold at least one crop.")
-    inputs = pixel_contract.normalize(aligned_faces.astype(np.float32))
-    return _quantize(
-        float_model,
-        recipe.static_wi8_ai8(),
-        {"inputs": inputs, "limits": _input_limits(pixel_contract)},
-    )
+def _int4(recipe):
+    # Depthwise kernels are few and their ranges wide: 4 bits of them cost most of what
+    # 4 bits of everything cost, and save next to nothing.
+    recipe.add_dynamic_config(_EVERYWHERE, _ALL, 8)
+    for operation, granularity in (
+        (TFLOperationName.CONV_2D, QuantGranularity.CHANNELWISE),
+        (TFLOperationName.FULLY_CONNECTED, QuantGranularity.BLOCKWISE_32),
+    ):
+        recipe.add_dynamic_config(_EVERYWHERE, operation, 4, granularity)
 
 
-def _input_limits(pixel_contract):
-    # One 256th wider than the pixels: with the exact range each pixel value would lie
-    # halfway between two integers, and languages round halves differently.
-    ends = np.array([-0.5, 255.5], np.float32)
-    return (ends - pixel_contract.mean) / pixel_contract.scale
+_RECIPES = {
+    "fp16": lambda recipe: recipe.add_weight_only_config(
+        _EVERYWHERE, _ALL, 16, algorithm_key=AlgorithmName.FLOAT_CASTING
+    ),
+    "dynamic": lambda recipe: recipe.add_dynamic_config(_EVERYWHERE, _ALL, 8),
+    "weight-only": lambda recipe: recipe.add_weight_only_config(_EVERYWHERE, _ALL, 8),
+    "int8": _int8_with_float_ends,
+    "int8-io": lambda recipe: recipe.add_static_config(_EVERYWHERE, _ALL, 8, 8),
+    "int4": _int4,
+}
 
 
-def _quantize(float_model, model_recipe, calibration):
-    engine = quantizer.Quantizer(float_model, model_recipe)
-    with _quietly():
+class AIEdgeQuantizer:
+    """`Quantizer` by ai-edge-quantizer; keeps one delegate partition with PReLU."""
+
+    name = "ai-edge-quantizer"
+    variants = frozenset(_RECIPES)
+
+    def quantize(
+        self,
+        model: FloatModel,
+        variant: str,
+        aligned_faces: np.ndarray,
+        keep_float: tuple[str, ...] = (),
+        progress: Progress | None = None,
+    ) -> bytes:
+        """As `variants.Quantizer.quantize`.
+
+        The range of the input is not taken from the crops: it is the contract's own, so
+        that a darker or brighter photo than those is not clipped.
+        """
+        manager = recipe_manager.RecipeManager()
+        _RECIPES[variant](manager)
+        for layer in _known_layers(model.content, keep_float):
+            _leave_float(manager, rf"(^|[/;]){re.escape(layer)}_\d+/", _ALL)
+        recipe = manager.get_quantization_recipe()
         ranges = None
-        if calibration is not None:
-            ranges = _observed_ranges(float_model, model_recipe, calibration["inputs"])
-            _set_input_range(ranges, calibration["limits"])
-        result = engine.quantize(ranges, enable_progress_report=False)
-    return bytes(result.quantized_model)
+        with _quietly():
+            if manager.need_calibration():
+                inputs = model.inputs(aligned_faces)
+                ranges = observed_ranges(
+                    model.content, recipe, {INPUT_NAME: inputs}, progress
+                )
+                if not model.options.pixels:
+                    _set_input_range(ranges, model.pixel_contract)
+            engine = quantizer.Quantizer(model.content, recipe)
+            result = engine.quantize(ranges, enable_progress_report=False)
+        return bytes(result.quantized_model)
 
 
-def _observed_ranges(float_model, model_recipe, inputs):
-    """Least and greatest value of each tensor over all crops.
+def observed_ranges(
+    content: bytes,
+    recipe: list,
+    inputs: dict[str, np.ndarray],
+    progress: Progress | None = None,
+) -> dict:
+    """Least and greatest value of each tensor over all inputs.
 
     `Quantizer.calibrate` keeps a moving average instead, which clips every crop that is
     beyond the average: SphereFace-4 then drifts more than twice as far.
+
+    Args:
+        content: Of a float TFLite file with one signature.
+        recipe: Of ai-edge-quantizer.
+        inputs: By name in the signature; arrays (samples, ...), fed one by one.
+        progress: Called with the samples done and the samples in all.
+
+    Returns: What `Quantizer.quantize` takes, by the name of the tensor.
     """
     manager = recipe_manager.RecipeManager()
-    manager.load_quantization_recipe(model_recipe)
+    manager.load_quantization_recipe(recipe)
     observer = calibrator.Calibrator(
-        float_model, num_threads=2, qsv_update_func=qsv_utils.min_max_update
+        content, num_threads=2, qsv_update_func=qsv_utils.min_max_update
     )
-    samples = [{INPUT_NAME: face[None]} for face in inputs]
-    observer.calibrate({_SIGNATURE: samples}, manager)
+    count = len(next(iter(inputs.values())))
+
+    def samples():
+        for index in range(count):
+            yield {name: values[index][None] for name, values in inputs.items()}
+            if progress:
+                progress(index + 1, count)
+
+    observer.calibrate({SIGNATURE: samples()}, manager)
     return observer.get_model_qsvs()
 
 
-def _set_input_range(ranges, limits):
-    (name,) = [name for name in ranges if name.startswith(f"{_SIGNATURE}_{INPUT_NAME}")]
-    low, high = limits
+def _known_layers(content, names):
+    known = layers_of(content)
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"no layer {name!r} to keep float; the network has: "
+                + ", ".join(sorted(known))
+            )
+    return names
+
+
+def _leave_float(recipe, scope, operation):
+    recipe.add_quantization_config(
+        scope, operation, algorithm_key=AlgorithmName.NO_QUANTIZE
+    )
+
+
+def _set_input_range(ranges, contract: PixelContract):
+    # One 256th wider than the pixels: with the exact range each pixel value would lie
+    # halfway between two integers, and languages round halves differently.
+    low, high = (np.array([-0.5, 255.5]) - contract.mean) / contract.scale
+    (name,) = [name for name in ranges if name.startswith(f"{SIGNATURE}_{INPUT_NAME}")]
     ranges[name] = {
         **ranges[name],
         "min": np.full_like(ranges[name]["min"], low),
