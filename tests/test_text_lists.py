@@ -104,3 +104,7 @@ def test_line_that_is_no_csv_is_named(write):
 )
 def test_numbers_are_ascii_digits_of_64_bits(field, expected):
     assert is_number(field) is expected
+
+
+def test_names_of_identities_have_no_blanks_around_them(write):
+    assert read_identity_list(write(" Ann Lee\t\n\nZoë \r\n")) == ["Ann Lee", "Zoë"]
