@@ -22,7 +22,7 @@ LAYERS = [
         "recipes",
         "__init__",
     },
-    {"precision", "preprocessing", "litert", "folder_lock", "pickles"},
+    {"precision", "preprocessing", "litert", "folder_lock", "pickles", "text_lists"},
     {"heads", "losses", "backbones"},
     {"face_classifier", "detection"},
     {"model_files"},

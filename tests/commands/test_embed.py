@@ -113,7 +113,7 @@ def test_out_must_be_a_new_npz(prepared, tmp_path, capsys):
         (["--resamples", "5"], "--resamples must be 0 or at least 20"),
         (["--seed", "-1"], "--seed must be at least 0"),
         (["--rule", "insightface"], "say --images"),
-        (["--groups", "none.csv"], "cannot read groups"),
+        (["--groups", "none.csv"], "no such list of groups"),
     ],
 )
 def test_bad_options_are_one_line(prepared, tmp_path, capsys, options, reason):

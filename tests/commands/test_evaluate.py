@@ -109,7 +109,7 @@ def test_gate_decides_the_exit_status(run, prepared, gate, code):
     [
         ([], {"model": "none.keras"}, "no such model"),
         ([], {"images": "none"}, "no such folder"),
-        ([], {"pairs": "none.txt"}, "cannot read pairs"),
+        ([], {"pairs": "none.txt"}, "no such list of pairs"),
         ([], {"pairs": "my model.keras"}, "must be UTF-8"),
         (["--variant", "int8"], {}, "only a bundle has variants"),
         (["--minimum-accuracy", "99"], {}, "must be a fraction 0..1"),

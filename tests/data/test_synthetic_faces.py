@@ -1,7 +1,6 @@
-"""Tests for tf_sphereface.data.synthetic_faces."""
+"""Tests for tf_sphereface.data.synthetic_faces: single photos and their landmarks."""
 
 import colorsys
-import csv
 from dataclasses import replace
 
 import cv2
@@ -9,11 +8,9 @@ import numpy as np
 import pytest
 
 from tf_sphereface.data.synthetic_faces import (
-    LANDMARK_COLUMNS,
     render_photo,
     sample_capture,
     sample_identity,
-    write_synthetic_faces,
 )
 
 TEMPLATE = np.array(  # x, y pixels of the 112 x 96 crop, 0-based
@@ -82,22 +79,6 @@ def equal_error_rate(scores, genuine):
     return (frr[best] + far[best]) / 2
 
 
-def files_under(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    out = tmp_path_factory.mktemp("faces")
-    steps = []
-    summary = write_synthetic_faces(out, 3, 2, 7, processes=1, progress=steps.append)
-    return out, summary, steps
-
-
 def test_photo_has_the_documented_form():
     photo = render_photo(person(0), plain_capture(yaw=5.0, pitch=-3.0, roll=2.0))
     assert photo.image.shape == (250, 250, 3) and photo.image.dtype == np.uint8
@@ -116,54 +97,6 @@ def test_rendering_twice_gives_the_same_pixels():
     capture = sample_capture(np.random.default_rng(4))
     first, second = (render_photo(person(3), capture).image for _ in range(2))
     assert np.array_equal(first, second)
-
-
-def test_files_do_not_depend_on_the_number_of_processes(written, tmp_path):
-    write_synthetic_faces(tmp_path, 3, 2, 7, processes=2)
-    assert files_under(tmp_path) == files_under(written[0])
-
-
-def test_a_person_does_not_depend_on_the_range_asked_for(written, tmp_path):
-    write_synthetic_faces(tmp_path, 1, 1, 7, first_identity=2, processes=1)
-    name = "person_00002/person_00002_0001.jpg"
-    assert (tmp_path / name).read_bytes() == (written[0] / name).read_bytes()
-
-
-def test_other_seeds_and_other_photos_differ(written, tmp_path):
-    write_synthetic_faces(tmp_path, 1, 1, 8, processes=1)
-    first = "person_00000/person_00000_0001.jpg"
-    assert (tmp_path / first).read_bytes() != (written[0] / first).read_bytes()
-    photos = [data for name, data in files_under(written[0]).items() if "jpg" in name]
-    assert len(set(photos)) == 6
-
-
-def test_layout_and_landmark_table(written):
-    out, summary, steps = written
-    names = [
-        f"person_{k:05d}/person_{k:05d}_{j:04d}.jpg" for k in range(3) for j in (1, 2)
-    ]
-    assert sorted(files_under(out)) == ["landmarks.csv", *names]
-    with open(out / "landmarks.csv", newline="") as file:
-        header, *rows = csv.reader(file)
-    assert tuple(header) == LANDMARK_COLUMNS and len(header) == 14
-    assert [row[0] for row in rows] == names
-    assert np.isfinite(np.array([row[1:] for row in rows], float)).all()
-    assert (summary.identities, summary.photos, steps) == (3, 6, [2, 2, 2])
-    image = cv2.imread(str(out / names[0]))
-    assert image.shape == (250, 250, 3)
-
-
-def test_table_holds_the_landmarks_of_its_photo(written):
-    seeds = (np.random.SeedSequence(key) for key in ([7, 1], [7, 1, 2]))
-    who, how = (np.random.default_rng(seed) for seed in seeds)
-    photo = render_photo(sample_identity(who), sample_capture(how))
-    with open(written[0] / "landmarks.csv", newline="") as file:
-        row = list(csv.reader(file))[4]  # header, then two photos of person 0
-    assert row[0] == "person_00001/person_00001_0002.jpg"
-    numbers = np.array(row[1:], float)
-    np.testing.assert_allclose(numbers[:10], photo.landmarks.ravel(), atol=6e-4)
-    poses = (photo.yaw, photo.pitch, photo.roll)
-    np.testing.assert_allclose(numbers[10:], poses, atol=6e-4)
 
 
 def test_landmarks_are_inside_ordered_and_at_the_size_of_lfw():
@@ -268,27 +201,6 @@ def test_raw_pixels_do_not_tell_people_apart():
     genuine = np.array(labels)[first] == np.array(labels)[second]
     eer = equal_error_rate((vectors @ vectors.T)[first, second], genuine)
     assert 0.25 <= eer < 0.5
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("identities", 0),
-        ("identities", 2.0),
-        ("images", -1),
-        ("images", True),
-        ("seed", -1),
-        ("first_identity", -5),
-        ("processes", 0),
-        ("max_yaw", 31.0),
-        ("max_yaw", float("nan")),
-    ],
-)
-def test_bad_argument_is_named_and_nothing_is_written(tmp_path, name, value):
-    arguments = {"identities": 1, "images": 1, "seed": 0} | {name: value}
-    with pytest.raises(ValueError, match=f"`{name}` must be .* {name}={value!r}"):
-        write_synthetic_faces(tmp_path / "new", **arguments)
-    assert not (tmp_path / "new").exists()
 
 
 def test_bad_size_and_bad_yaw_are_named():

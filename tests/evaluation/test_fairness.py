@@ -138,5 +138,5 @@ def test_malformed_groups_are_named_with_the_line(tmp_path, text, reason):
     (tmp_path / "groups.csv").write_text(text)
     with pytest.raises(InputError, match=reason):
         read_groups(tmp_path / "groups.csv")
-    with pytest.raises(InputError, match="cannot read groups"):
+    with pytest.raises(InputError, match="no such list of groups"):
         read_groups(tmp_path / "none.csv")

@@ -89,7 +89,7 @@ def test_malformed_line_is_named_with_its_number(tmp_path, text, line, reason):
 
 
 def test_missing_file_and_other_encodings_are_input_errors(tmp_path):
-    with pytest.raises(InputError, match="cannot read pairs"):
+    with pytest.raises(InputError, match="no such list of pairs"):
         read_lfw_pairs(tmp_path / "none.txt")
     (tmp_path / "latin.txt").write_bytes("1\t1\nJosé\t1\t2\n".encode("latin-1"))
     with pytest.raises(InputError, match="must be UTF-8"):

@@ -9,6 +9,8 @@ import json
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.errors import reports_errors
+
 
 def build_parser() -> argparse.ArgumentParser:
     from tf_sphereface.data.face_choice import CHOICES
@@ -111,17 +113,12 @@ def _add_detector_options(parser):
     )
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args, beam_options = _parse(argv)
-    from tf_sphereface.errors import InputError
-
-    try:
-        summary = _align(args, _runner(args, beam_options))
-        audit = _audit(args, argv)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    summary = _align(args, _runner(args, beam_options))
+    audit = _audit(args, argv)
     print(json.dumps(dataclasses.asdict(summary), indent=2, ensure_ascii=False))
     print(f"audit: {audit}", file=sys.stderr)
     if summary.kept == 0:

@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.errors import reports_errors
+
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -24,26 +26,22 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
     from tf_sphereface.commands.progress_bar import progress_bar
     from tf_sphereface.data.audit import write_audit
     from tf_sphereface.data.audit.writer import command_line
-    from tf_sphereface.errors import InputError
 
-    try:
-        with progress_bar("auditing", "crops") as progress:
-            page = write_audit(
-                args.aligned,
-                seed=args.seed,
-                thumbnails=not args.no_thumbnails,
-                command=command_line("audit", argv),
-                progress=progress,
-            )
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    with progress_bar("auditing", "crops") as progress:
+        page = write_audit(
+            args.aligned,
+            seed=args.seed,
+            thumbnails=not args.no_thumbnails,
+            command=command_line("audit", argv),
+            progress=progress,
+        )
     print(json.dumps({"audit": str(page)}, indent=2, ensure_ascii=False))
     return 0
 

@@ -12,6 +12,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.errors import InputError
 
 
@@ -41,14 +42,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
-    try:
-        report = _clean(args, shlex.join(["sphereface", "clean", *argv]))
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    report = _clean(args, shlex.join(["sphereface", "clean", *argv]))
     thresholds = {
         name: None if math.isnan(value) else round(value, 4)
         for name, value in dataclasses.asdict(report.thresholds).items()

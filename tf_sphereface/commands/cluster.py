@@ -10,6 +10,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.errors import InputError
 
 
@@ -68,14 +69,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
-    try:
-        report = _cluster(args, shlex.join(["sphereface", "cluster", *argv]))
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    report = _cluster(args, shlex.join(["sphereface", "cluster", *argv]))
     print(json.dumps(report.summary(), indent=2, allow_nan=False))
     print(f"list: {args.out}", file=sys.stderr)
     return 0

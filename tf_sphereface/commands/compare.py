@@ -9,6 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.errors import InputError
 
 
@@ -39,14 +40,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
-    try:
-        content = _compare(args, shlex.join(["sphereface", "compare", *argv]))
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    content = _compare(args, shlex.join(["sphereface", "compare", *argv]))
     print(json.dumps(content["reports"], indent=2))
     print(f"page: {args.out / 'compare.html'}", file=sys.stderr)
     return 0

@@ -9,6 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.commands.evaluate_options import add_search_options
 from tf_sphereface.errors import InputError
 
@@ -111,14 +112,11 @@ def _add_protocol_options(parser):
     )
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
-    try:
-        report = _evaluate(args, shlex.join(["sphereface", "evaluate", *argv]))
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    report = _evaluate(args, shlex.join(["sphereface", "evaluate", *argv]))
     for note in report.notes:
         print(f"note: {note}", file=sys.stderr)
     summary = report.summary() if hasattr(report, "summary") else report.to_json()

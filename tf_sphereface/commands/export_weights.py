@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.errors import InputError
 
 
@@ -23,20 +24,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
-    try:
-        if not args.model.is_file():  # before TensorFlow loads
-            raise InputError(f"no such model: {args.model}")
-        from tf_sphereface.native_messages import load_tensorflow
+    if not args.model.is_file():  # before TensorFlow loads
+        raise InputError(f"no such model: {args.model}")
+    from tf_sphereface.native_messages import load_tensorflow
 
-        load_tensorflow()
-        from tf_sphereface.weights.exporter import export_weights
+    load_tensorflow()
+    from tf_sphereface.weights.exporter import export_weights
 
-        shapes = export_weights(args.model, args.out)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    shapes = export_weights(args.model, args.out)
     summary = {"model": str(args.model), "out": str(args.out), "tensors": shapes}
     print(json.dumps(summary, indent=2))
     return 0

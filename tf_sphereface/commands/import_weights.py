@@ -11,6 +11,7 @@ import math
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.errors import InputError
 
 
@@ -69,37 +70,34 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
     if (args.out is None) != args.suggest:
         parser.error("give either --out or --suggest")
-    try:
-        arguments = _arguments(args.set, args.channel_order)
-        if not (args.source.exists() or Path(f"{args.source}.index").exists()):
-            # Before TensorFlow loads.
-            raise InputError(f"no such file of weights: {args.source}")
-        from tf_sphereface.native_messages import load_tensorflow
+    arguments = _arguments(args.set, args.channel_order)
+    if not (args.source.exists() or Path(f"{args.source}.index").exists()):
+        # Before TensorFlow loads.
+        raise InputError(f"no such file of weights: {args.source}")
+    from tf_sphereface.native_messages import load_tensorflow
 
-        load_tensorflow()
-        from tf_sphereface.weights import import_weights, suggest_weights_map
+    load_tensorflow()
+    from tf_sphereface.weights import import_weights, suggest_weights_map
 
-        if args.suggest:
-            print(suggest_weights_map(args.source, args.backbone, arguments), end="")
-            return 0
-        report = import_weights(
-            args.source,
-            args.backbone,
-            args.out,
-            arguments=arguments,
-            map_file=args.map,
-            prototxt=args.prototxt,
-            licence=args.licence,
-            partial=args.partial,
-        )
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if args.suggest:
+        print(suggest_weights_map(args.source, args.backbone, arguments), end="")
+        return 0
+    report = import_weights(
+        args.source,
+        args.backbone,
+        args.out,
+        arguments=arguments,
+        map_file=args.map,
+        prototxt=args.prototxt,
+        licence=args.licence,
+        partial=args.partial,
+    )
     _show(report, args)
     return 0
 

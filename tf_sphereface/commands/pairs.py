@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.errors import InputError
 
 
@@ -25,18 +26,15 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     from tf_sphereface.evaluation import make_pairs, write_lfw_pairs
 
-    try:
-        if args.out.exists():
-            raise InputError(f"--out must be new: {args.out}")
-        pairs = make_pairs(args.images, args.folds, args.pairs_per_fold, args.seed)
-        write_lfw_pairs(pairs, args.out)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if args.out.exists():
+        raise InputError(f"--out must be new: {args.out}")
+    pairs = make_pairs(args.images, args.folds, args.pairs_per_fold, args.seed)
+    write_lfw_pairs(pairs, args.out)
     summary = {"pairs": len(pairs.pairs), "folds": args.folds, "out": str(args.out)}
     print(json.dumps(summary, indent=2, ensure_ascii=False))
     return 0

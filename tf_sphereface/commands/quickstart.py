@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from tf_sphereface.errors import InputError
+from tf_sphereface.commands.errors import reports_errors
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(arguments)
@@ -48,22 +49,15 @@ def main(argv: list[str] | None = None) -> int:
 
     errors = Console(stderr=True, highlight=False)
     load_tensorflow()
-    try:
-        result = run_quickstart(
-            args.out,
-            args.data,
-            recipe=args.recipe,
-            overrides=tuple(args.set),
-            command=shlex.join(["sphereface", "quickstart", *arguments]),
-            progress_bar=progress_bar,
-            say=lambda line: errors.print(f"[bold]{line}[/bold]"),
-        )
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except FloatingPointError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    result = run_quickstart(
+        args.out,
+        args.data,
+        recipe=args.recipe,
+        overrides=tuple(args.set),
+        command=shlex.join(["sphereface", "quickstart", *arguments]),
+        progress_bar=progress_bar,
+        say=lambda line: errors.print(f"[bold]{line}[/bold]"),
+    )
     _print_result(result, args.out)
     return 0
 

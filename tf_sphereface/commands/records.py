@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.errors import reports_errors
+
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sphereface records", description=__doc__)
@@ -60,15 +62,10 @@ def _number_or_share(text):
         ) from error
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
-    from tf_sphereface.errors import InputError
-
-    try:
-        summary = _write(args)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    summary = _write(args)
     if summary.missing_identities:
         message = (
             f"{summary.missing_identities} names of {args.identities} have no crop"

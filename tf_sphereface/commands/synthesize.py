@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.errors import reports_errors
+
 _LEAST = {
     "identities": 1,
     "images": 1,
@@ -46,16 +48,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
-    from tf_sphereface.errors import InputError
-
-    try:
-        _check_options(args)
-        summary = _synthesize(args)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    _check_options(args)
+    summary = _synthesize(args)
     report = {
         "out": str(summary.out),
         "identities": summary.identities,

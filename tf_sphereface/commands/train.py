@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from tf_sphereface.errors import InputError
+from tf_sphereface.commands.errors import reports_errors
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
@@ -44,25 +45,18 @@ def main(argv: list[str] | None = None) -> int:
     from tf_sphereface.native_messages import load_tensorflow
     from tf_sphereface.training.recipe import read_recipe
 
-    try:
-        recipe = read_recipe(args.recipe, args.set)
-        validate = None
-        if args.images is not None:
-            from tf_sphereface.evaluation import verification_metrics
+    recipe = read_recipe(args.recipe, args.set)
+    validate = None
+    if args.images is not None:
+        from tf_sphereface.evaluation import verification_metrics
 
-            validate = verification_metrics(args.images, args.pairs)
-        load_tensorflow()
-        from tf_sphereface.training.trainer import train
+        validate = verification_metrics(args.images, args.pairs)
+    load_tensorflow()
+    from tf_sphereface.training.trainer import train
 
-        summary = train(
-            recipe, args.records, args.run, devices=args.devices, validate=validate
-        )
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except FloatingPointError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    summary = train(
+        recipe, args.records, args.run, devices=args.devices, validate=validate
+    )
     print(json.dumps(dataclasses.asdict(summary), indent=2))
     return 0
 

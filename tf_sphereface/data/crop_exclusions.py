@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.text_lists import list_text
 
 COLUMNS = (
     *("crop", "identity", "kind", "own_score"),
@@ -25,15 +26,8 @@ def read_crop_exclusions(path: Path) -> frozenset[str]:
     Raises: InputError if the file is missing, is no such list, or has another answer
         than yes or no.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise InputError(f"no such list of crops: {path}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8 text: {path}") from error
-    lines = text.splitlines()
-    header = lines[0] if lines else ""
-    separator = max(",;\t", key=header.count)
+    lines = list_text(path, "crops").split("\n")
+    separator = max(",;\t", key=lines[0].count)
     table = csv.DictReader(lines, delimiter=separator)
     try:
         return frozenset(_excluded(table, path))

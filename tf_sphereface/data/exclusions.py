@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.text_lists import numbered_lines
 
 # The three people of CASIA-WebFace who are in LFW too, by the SphereFace release.
 KNOWN_OVERLAPS = {"casia-lfw": ("0166921", "1056413", "1193098")}
@@ -29,13 +30,7 @@ def read_identity_list(path: Path) -> list[str]:
 
     Raises: InputError if the file is missing or not UTF-8 text.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError as error:
-        raise InputError(f"no such list of identities: {path}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8 text: {path}") from error
-    return [line.strip() for line in lines if line.strip()]
+    return [line.strip() for _, line in numbered_lines(path, "identities")]
 
 
 def without_identities(

@@ -20,7 +20,7 @@ from tf_sphereface.pages.markup import (
     cards,
     definition_list,
     escape,
-    fill_template,
+    fill_page,
     plural,
 )
 
@@ -105,7 +105,8 @@ def write_cluster_page(
     if summary["unknown_faces"]:
         sections.append(_section(report, UNKNOWN, images_dir))
     values = {
-        "name": escape(Path(images_dir).resolve().name),
+        "kicker": "Clusters of faces",
+        "heading": escape(Path(images_dir).resolve().name),
         "headline": f"<strong>{plural(report.count, 'cluster')}</strong> among "
         f"{plural(len(report.names), 'face')}; {summary['unknown_faces']:,} unknown.",
         "cards": cards(_agreement_cards(summary)),
@@ -118,7 +119,7 @@ def write_cluster_page(
             ]
         ),
     }
-    page = fill_template(__package__, "cluster_template.html", values)
+    page = fill_page(__package__, "cluster_template.html", values)
     write_atomically(path, page.encode(errors="backslashreplace"))
 
 

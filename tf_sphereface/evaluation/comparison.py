@@ -14,7 +14,7 @@ from tf_sphereface.evaluation.stored_reports import (
 )
 from tf_sphereface.evaluation.trained_runs import TrainedRun, accuracy_curves
 from tf_sphereface.files import write_atomically
-from tf_sphereface.pages.markup import definition_list, escape, fill_template
+from tf_sphereface.pages.markup import definition_list, escape, fill_page
 
 COMPARISON_FILE, COMPARISON_PAGE = "compare.json", "compare.html"
 _TITLES = {
@@ -105,7 +105,9 @@ def _page(content, names, reports, runs):
     lists = [given.file for given in first.inputs.values()]
     told = ", ".join(measured) + (f" ({', '.join(lists)})" if lists else "")
     values = {
-        "title": f"{len(reports)} models side by side",
+        "title": "Comparison of face models",
+        "kicker": "Comparison of face models",
+        "heading": f"{len(reports)} models side by side",
         "headline": f"Protocol <strong>{escape(first.protocol)}</strong>: "
         f"{escape(told)}.",
         "first": escape(names[0]),
@@ -113,7 +115,7 @@ def _page(content, names, reports, runs):
         "plots": "".join(figures),
         "details": definition_list(_details(content)),
     }
-    return fill_template(__package__, "compare_template.html", values)
+    return fill_page(__package__, "compare_template.html", values)
 
 
 def _overlays(names, reports):

@@ -12,7 +12,6 @@ from tf_sphereface.evaluation.bootstrap import (
     RESAMPLES,
     bootstrap_people,
 )
-from tf_sphereface.evaluation.pairs import csv_lines
 from tf_sphereface.evaluation.thresholds import supports_far
 from tf_sphereface.evaluation.verification_parts import (
     GroupPoint,
@@ -20,6 +19,7 @@ from tf_sphereface.evaluation.verification_parts import (
     Interval,
 )
 from tf_sphereface.evaluation.verification_report import VerificationReport
+from tf_sphereface.text_lists import csv_lines
 
 _FEWEST_GENUINE = 30  # fewer, and one pair is more than 3 points of the TAR
 _HEADER = ["person", "group"]

@@ -6,15 +6,9 @@ from pathlib import Path, PurePosixPath
 from tf_sphereface.data.images import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.pair_people import person_of
-from tf_sphereface.evaluation.pairs import (
-    Pair,
-    PairList,
-    csv_lines,
-    is_number,
-    numbered_lines,
-    read_lfw_pairs,
-)
+from tf_sphereface.evaluation.pairs import Pair, PairList, read_lfw_pairs
 from tf_sphereface.evaluation.verification_sets import is_balanced, runs_of
+from tf_sphereface.text_lists import csv_lines, is_number, numbered_lines
 
 _FOLDS = 10
 _COLUMNS = ["left", "right", "same", "fold"]
@@ -119,7 +113,7 @@ def read_csv_pairs(path: Path) -> PairList:
     Raises: InputError with the line number for any other content.
     """
     rows, header = [], None
-    for place, fields in csv_lines(path):
+    for place, fields in csv_lines(path, "pairs"):
         if header is None:
             header = [field.lower() for field in fields]
             if header not in (_COLUMNS, _COLUMNS[:3]):
@@ -158,7 +152,7 @@ READERS: dict[str, Callable[[Path], PairList]] = {
 
 def _lines(path, separator=None):
     """("FILE line N", fields) of each line; fields are words if nothing separates."""
-    for number, line in numbered_lines(path):
+    for number, line in numbered_lines(path, "pairs"):
         fields = [field.strip() for field in line.split(separator)]
         yield f"{path} line {number}", fields
 

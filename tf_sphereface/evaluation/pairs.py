@@ -1,14 +1,14 @@
 """Lists of genuine and impostor pairs in folds, in the format of LFW's pairs.txt."""
 
-import csv
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from tf_sphereface.data.images import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
+from tf_sphereface.text_lists import is_number, numbered_lines
 
 
 class Pair(NamedTuple):
@@ -72,7 +72,7 @@ def read_lfw_pairs(path: Path) -> PairList:
 
     Raises: InputError with the line number for any other content.
     """
-    numbered = [(n, _fields_of(line)) for n, line in numbered_lines(path)]
+    numbered = [(n, _fields_of(line)) for n, line in numbered_lines(path, "pairs")]
     if not numbered:
         raise InputError(f"{path}: a pair list must not be empty")
     folds, pairs_per_fold = _read_header(path, *numbered[0])
@@ -118,46 +118,6 @@ def write_lfw_pairs(pairs: PairList, path: Path) -> None:
                 )
             lines.extend(_line(pair) for pair in chosen)
     write_atomically(path, ("\n".join(lines) + "\n").encode())
-
-
-def numbered_lines(path: Path, what: str = "pairs") -> list[tuple[int, str]]:
-    """(number, text) of a list's lines that are not blank, as they are.
-
-    Args:
-        path: The list.
-        what: It holds, for the message.
-
-    Raises: InputError if it cannot be read or is not UTF-8.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"cannot read {what}: {path} ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: a list of {what} must be UTF-8 text") from error
-    # Not splitlines: it also breaks at characters that names may hold.
-    lines = (line.rstrip("\r") for line in text.split("\n"))
-    return [(n, line) for n, line in enumerate(lines, start=1) if line.strip()]
-
-
-def csv_lines(path: Path, what: str = "pairs") -> Iterator[tuple[str, list[str]]]:
-    """("FILE line N", fields) of each line of a CSV that is not blank.
-
-    Raises: InputError as `numbered_lines`, or if a line is no CSV.
-    """
-    for number, line in numbered_lines(path, what):
-        place = f"{path} line {number}"
-        try:
-            fields = next(csv.reader([line], strict=True))
-        except csv.Error as error:
-            raise InputError(f"{place}: not a line of CSV ({error})") from error
-        yield place, [field.strip() for field in fields]
-
-
-def is_number(field: str) -> bool:
-    """Whether a field of a list is a number, 0 or more, that 64 bits hold."""
-    # isdigit alone is true of "²", which int() refuses.
-    return field.isascii() and field.isdigit() and len(field) <= 18
 
 
 def _fields_of(line):

@@ -13,7 +13,7 @@ from tf_sphereface.evaluation.verification_page import (
 )
 from tf_sphereface.evaluation.verification_report import VerificationReport
 from tf_sphereface.evaluation.worst_errors import errors_section
-from tf_sphereface.pages.markup import definition_list, escape, fill_template
+from tf_sphereface.pages.markup import definition_list, escape, fill_page
 
 _MISSING_SHOWN = 20
 # What a tile means, by how its label begins.
@@ -41,7 +41,7 @@ def render_page(report: Report, content: dict, images_dir: Path | None = None) -
     errors = report.worst_errors() if hasattr(report, "worst_errors") else []
     values = {
         "kicker": "Face verification report" if of_pairs else "Face evaluation report",
-        "model_name": escape(file_name(content["model"]["path"])),
+        "heading": escape(file_name(content["model"]["path"])),
         "subtitle": escape(_subtitle(content, of_pairs)),
         "headline": verification_headline(report) if of_pairs else _headline(content),
         "verdict": f"<p>{escape(verdict)}</p>" if verdict else "",
@@ -55,7 +55,7 @@ def render_page(report: Report, content: dict, images_dir: Path | None = None) -
         "missing": _missing(getattr(report, "missing_photos", ())),
         "details": definition_list(_details(content)),
     }
-    return fill_template(__package__, "report_template.html", values)
+    return fill_page(__package__, "report_template.html", values)
 
 
 def _explain(report):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.errors import InputError
 
 _MOST = 10  # people: as many colours can be told apart
@@ -30,13 +31,10 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
-    try:
-        people = draw_spheres(args.files, args.out)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    people = draw_spheres(args.files, args.out)
     print(json.dumps({"people": people, "out": str(args.out)}, indent=2))
     return 0
 

@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.errors import InputError
 
 
@@ -27,13 +28,10 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
-    try:
-        bounds = _draw_and_measure(args.out)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    bounds = _draw_and_measure(args.out)
     if args.json:
         rows = [vars(bound) for bound in bounds]
         print(json.dumps(rows, indent=2, allow_nan=False))

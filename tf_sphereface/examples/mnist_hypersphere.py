@@ -12,6 +12,7 @@ import json
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.errors import InputError
 
 LOSS_NAMES = (
@@ -57,14 +58,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
-    try:
-        _check(args)
-        rows, name = _compare(args)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    _check(args)
+    rows, name = _compare(args)
     if args.json:
         print(json.dumps(rows, indent=2, allow_nan=False))
     else:

@@ -12,20 +12,41 @@ from PIL import Image
 _JPEG_QUALITY = 85
 
 
-def fill_template(package: str, name: str, values: dict[str, str]) -> str:
-    """A page's template with the style and the values in it.
+def fill_page(package: str, name: str, values: dict[str, str]) -> str:
+    """A whole page: the frame that all pages have, about a template.
 
     Args:
-        package: Package that holds the template.
-        name: File name of the template, with $fields and the field $style.
-        values: HTML of each other field.
+        package: As for `fill_template`; the template is what stands between the lead
+            and the list of details.
+        name: As for `fill_template`.
+        values: HTML of each field of the template, and of the frame's: `kicker`,
+            `heading`, `headline` (the lead), `details` (rows of a <dl>), if there is
+            one `subtitle`, and `title` if it is not "KICKER: HEADING".
 
     Raises: KeyError if a field has no value.
     """
-    template = (importlib.resources.files(package) / name).read_text("utf-8")
-    style = importlib.resources.files(__package__) / "style.css"
-    filled = {"style": style.read_text("utf-8"), **values}
-    return string.Template(template).substitute(filled)
+    subtitle = values.get("subtitle")
+    frame = {
+        "title": f"{values['kicker']}: {values['heading']}",
+        **values,
+        "style": _text(__package__, "style.css"),
+        "subtitle": "" if subtitle is None else f'<p class="subtitle">{subtitle}</p>\n',
+        "body": fill_template(package, name, values),
+    }
+    return fill_template(__package__, "frame.html", frame)
+
+
+def fill_template(package: str, name: str, values: dict[str, str]) -> str:
+    """A template with the values in it.
+
+    Args:
+        package: Package that holds the template.
+        name: File name of the template, with $fields.
+        values: HTML of each field.
+
+    Raises: KeyError if a field has no value.
+    """
+    return string.Template(_text(package, name)).substitute(values)
 
 
 def escape(text: str) -> str:
@@ -75,3 +96,7 @@ def cards(entries: list[tuple[str, str, str]]) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """ "1 photo", "1,200 photos"."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def _text(package, name):
+    return (importlib.resources.files(package) / name).read_text("utf-8")

@@ -111,5 +111,5 @@ def test_noise_lists_name_photos_as_they_are_published(tmp_path):
 def test_unreadable_noise_list_is_refused(tmp_path, content):
     if content is not None:
         (tmp_path / "list.txt").write_bytes(content)
-    with pytest.raises(InputError, match="noise list"):
+    with pytest.raises(InputError, match="list of noisy photos"):
         facescrub_noise(tmp_path / "list.txt", ["a/b.jpg"])

@@ -25,7 +25,7 @@ from tf_sphereface.data.audit.tables import (
 from tf_sphereface.pages.markup import (
     definition_list,
     escape,
-    fill_template,
+    fill_page,
     picture_address,
     picture_element,
     plural,
@@ -54,7 +54,8 @@ def render_audit(
     counts = np.array([count for _, count in facts.people_sorted()], int)
     people = plural(len(counts), "person", "people")
     values = {
-        "name": escape(name),
+        "kicker": "Audit of aligned faces",
+        "heading": escape(name),
         "subtitle": f"{plural(facts.photos, 'photo')}, {people}",
         "headline": lead(facts),
         "notes": "".join(f"<p>{_with_code(note)}</p>" for note in said),
@@ -74,7 +75,7 @@ def render_audit(
     }
     for kind, sheet in sheets.items():
         values[f"sheet_{kind}"] = _sheet_html(facts, sheet, pictures)
-    return fill_template(__package__, "audit_template.html", values)
+    return fill_page(__package__, "audit_template.html", values)
 
 
 def _classes(facts, pictures, said):

@@ -1,6 +1,5 @@
 """A text file that lists photos: `PATH [IDENTITY]` in each line."""
 
-import csv
 import re
 from pathlib import Path, PurePosixPath
 
@@ -8,6 +7,7 @@ from tf_sphereface.data.images import PHOTO_SUFFIXES
 from tf_sphereface.data.sources.files_reader import FileReader, file_photo
 from tf_sphereface.data.sources.photo_source import Photo, checked_names
 from tf_sphereface.errors import InputError
+from tf_sphereface.text_lists import csv_fields, numbered_lines
 
 _HEADERS = frozenset({"file", "image", "path", "photo"})
 _SUFFIX = "|".join(re.escape(suffix) for suffix in sorted(PHOTO_SUFFIXES))
@@ -75,28 +75,16 @@ def _read(path):
 
 
 def _lines(path):
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"a list of photos must be UTF-8 text: {path} (byte {error.start})"
-        ) from error
-    except OSError as error:
-        raise InputError(f"cannot read {path} ({error.strerror})") from error
-    # Not splitlines: it also breaks at characters that names may hold.
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in numbered_lines(path, "photos"):
         line = line.strip()
-        if line and not line.startswith("#"):
+        if not line.startswith("#"):
             yield number, line
 
 
 def _fields(line, suffix):
     if suffix == ".csv":
-        try:
-            fields = next(csv.reader([line], strict=True))
-        except csv.Error as error:
-            raise InputError(f"not a line of CSV ({error})") from error
-    elif "\t" in line or suffix == ".tsv":
+        return csv_fields(line)
+    if "\t" in line or suffix == ".tsv":
         fields = line.split("\t")
     else:
         found = _SPACED.fullmatch(line)

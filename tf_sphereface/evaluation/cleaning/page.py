@@ -21,7 +21,7 @@ from tf_sphereface.pages.markup import (
     cards,
     definition_list,
     escape,
-    fill_template,
+    fill_page,
     picture_address,
     picture_element,
     plural,
@@ -68,7 +68,8 @@ def write_clean_page(
     pictures = _Pictures(aligned)
     counts = report.counts()
     values = {
-        "name": escape(Path(aligned).resolve().name),
+        "kicker": "Cleaning proposals",
+        "heading": escape(Path(aligned).resolve().name),
         "list": escape(list_name),
         "headline": _headline(report),
         "notes": "".join(f"<p>{escape(note)}</p>" for note in report.notes()),
@@ -77,7 +78,7 @@ def write_clean_page(
         "sections": "".join(_section(kind, report, pictures) for kind in KINDS),
         "details": definition_list(_details(report, aligned, model, command)),
     }
-    page = fill_template(__package__, "clean_template.html", values)
+    page = fill_page(__package__, "clean_template.html", values)
     write_atomically(path, page.encode())
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from tf_sphereface.data.images import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
+from tf_sphereface.text_lists import numbered_lines
 
 
 def facescrub_noise(path: Path, names: Sequence[str]) -> np.ndarray:
@@ -51,21 +52,13 @@ def distractor_noise(path: Path, names: Sequence[str]) -> np.ndarray:
 
 
 def _lines(path):
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(
-            f"cannot read the noise list: {path} ({error.strerror})"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: a noise list must be UTF-8 text") from error
     lines = []
-    for line in text.split("\n"):
+    for _, line in numbered_lines(path, "noisy photos"):
         fields = line.strip().split("\t")
-        if fields[0] and not line.startswith("#"):
+        if not line.startswith("#"):
             lines.append(fields[1].strip() if len(fields) > 1 else fields[0])
     if not lines:
-        raise InputError(f"{path}: a noise list must not be empty")
+        raise InputError(f"{path}: a list of noisy photos must not be empty")
     return lines
 
 

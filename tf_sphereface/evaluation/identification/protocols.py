@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from tf_sphereface.data.exclusions import read_identity_list
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.embedding_files import EmbeddingFile
 from tf_sphereface.evaluation.identification.identification_report import (
@@ -134,15 +135,7 @@ def identify_lfw(
     faces = faces_of(source, images, mirror, progress)
     sets = lfw_identification_sets(
         faces.people.tolist(),
-        None if known is None else _names(known),
-        None if extra is None else _names(extra),
+        None if known is None else read_identity_list(known),
+        None if extra is None else read_identity_list(extra),
     )
     return evaluate_lfw_identification(faces, sets, missing=missing)
-
-
-def _names(path):
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the names: {path} ({error})") from error
-    return [line.strip() for line in lines if line.strip()]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.pairs import is_number
+from tf_sphereface.text_lists import is_number, numbered_lines
 
 
 class PhotoList(NamedTuple):
@@ -46,7 +46,7 @@ def read_photo_list(path: Path) -> PhotoList:
     Raises: InputError with the line number for any other content.
     """
     rows = []
-    for number, line in _lines(path):
+    for number, line in _lines(path, "photos"):
         fields = line.split()
         if len(fields) != 3 or not all(map(is_number, fields[1:])):
             raise InputError(
@@ -71,7 +71,9 @@ def read_template_pairs(path: Path) -> TemplatePairs:
             warnings.simplefilter("ignore", UserWarning)  # of an empty file
             table = np.loadtxt(path, np.int64, comments=None, ndmin=2)
     except OSError as error:
-        raise InputError(f"cannot read the list: {path} ({error.strerror})") from error
+        raise InputError(
+            f"cannot read the list: {path} ({error.strerror or error})"
+        ) from error
     except ValueError as error:
         raise InputError(f"{expected} ({error})") from error
     if table.shape[1] != 3 or not np.isin(table[:, 2], (0, 1)).all():
@@ -93,7 +95,7 @@ def read_subjects(path: Path) -> tuple[np.ndarray, np.ndarray]:
         two subjects.
     """
     subjects = {}
-    for number, line in _lines(path)[1:]:
+    for number, line in _lines(path, "templates")[1:]:
         fields = [field.strip() for field in line.split(",")]
         if len(fields) < 2 or not is_number(fields[0]) or not fields[1]:
             raise InputError(
@@ -111,15 +113,8 @@ def read_subjects(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.array(templates), np.array([subjects[number] for number in templates])
 
 
-def _lines(path):
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"cannot read the list: {path} ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: a list must be UTF-8 text") from error
-    lines = enumerate((line.strip() for line in text.split("\n")), start=1)
-    numbered = [(number, line) for number, line in lines if line]
+def _lines(path, what):
+    numbered = [(n, line.strip()) for n, line in numbered_lines(path, what)]
     if not numbered:
         raise InputError(f"{path}: a list must not be empty")
     return numbered

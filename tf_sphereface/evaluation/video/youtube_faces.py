@@ -14,13 +14,14 @@ from tf_sphereface.evaluation.pair_people import (
     notes_on_list,
     people_of_pairs,
 )
-from tf_sphereface.evaluation.pairs import Pair, PairList, is_number
+from tf_sphereface.evaluation.pairs import Pair, PairList
 from tf_sphereface.evaluation.photo_embeddings import Progress
 from tf_sphereface.evaluation.sources import EmbeddingSource
 from tf_sphereface.evaluation.verification import evaluate_features
 from tf_sphereface.evaluation.verification_intervals import with_intervals
 from tf_sphereface.evaluation.verification_report import VerificationReport
 from tf_sphereface.evaluation.video.video_embeddings import video_means
+from tf_sphereface.text_lists import is_number, numbered_lines
 
 POOLINGS = ("mean", "frame-pairs")
 
@@ -33,18 +34,10 @@ def read_youtube_splits(path: Path) -> PairList:
 
     Raises: InputError with the line number for any other content.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(
-            f"cannot read the pairs of videos: {path} ({error.strerror})"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: a list of pairs must be UTF-8 text") from error
     pairs = []
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in numbered_lines(path, "pairs of videos"):
         fields = [field.strip() for field in line.split(",")]
-        if not line.strip() or (number == 1 and not is_number(fields[0])):
+        if number == 1 and not is_number(fields[0]):
             continue
         videos = fields[2:4]
         good = len(fields) >= 5 and is_number(fields[0])

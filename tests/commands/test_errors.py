@@ -1,0 +1,72 @@
+"""Tests for tf_sphereface.commands.errors, and that the commands use it."""
+
+import importlib
+
+import pytest
+
+from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.main import COMMANDS, main
+from tf_sphereface.errors import InputError
+
+# They catch errors by themselves.
+OTHERS = {"calibrate", "match"}
+
+
+def failing(error):
+    @reports_errors
+    def command(argv=None):
+        print("result so far")
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (InputError("`x` must be 1"), 2, "`x` must be 1"),
+        (FileNotFoundError(2, "No such file", "a"), 2, "[Errno 2] No such file: 'a'"),
+        (FloatingPointError("the loss is NaN"), 1, "the loss is NaN"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line(capsys, error, status, message):
+    assert failing(error)([]) == status
+    assert capsys.readouterr() == ("result so far\n", f"error: {message}\n")
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("x"), KeyError("x"), KeyboardInterrupt(), SystemExit(2)]
+)
+def test_anything_else_keeps_its_traceback(capsys, error):
+    with pytest.raises(type(error)) as raised:
+        failing(error)([])
+    assert raised.value is error
+    assert capsys.readouterr().err == ""
+
+
+def test_closed_stdout_is_left_to_the_program():
+    with pytest.raises(BrokenPipeError):
+        failing(BrokenPipeError())([])
+
+
+def test_arguments_and_status_go_through():
+    @reports_errors
+    def command(argv=None):
+        """What it does."""
+        return argv
+
+    assert command(["--x"]) == ["--x"]
+    assert command() is None  # sys.argv is the command's own business
+    assert (command.__name__, command.__doc__) == ("command", "What it does.")
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - OTHERS))
+def test_every_command_reports_errors(name, capsys, monkeypatch):
+    module = f"tf_sphereface.commands.{name.replace('-', '_')}"
+
+    def build_parser():
+        raise InputError("nothing fits")
+
+    monkeypatch.setattr(importlib.import_module(module), "build_parser", build_parser)
+    assert main([name]) == 2
+    assert capsys.readouterr().err == "error: nothing fits\n"

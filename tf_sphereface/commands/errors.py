@@ -1,0 +1,32 @@
+"""How every command ends when something is wrong: one line and an exit status."""
+
+import functools
+import sys
+from collections.abc import Callable
+
+from tf_sphereface.errors import InputError
+
+_Main = Callable[[list[str] | None], int]
+
+
+def reports_errors(main: _Main) -> _Main:
+    """A command's `main` whose errors are `error: MESSAGE` on stderr.
+
+    Input that is unusable and files that cannot be read or written end with 2, training
+    that diverged with 1. Any other exception is a defect and keeps its traceback.
+    """
+
+    @functools.wraps(main)
+    def reporting(argv: list[str] | None = None) -> int:
+        try:
+            return main(argv)
+        except BrokenPipeError:  # of stdout, and no error: commands.main sees to it
+            raise
+        except (InputError, OSError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        except FloatingPointError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+
+    return reporting
