@@ -1,20 +1,32 @@
 """The TFLite interpreter, as every part opens it."""
 
-from ai_edge_litert.interpreter import Interpreter
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from tf_sphereface.native_messages import native_messages_held_back
 
 
-def open_interpreter(content: bytes, threads: int | None = None) -> Interpreter:
+def open_interpreter(
+    content: bytes, threads: int | None = None, all_tensors: bool = False
+) -> Interpreter:
     """An interpreter for the content of a TFLite file, tensors not yet allocated.
 
     Args:
         content: Of the file.
         threads: Number of threads; None leaves it to the interpreter.
+        all_tensors: Keep what every operator gives, which needs the plain operators in
+            place of the CPU delegate: slow, and for inspection only.
 
     Raises: ValueError or RuntimeError if the content is no TFLite model.
     """
-    return Interpreter(model_content=content, num_threads=threads)
+    if not all_tensors:
+        return Interpreter(model_content=content, num_threads=threads)
+    return Interpreter(
+        model_content=content,
+        num_threads=threads,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        experimental_preserve_all_tensors=True,
+    )
 
 
 def allocate(interpreter: Interpreter) -> None:
@@ -24,3 +36,28 @@ def allocate(interpreter: Interpreter) -> None:
     """
     with native_messages_held_back():
         interpreter.allocate_tensors()
+
+
+def to_stored(values: np.ndarray, details: dict) -> np.ndarray:
+    """Real values as a tensor stores them.
+
+    Args:
+        values: Any shape.
+        details: Of the tensor, as the interpreter gives them.
+
+    Returns: The tensor's dtype; without quantisation only the dtype changes.
+    """
+    scale, zero_point = details["quantization"]
+    if not scale:
+        return values.astype(details["dtype"])
+    limits = np.iinfo(details["dtype"])
+    stored = np.round(values / scale) + zero_point
+    return np.clip(stored, limits.min, limits.max).astype(details["dtype"])
+
+
+def to_real(values: np.ndarray, details: dict) -> np.ndarray:
+    """What a tensor's stored values mean: `to_stored` the other way; float32."""
+    scale, zero_point = details["quantization"]
+    if not scale:
+        return values.astype(np.float32)
+    return (values.astype(np.float32) - zero_point) * np.float32(scale)

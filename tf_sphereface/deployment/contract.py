@@ -20,6 +20,7 @@ from tf_sphereface.deployment.contract_parts import (
     FileRecord,
     GraphRecord,
     ModelRecord,
+    SampleRecord,
     Variant,
 )
 from tf_sphereface.errors import InputError
@@ -101,6 +102,7 @@ class BundleContract(_Document):
     detector: DetectorRecord
     variants: dict[str, Variant] = Field(min_length=1)
     default_variant: str
+    samples: SampleRecord
     golden: FileRecord
     documents: dict[str, FileRecord] = {}
 

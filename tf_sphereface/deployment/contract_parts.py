@@ -174,6 +174,24 @@ class Variant(FileRecord):
     gate: Gate = Gate(passed=True)
 
 
+class SampleRecord(ContractPart):
+    """The crops that ranges were taken from and that the variants were compared on.
+
+    Args:
+        rendered: Whether they are pictures of nobody, made by this library.
+        representative: Crops that the ranges of int8 were taken from.
+        representative_people: People in these.
+        compared: Crops that the variants were compared on.
+        compared_people: People in these; none of them is among the representative.
+    """
+
+    rendered: bool
+    representative: int = Field(ge=0)
+    representative_people: int = Field(ge=0)
+    compared: int = Field(ge=1)
+    compared_people: int = Field(ge=1)
+
+
 class DetectorDrift(ContractPart):
     """Faces of the quantised cascade beside those of the Keras cascade.
 

@@ -1,5 +1,6 @@
 """Variants by TensorFlow's own converter, to compare with ai-edge-quantizer's."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -52,4 +53,6 @@ class ConverterQuantizer:
                 if not model.options.pixels:
                     converter.inference_input_type = tf.int8
 
-        return model.convert(configure)
+        with warnings.catch_warnings():  # its calibrator uses a deprecated interpreter
+            warnings.simplefilter("ignore")
+            return model.convert(configure)

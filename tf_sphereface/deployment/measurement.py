@@ -9,22 +9,30 @@ from tf_sphereface.deployment.calibration import (
     ProbabilityMap,
     ThresholdInterval,
 )
-from tf_sphereface.deployment.contract import (
-    CONTRACT_FILE,
-    VariantMeasurement,
-    Verification,
-    threshold_key,
-)
+from tf_sphereface.deployment.contract import CONTRACT_FILE, threshold_key
+from tf_sphereface.deployment.contract_parts import VariantMeasurement, Verification
 from tf_sphereface.errors import InputError
 
 
-def measured_by(evaluate: Callable) -> Callable:
-    """The `measure` of `export_bundle`, from a function that evaluates a variant.
+class Measure:
+    """What a bundle is told of its variants, by functions that evaluate them.
 
     Args:
-        evaluate: Given an embedding source, returns its `VerificationReport`.
+        plain: Given an embedding source, returns its `VerificationReport`.
+        mixed: Given two sources that `plain` had, gallery and probe, returns the report
+            of pairs of a gallery face and a probe.
     """
-    return lambda source: measurement_of(evaluate(source))
+
+    def __init__(self, plain: Callable, mixed: Callable):
+        self._plain, self._mixed = plain, mixed
+
+    def plain(self, source) -> VariantMeasurement:
+        """Of a variant alone."""
+        return measurement_of(self._plain(source))
+
+    def mixed(self, gallery, probe) -> VariantMeasurement:
+        """Of a gallery of one variant and probes of another."""
+        return measurement_of(self._mixed(gallery, probe))
 
 
 def measurement_of(report) -> VariantMeasurement:

@@ -1,44 +1,19 @@
-"""The gate of every export: the written file must embed faces as the Keras model."""
-
-import dataclasses
+"""How far a written file's embeddings are from those of the Keras model."""
 
 import numpy as np
 
-from tf_sphereface.deployment.contract import Drift
+from tf_sphereface.deployment.contract_parts import Drift, RankAgreement
 
 _LEAST_NORM = 1e-12
 # An export that ignores its input keeps a high cosine on an untrained network, whose
 # embeddings all point one way. About the mean face nothing is left of it.
 _LEAST_CENTRED_COSINE = 0.5
+# What rounding may cost a file that computes in float.
+LEAST_EXACT_COSINE = 0.9999
 
 
 class DriftError(RuntimeError):
-    """An export ran, and its embeddings are too far from those of the Keras model."""
-
-
-@dataclasses.dataclass(frozen=True)
-class DriftBound:
-    """Least value of one statistic of `Drift`."""
-
-    statistic: str
-    least: float
-
-
-DRIFT_BOUNDS = {
-    "none": DriftBound("min_cosine", 0.9999),
-    "fp16": DriftBound("min_cosine", 0.9999),
-    "dynamic": DriftBound("mean_cosine", 0.998),
-    "int8": DriftBound("mean_cosine", 0.995),
-    "saved_model": DriftBound("min_cosine", 0.9999),
-}
-
-
-def check_maximum_drift(maximum_drift: float | None) -> None:
-    """Raises ValueError unless `maximum_drift` is None or 0..2, as 1 - cosine is."""
-    if maximum_drift is not None and not 0 <= maximum_drift <= 2:
-        raise ValueError(
-            f"`maximum_drift` must be 0..2. Received: maximum_drift={maximum_drift!r}"
-        )
+    """An export ran, and its embeddings are not those of the Keras model."""
 
 
 def measure_drift(reference: np.ndarray, exported: np.ndarray) -> Drift:
@@ -59,41 +34,76 @@ def measure_drift(reference: np.ndarray, exported: np.ndarray) -> Drift:
     )
 
 
-def check_drift(
-    variant: str,
-    reference: np.ndarray,
-    exported: np.ndarray,
-    maximum_drift: float | None = None,
-) -> Drift:
-    """Measures the drift of a variant and holds it against the variant's bound.
+def wiring_failures(reference: np.ndarray, exported: np.ndarray) -> tuple[str, ...]:
+    """Why the embeddings cannot be of the same network at all; empty if they can.
+
+    Args: as `measure_drift`.
+    """
+    centred = _centred_cosine(reference, exported)
+    if centred >= _LEAST_CENTRED_COSINE:
+        return ()
+    return (
+        "it does not tell faces apart as the Keras model does: cosine about the mean "
+        f"face {centred:.3f}, the bound is {_LEAST_CENTRED_COSINE}",
+    )
+
+
+def check_exact(what: str, reference: np.ndarray, exported: np.ndarray) -> Drift:
+    """Measures the drift of a file that must agree up to rounding.
 
     Args:
-        variant: Key of `DRIFT_BOUNDS`.
+        what: To be named in the error.
         reference: As `measure_drift`.
         exported: As `measure_drift`.
-        maximum_drift: In place of the variant's own bound: the statistic must be at
-            least 1 - maximum_drift.
 
-    Raises: DriftError if the bound is not met, or if the exported embeddings do not
-        vary with the face as the reference does, whatever `maximum_drift` is.
+    Raises: DriftError if it does not.
     """
-    bound = DRIFT_BOUNDS[variant]
-    least = bound.least if maximum_drift is None else 1 - maximum_drift
     drift = measure_drift(reference, exported)
-    value = getattr(drift, bound.statistic)
-    if not value >= least:
+    if not drift.min_cosine >= LEAST_EXACT_COSINE:
         raise DriftError(
-            f"the exported {variant} model drifts: {bound.statistic} is {value:.6f} on "
-            f"{drift.crops} crops, the bound is {least:g}"
+            f"the exported {what} model drifts: min_cosine is {drift.min_cosine:.6f} on "
+            f"{drift.crops} crops, the bound is {LEAST_EXACT_COSINE}"
         )
-    centred = _centred_cosine(reference, exported)
-    if not centred >= _LEAST_CENTRED_COSINE:
-        raise DriftError(
-            f"the exported {variant} model does not tell faces apart as the Keras "
-            f"model does: cosine about the mean face {centred:.3f}, the bound is "
-            f"{_LEAST_CENTRED_COSINE}"
-        )
+    for failure in wiring_failures(reference, exported):
+        raise DriftError(f"the exported {what} model is not the same network: {failure}")
     return drift
+
+
+def rank_agreement(
+    reference: np.ndarray, exported: np.ndarray, people: np.ndarray
+) -> RankAgreement | None:
+    """How often the nearest gallery face is the one that the Keras model would name.
+
+    The first crop of each person is the gallery, the others are probes.
+
+    Args:
+        reference: Float (crops, embedding_dim), of the Keras model.
+        exported: Float (crops, embedding_dim), of the file under test.
+        people: Integer (crops,), the person of each crop.
+
+    Returns: None if there is no second person, or no person with two crops.
+    """
+    _, first = np.unique(people, return_index=True)
+    probes = np.setdiff1d(np.arange(len(people)), first)
+    if len(first) < 2 or not len(probes):
+        return None
+    reference, exported = _unit(reference), _unit(exported)
+    expected = np.argmax(reference[probes] @ reference[first].T, axis=1)
+    same = np.argmax(exported[probes] @ exported[first].T, axis=1)
+    mixed = np.argmax(exported[probes] @ reference[first].T, axis=1)
+    return RankAgreement(
+        same_gallery=float(np.mean(same == expected)),
+        float_gallery=float(np.mean(mixed == expected)),
+        probes=len(probes),
+        gallery=len(first),
+    )
+
+
+def _unit(embeddings):
+    embeddings = np.asarray(embeddings, np.float64)
+    embeddings = np.where(np.isfinite(embeddings), embeddings, 0)
+    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return embeddings / np.maximum(norms, _LEAST_NORM)
 
 
 def _cosines(reference, exported):

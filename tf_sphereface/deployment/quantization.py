@@ -20,6 +20,7 @@ from tf_sphereface.preprocessing import PixelContract
 Progress = Callable[[int, int], None]
 
 _ALL, _EVERYWHERE = TFLOperationName.ALL_SUPPORTED, ".*"
+_REPORTED_TOGETHER = 16  # samples between two reports of progress
 _ENDS = (TFLOperationName.INPUT, TFLOperationName.OUTPUT)
 
 
@@ -115,14 +116,15 @@ def observed_ranges(
         content, num_threads=2, qsv_update_func=qsv_utils.min_max_update
     )
     count = len(next(iter(inputs.values())))
-
-    def samples():
-        for index in range(count):
-            yield {name: values[index][None] for name, values in inputs.items()}
-            if progress:
-                progress(index + 1, count)
-
-    observer.calibrate({SIGNATURE: samples()}, manager)
+    samples = [
+        {name: values[index][None] for name, values in inputs.items()}
+        for index in range(count)
+    ]
+    for start in range(0, count, _REPORTED_TOGETHER):
+        part = samples[start : start + _REPORTED_TOGETHER]
+        observer.calibrate({SIGNATURE: part}, manager)
+        if progress:
+            progress(start + len(part), count)
     return observer.get_model_qsvs()
 
 

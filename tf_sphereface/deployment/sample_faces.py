@@ -1,19 +1,24 @@
-"""The aligned faces that an export is calibrated and compared on."""
+"""The aligned faces that an export takes ranges from, and is compared on."""
 
 import dataclasses
+import itertools
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from tf_sphereface.data.images import PHOTO_SUFFIXES, read_photo
+from tf_sphereface.deployment.contract_parts import SampleRecord
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import align_face
 from tf_sphereface.preprocessing import PixelContract
 
-_LARGEST_SAMPLE = 400
-_SMALLEST_SAMPLE = 8
-_SYNTHETIC_PEOPLE, _PHOTOS_EACH = 24, 2
+REPRESENTATIVE = 500
+_HELD_OUT_SHARE = 5  # every fifth person is not among the representative
+_LARGEST_COMPARISON, _SMALLEST_COMPARISON = 400, 8
+_RENDERED_COMPARISON = 64
+_PHOTOS_EACH = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,33 +36,87 @@ class SampleFace:
     crop: np.ndarray
 
 
-def read_aligned_faces(directory: Path, pixel_contract: PixelContract) -> np.ndarray:
-    """Reads crops from a folder and its subfolders, at most 400, evenly chosen.
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """Crops to take ranges from, and crops of other people to compare on.
 
-    Returns: uint8 (crops, height, width, 3), RGB.
-    Raises: InputError if the folder is missing, holds fewer than 8 crops, or holds one
-        that is damaged or not of the contract's size.
+    Ranges fit the crops that they were taken from: these would hide what int8 clips.
+
+    Args:
+        representative: uint8 (crops, height, width, 3), RGB; may be empty.
+        compared: uint8 (crops, height, width, 3), RGB.
+        people: Integer (crops,), the person of each of `compared`.
+        record: What the contract says of them.
+    """
+
+    representative: np.ndarray
+    compared: np.ndarray
+    people: np.ndarray
+    record: SampleRecord
+
+
+def read_samples(
+    directory: Path, pixel_contract: PixelContract, representative: int
+) -> Samples:
+    """Takes samples from a folder of aligned faces, a subfolder for each person.
+
+    People are taken in turn, a crop each, until there are enough: no person counts more
+    than another before everybody's crops are used up.
+
+    Args:
+        directory: Folder; what lies deeper counts for the folder that it is in.
+        pixel_contract: Says how large the crops are.
+        representative: Number of crops to take ranges from; 0 if none are needed.
+
+    Raises: InputError if the folder is missing, holds too few crops, or one that is
+        damaged or not of the contract's size.
     """
     if not directory.is_dir():
         raise InputError(f"no such folder of aligned faces: {directory}")
-    paths = sorted(
-        path
-        for path in directory.rglob("*")
-        if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
-    )
-    if len(paths) < _SMALLEST_SAMPLE:
+    people = defaultdict(list)
+    for path in sorted(directory.rglob("*")):
+        if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file():
+            people[path.parent].append(path)
+    names = sorted(people)
+    held_out = names[::_HELD_OUT_SHARE]
+    others = [name for name in names if name not in set(held_out)]
+    ranges = _in_turn(people, others, representative)
+    compared = _in_turn(people, held_out, _LARGEST_COMPARISON)
+    if len(compared) < _SMALLEST_COMPARISON or len(ranges) < representative:
         raise InputError(
-            f"calibration needs at least {_SMALLEST_SAMPLE} aligned faces, better 200: "
-            f"{directory} holds {len(paths)}"
+            f"too few aligned faces in {directory}: {len(ranges)} of "
+            f"{len(others)} people to take ranges from, {representative} are needed; "
+            f"{len(compared)} of {len(held_out)} other people to compare on, "
+            f"{_SMALLEST_COMPARISON} are needed"
         )
-    count = min(len(paths), _LARGEST_SAMPLE)
-    chosen = np.linspace(0, len(paths) - 1, count).astype(int)
-    return np.stack([_read_crop(paths[index], pixel_contract) for index in chosen])
+    return _samples(
+        [_read_crop(path, pixel_contract) for _, path in ranges],
+        [name for name, _ in ranges],
+        [_read_crop(path, pixel_contract) for _, path in compared],
+        [name for name, _ in compared],
+        rendered=False,
+    )
+
+
+def rendered_samples(pixel_contract: PixelContract, representative: int) -> Samples:
+    """Samples of people who do not exist; `representative` as for `read_samples`."""
+    count = _RENDERED_COMPARISON + representative
+    faces = synthetic_faces(pixel_contract, -(-count // _PHOTOS_EACH))
+    crops = [face.crop for face in itertools.islice(faces, count)]
+    people = [index // _PHOTOS_EACH for index in range(count)]
+    held_out = _RENDERED_COMPARISON
+    return _samples(
+        crops[held_out:],
+        people[held_out:],
+        crops[:held_out],
+        people[:held_out],
+        rendered=True,
+    )
 
 
 def synthetic_faces(
     pixel_contract: PixelContract,
-    people: int = _SYNTHETIC_PEOPLE,
+    people: int,
     photos_each: int = _PHOTOS_EACH,
 ) -> Iterator[SampleFace]:
     """Renders people who do not exist, one by one; the same ones on every call."""
@@ -85,3 +144,31 @@ def _read_crop(path, pixel_contract):
             f"width): {path} has {crop.shape[0]} x {crop.shape[1]}"
         )
     return crop
+
+
+def _in_turn(people, names, count):
+    """(person, path) of at most `count` crops: everybody's first, then second ones."""
+    rounds = itertools.zip_longest(*(people[name] for name in names))
+    pairs = (
+        (name, path)
+        for paths in rounds
+        for name, path in zip(names, paths, strict=True)
+        if path is not None
+    )
+    return list(itertools.islice(pairs, count))
+
+
+def _samples(representative, representative_people, compared, people, rendered):
+    shape = (0, *compared[0].shape)
+    return Samples(
+        np.stack(representative) if representative else np.zeros(shape, np.uint8),
+        np.stack(compared),
+        np.unique([str(person) for person in people], return_inverse=True)[1],
+        SampleRecord(
+            rendered=rendered,
+            representative=len(representative),
+            representative_people=len(set(representative_people)),
+            compared=len(compared),
+            compared_people=len(set(people)),
+        ),
+    )

@@ -1,0 +1,59 @@
+"""From crops to features, whatever part of the mirror policy is inside the file."""
+
+from typing import Protocol
+
+import numpy as np
+
+from tf_sphereface.preprocessing import PixelContract, mirror
+
+
+class CropEmbedder(Protocol):
+    """Anything that embeds uint8 RGB crops (faces, height, width, 3)."""
+
+    pixel_contract: PixelContract
+    embedding_dim: int
+
+    def embed(self, aligned_faces: np.ndarray) -> np.ndarray: ...
+
+
+def combine(plain: np.ndarray, mirrored: np.ndarray, policy: str) -> np.ndarray:
+    """The features of faces, from the embeddings of crops and of their mirror images.
+
+    Args:
+        plain: Float (faces, embedding_dim).
+        mirrored: Float (faces, embedding_dim).
+        policy: "concat" or "mean".
+
+    Returns: Float (faces, feature_dim), not L2-normalised.
+    """
+    if policy == "concat":
+        return np.concatenate([plain, mirrored], axis=1)
+    return (plain + mirrored) / 2
+
+
+class FeatureSource:
+    """An embedding source of whole features, for evaluation under a bundle's policy.
+
+    Args:
+        embedder: Of the crops.
+        policy: "none", "concat" or "mean".
+        inside: Whether the embedder's own output is the feature already.
+    """
+
+    mirrors_itself = True
+
+    def __init__(self, embedder: CropEmbedder, policy: str, inside: bool = False):
+        self._embedder, self._policy = embedder, policy
+        self._combines = policy != "none" and not inside
+        self.kind = getattr(embedder, "kind", "tflite")
+        self.pixel_contract = embedder.pixel_contract
+        twice = self._combines and policy == "concat"
+        self.embedding_dim = embedder.embedding_dim * (2 if twice else 1)
+
+    def embed(self, aligned_faces: np.ndarray) -> np.ndarray:
+        """Features, float32 (faces, feature_dim), of uint8 RGB crops."""
+        plain = self._embedder.embed(aligned_faces)
+        if not self._combines:
+            return plain
+        mirrored = self._embedder.embed(np.ascontiguousarray(mirror(aligned_faces)))
+        return combine(plain, mirrored, self._policy)
