@@ -59,9 +59,7 @@ def test_tflite_support_read_what_the_file_needs(case):
     rgb = graph["pixels"] or pixels["channel_order"] == "RGB"
     assert properties.get("color_space") == ("RGB" if rgb else None)
     (unit,) = image["process_units"]
-    mean, std = (
-        (0.0, 1.0) if graph["pixels"] else (pixels["mean"], pixels["scale"])
-    )
+    mean, std = (0.0, 1.0) if graph["pixels"] else (pixels["mean"], pixels["scale"])
     assert unit["options"] == {"mean": [mean] * 3, "std": [std] * 3}
     least, most = image["stats"]["min"], image["stats"]["max"]
     assert least == pytest.approx([(0 - mean) / std] * 3, abs=1e-6)
