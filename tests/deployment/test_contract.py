@@ -1,11 +1,13 @@
 """Tests for tf_sphereface.deployment.contract."""
 
+import copy
 import json
 import shutil
 
 import pytest
 
-from tf_sphereface.deployment import load_bundle
+from tests.deployment.contract_example import RECORD, example, variant
+from tf_sphereface import deployment
 from tf_sphereface.deployment.contract import (
     BundleContract,
     file_record,
@@ -13,56 +15,6 @@ from tf_sphereface.deployment.contract import (
 )
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
-
-RECORD = {"file": "a.tflite", "sha256": "0" * 64, "bytes": 3}
-TENSOR = {"name": "x", "dtype": "float32", "shape": [1, 2], "quantization": None}
-STORED = {
-    **TENSOR,
-    "dtype": "int8",
-    "quantization": {"scale": 0.1, "zero_point": -3},
-}
-
-
-def example():
-    return {
-        "format_version": 1,
-        "library_version": "0.1.0",
-        "pixels": {
-            "height": 112,
-            "width": 96,
-            "channel_order": "BGR",
-            "mean": 127.5,
-            "scale": 128.0,
-        },
-        "embedding_dim": 32,
-        "landmark_template": [[1.5, 2.5], [3, 4], [5, 6], [7, 8], [9, 10]],
-        "mirror": True,
-        "detector": {
-            "files": {"pnet": RECORD, "rnet": RECORD, "onet": RECORD},
-            "settings": {"smallest_face": 20.0, "thresholds": [0.6, 0.7, 0.9]},
-        },
-        "variants": {
-            "int8": {
-                **RECORD,
-                "input": TENSOR,
-                "output": STORED,
-                "drift": {
-                    "mean_cosine": 0.999,
-                    "p01_cosine": 0.99,
-                    "min_cosine": 0.98,
-                    "crops": 24,
-                },
-                "verification": {
-                    "pairs": 600,
-                    "accuracy": 0.9,
-                    "tar_at_far": {"far_0.01": 0.8},
-                },
-                "thresholds": {"far_0.01": 0.4, "accuracy": 0.35},
-            }
-        },
-        "default_variant": "int8",
-        "golden": RECORD,
-    }
 
 
 def written(folder, content):
@@ -80,7 +32,18 @@ def test_round_trip_keeps_every_value(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "place", [(), ("pixels",), ("variants", "int8"), ("detector",), ("golden",)]
+    "place",
+    [
+        (),
+        ("pixels",),
+        ("model",),
+        ("graph",),
+        ("variants", "int8"),
+        ("variants", "int8", "quantization"),
+        ("detector",),
+        ("detector", "variants", "dynamic"),
+        ("golden",),
+    ],
 )
 def test_unknown_key_is_refused(tmp_path, place):
     content = example()
@@ -104,7 +67,7 @@ def test_pixels_have_no_defaults_in_a_file(tmp_path, key):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("format_version", 2),
+        ("mirror", True),
         ("default_variant", "fp16"),
         ("landmark_template", [[1, 2]]),
         ("embedding_dim", 0),
@@ -117,6 +80,11 @@ def test_pixels_have_no_defaults_in_a_file(tmp_path, key):
 def test_impossible_value_is_refused(tmp_path, key, value):
     with pytest.raises(InputError, match="damaged contract"):
         BundleContract.read(written(tmp_path, {**example(), key: value}))
+
+
+def test_other_format_versions_are_told(tmp_path):
+    with pytest.raises(InputError, match="format version 1, this library reads 2"):
+        BundleContract.read(written(tmp_path, {**example(), "format_version": 1}))
 
 
 def test_missing_and_damaged_files_are_input_errors(tmp_path):
@@ -133,7 +101,7 @@ def test_missing_and_damaged_files_are_input_errors(tmp_path):
 def test_contract_is_frozen(tmp_path):
     contract = BundleContract.read(written(tmp_path, example()))
     with pytest.raises(ValueError, match="frozen"):
-        contract.mirror = False
+        contract.mirror = "none"
 
 
 def test_file_record_has_size_and_known_checksum(tmp_path):
@@ -146,6 +114,58 @@ def test_file_record_has_size_and_known_checksum(tmp_path):
     )
     with pytest.raises(InputError, match="lacks a file"):
         file_record(tmp_path, "missing")
+
+
+@pytest.mark.parametrize(
+    ("mirror", "length"), [("none", 32), ("concat", 64), ("mean", 32)]
+)
+def test_length_of_a_feature(mirror, length):
+    contract = BundleContract.model_validate({**example(), "mirror": mirror})
+    assert contract.feature_dim == length
+
+
+def test_every_file_has_a_record():
+    contract = BundleContract.model_validate(example())
+    files = [record.file for record in contract.file_records()]
+    networks = [
+        f"{folder}/{name}.tflite"
+        for folder in ("detector", "detector_dynamic")
+        for name in ("pnet", "rnet", "onet")
+    ]
+    assert files == ["a.tflite", *networks, "a.tflite", "MODEL_CARD.md"]
+
+
+@pytest.mark.parametrize(
+    "gate", [{"passed": False}, {"passed": True, "failures": ["it is too far"]}]
+)
+def test_a_gate_says_why_it_failed_and_only_then(gate):
+    content = {**example(), "variants": {"int8": variant(gate=gate)}}
+    with pytest.raises(ValueError, match="`failures` must be there if, and only if"):
+        BundleContract.model_validate(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda part: part["files"].pop("onet"), "must name pnet, rnet and onet"),
+        (
+            lambda part: part["files"]["onet"].update(file="other/onet.tflite"),
+            "must lie in one folder",
+        ),
+    ],
+)
+def test_networks_of_a_detector_are_three_in_one_folder(change, message):
+    content = copy.deepcopy(example())
+    change(content["detector"]["variants"]["dynamic"])
+    with pytest.raises(ValueError, match=message):
+        BundleContract.model_validate(content)
+
+
+def test_default_of_the_detector_exists():
+    content = copy.deepcopy(example())
+    content["detector"]["default_variant"] = "int8"
+    with pytest.raises(ValueError, match="no variant 'int8' for the default"):
+        BundleContract.model_validate(content)
 
 
 @pytest.mark.parametrize(
@@ -169,14 +189,14 @@ def damaged_bundle(bundle, tmp_path, change):
     [
         lambda content: content.update(landmark_template=[[1, 1]] * 5),
         lambda content: content.update(landmark_template=[[200, 10]] * 5),
-        lambda content: content["detector"]["files"].pop("pnet"),
+        lambda content: content["detector"]["variants"]["none"]["files"].pop("pnet"),
         lambda content: content["pixels"].update(scale=1e-300),
         lambda content: content["pixels"].update(mean="dark"),
     ],
 )
 def test_a_contract_that_would_give_wrong_verdicts_is_refused(bundle, tmp_path, change):
     with pytest.raises(InputError, match="damaged contract"):
-        load_bundle(damaged_bundle(bundle, tmp_path, change))
+        deployment.load_bundle(damaged_bundle(bundle, tmp_path, change))
 
 
 def test_another_embedding_size_than_the_files_is_refused(bundle, tmp_path):
@@ -184,4 +204,4 @@ def test_another_embedding_size_than_the_files_is_refused(bundle, tmp_path):
         bundle, tmp_path, lambda content: content.update(embedding_dim=7)
     )
     with pytest.raises(InputError, match="gives 32 numbers, the contract says 7"):
-        load_bundle(folder).embedder()
+        deployment.load_bundle(folder).embedder()

@@ -13,7 +13,12 @@ class ContractPart(BaseModel):
 
 
 class ThresholdInterval(ContractPart):
-    """Confidence interval of a threshold, cosines."""
+    """Confidence interval of a threshold, cosines.
+
+    Args:
+        low: Its lower end.
+        high: Its upper end.
+    """
 
     low: FiniteFloat
     high: FiniteFloat
@@ -30,6 +35,10 @@ class ProbabilityMap(ContractPart):
 
     It holds where genuine and impostor pairs are equally frequent. Where they are r to
     1, ln(r) is added to the intercept.
+
+    Args:
+        slope: Of the logit, by the score.
+        intercept: Of the logit, at score 0.
     """
 
     slope: Annotated[FiniteFloat, Field(ge=0)]

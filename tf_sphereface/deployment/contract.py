@@ -23,12 +23,13 @@ from tf_sphereface.deployment.contract_parts import (
     SampleRecord,
     Variant,
 )
+from tf_sphereface.deployment.contract_schema import with_field_descriptions
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import write_atomically
+from tf_sphereface.files import sha256_of, write_atomically
 from tf_sphereface.preprocessing import PixelContract
 
 FORMAT_VERSION = 2
-CONTRACT_FILE = "contract.json"
+CONTRACT_FILE, SCHEMA_FILE = "contract.json", "contract.schema.json"
 
 
 def _all_pixel_keys(value):
@@ -43,7 +44,23 @@ def _all_pixel_keys(value):
     return value
 
 
-Pixels = Annotated[PixelContract, BeforeValidator(_all_pixel_keys)]
+# What `_all_pixel_keys` and the dataclass check, for readers that have the schema only.
+_PIXEL_SCHEMA = {
+    "required": ["height", "width", "channel_order", "mean", "scale"],
+    "unevaluatedProperties": False,
+    "properties": {
+        "height": {"minimum": 1},
+        "width": {"minimum": 1},
+        "channel_order": {"enum": ["RGB", "BGR"]},
+        "mean": {"minimum": -1e3, "maximum": 1e3},
+        "scale": {"minimum": 1e-3, "maximum": 1e3},
+    },
+}
+Pixels = Annotated[
+    PixelContract,
+    BeforeValidator(_all_pixel_keys),
+    Field(json_schema_extra=_PIXEL_SCHEMA),
+]
 Landmarks = Annotated[
     tuple[tuple[FiniteFloat, FiniteFloat], ...], Field(min_length=5, max_length=5)
 ]
@@ -88,11 +105,27 @@ class _Document(ContractPart):
 class BundleContract(_Document):
     """`contract.json` of a bundle.
 
-    `landmark_template` holds the five x,y pixels, the first pixel at 0, where the
-    similarity warp puts the landmarks in the crop. The feature of a face is, by
-    `mirror`, the embedding of the crop ("none"), that followed by the embedding of the
-    mirror image ("concat"), or the mean of the two ("mean"). A score is the cosine of
-    two features. `graph` says what of this the files do themselves.
+    A score is the cosine of two features; two faces are taken for one person if it is
+    at least the threshold of the variant and FAR in use.
+
+    Args:
+        format_version: Of this file.
+        library_version: Version of tf_sphereface that wrote it.
+        pixels: How a crop becomes the input of the network.
+        embedding_dim: Length of the embedding of one image.
+        model: The model that was exported.
+        landmark_template: x,y pixels, the first pixel at 0, where the similarity warp
+            puts the five landmarks in the crop: eyes, nose tip, mouth corners, left
+            and right as seen in the picture.
+        mirror: The feature of a face is the embedding of the crop ("none"), that
+            followed by the embedding of the mirror image ("concat"), or the mean of
+            the two ("mean").
+        graph: What of this the TFLite files do themselves.
+        detector: The face detector.
+        variants: TFLite files of the same network, by name.
+        default_variant: The one to take if nobody asks for another.
+        golden: Faces to test a program with: what it must find and compute.
+        documents: Other files of the bundle, by name.
     """
 
     model: ModelRecord
@@ -105,6 +138,12 @@ class BundleContract(_Document):
     samples: SampleRecord
     golden: FileRecord
     documents: dict[str, FileRecord] = {}
+
+    def write(self, path: Path) -> None:
+        """Writes the contract, and beside it its SHA-256 as `sha256sum` writes it."""
+        super().write(path)
+        checksum = f"{sha256_of(path)}  {path.name}\n"
+        write_atomically(checksum_file(path), checksum.encode())
 
     @property
     def feature_dim(self) -> int:
@@ -156,8 +195,18 @@ class SavedModelContract(_Document):
 
 def bundle_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of a bundle's `contract.json`."""
-    schema = BundleContract.model_json_schema()
+    schema = with_field_descriptions(BundleContract.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def schema_content() -> bytes:
+    """The schema as a file has it: in every bundle, and in the documents."""
+    return (json.dumps(bundle_schema(), indent=2) + "\n").encode()
+
+
+def checksum_file(path: Path) -> Path:
+    """Where the checksum of a contract lies; nothing else keeps one of it."""
+    return path.with_name(f"{path.name}.sha256")
 
 
 def threshold_key(far: float) -> str:

@@ -2,43 +2,28 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, FiniteFloat, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from tf_sphereface.deployment.calibration import Calibration, ContractPart
+from tf_sphereface.deployment.file_parts import (
+    FileRecord,
+    Quantization,
+    QuantizationRecord,
+)
 
 Cosine = Annotated[FiniteFloat, Field(ge=-1.0001, le=1.0001)]
 Rate = Annotated[FiniteFloat, Field(ge=0, le=1)]
 
 
-def _inside_the_bundle(name):
-    parts = str(name).split("/")
-    if not all(parts) or "\\" in str(name) or {".", ".."} & set(parts):
-        raise ValueError("a file must be named relative to the bundle, with '/'")
-    return name
-
-
-FileName = Annotated[str, BeforeValidator(_inside_the_bundle)]
-
-
-class FileRecord(ContractPart):
-    """A file of the bundle, by its path relative to the bundle's folder."""
-
-    file: FileName
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    bytes: int = Field(ge=1)
-
-
-class Quantization(ContractPart):
-    """real = scale * (stored - zero_point), one pair for the whole tensor."""
-
-    scale: Annotated[FiniteFloat, Field(gt=0)]
-    zero_point: int
-
-
 class TensorRecord(ContractPart):
-    """Input or output of a TFLite file; `quantization` is None for real values.
+    """Input or output of a TFLite file.
 
-    A uint8 input without quantization takes pixels, 0..255.
+    Args:
+        name: As the interpreter gives it.
+        dtype: Of the numbers that the tensor holds.
+        shape: Of the tensor; -1 is any size.
+        quantization: How integers stand for real values; None if they are real values,
+            or, for a uint8 input, pixels 0..255.
     """
 
     name: str
@@ -62,7 +47,14 @@ class GraphRecord(ContractPart):
 
 
 class Drift(ContractPart):
-    """Cosines between the embeddings of the variant and of the Keras model."""
+    """Cosines between the embeddings of the variant and of the Keras model.
+
+    Args:
+        mean_cosine: Over all crops.
+        p01_cosine: Their first percentile.
+        min_cosine: Of the crop that drifts most.
+        crops: Number of crops that were compared.
+    """
 
     mean_cosine: Cosine
     p01_cosine: Cosine
@@ -87,7 +79,13 @@ class RankAgreement(ContractPart):
 
 
 class Verification(ContractPart):
-    """1:1 verification measured with one variant; rates as fractions."""
+    """1:1 verification measured with one variant; rates as fractions.
+
+    Args:
+        pairs: Number of pairs.
+        accuracy: Of the protocol.
+        tar_at_far: True accept rate by the key of the threshold, such as "far_0.001".
+    """
 
     pairs: int = Field(ge=1)
     accuracy: Rate
@@ -97,54 +95,23 @@ class Verification(ContractPart):
 class VariantMeasurement(ContractPart):
     """What a measurement gives for one variant.
 
-    `thresholds` has "accuracy", the threshold of the best accuracy, and one key
-    `threshold_key(far)` for each FAR: accept if score >= threshold.
+    Args:
+        verification: Accuracy and rates.
+        thresholds: Accept if score >= threshold. "accuracy" is the threshold of the
+            best accuracy; the others are by their FAR, such as "far_0.001".
     """
 
     verification: Verification
     thresholds: dict[str, FiniteFloat]
 
 
-class LayerLoss(ContractPart):
-    """Noise of a layer's output: power of the error over power of the float output.
-
-    Args:
-        layer: Name of the tensor that the layer gives.
-        noise: After the layer, of all quantisation up to it.
-        added: `noise` less that of its noisiest input; what the layer loses.
-    """
-
-    layer: str
-    noise: Annotated[FiniteFloat, Field(ge=0)]
-    added: FiniteFloat
-
-
-class QuantizationRecord(ContractPart):
-    """What became of the float file.
-
-    Args:
-        quantizer: "tf.lite" or "ai-edge-quantizer"; "none" for a float file.
-        kept_float: Layers that were kept float on request.
-        float_weights: Names of the weights that are still float32.
-        float_activations: Number of activations that are float32.
-        activations: Number of activations.
-        delegate_partitions: Parts of the graph that the CPU delegate runs.
-        operators_outside: Operators that no partition runs, by name and number.
-        worst_layers: Those that lose most, worst first.
-    """
-
-    quantizer: str
-    kept_float: tuple[str, ...] = ()
-    float_weights: tuple[str, ...]
-    float_activations: int = Field(ge=0)
-    activations: int = Field(ge=1)
-    delegate_partitions: int = Field(ge=0)
-    operators_outside: dict[str, int]
-    worst_layers: tuple[LayerLoss, ...] = ()
-
-
 class Gate(ContractPart):
-    """Whether a file is as good as the limits ask; `failures` says where it is not."""
+    """Whether a file is as good as the limits ask.
+
+    Args:
+        passed: Whether all limits are kept.
+        failures: Each limit that is not, in words.
+    """
 
     passed: bool
     failures: tuple[str, ...] = ()
@@ -159,7 +126,21 @@ class Gate(ContractPart):
 class Variant(FileRecord):
     """One TFLite file of the embedding network, with what was measured with it.
 
-    `mixed` is measured with a gallery of the float variant and probes of this one.
+    Args:
+        file: Its path relative to the bundle's folder, with "/".
+        sha256: Of its content, hexadecimal.
+        bytes: Its size.
+        input: The only input tensor.
+        output: The only output tensor.
+        drift: How far its embeddings are from those of the Keras model.
+        rank: Whether it finds the same nearest face as the Keras model.
+        quantization: What became of the float file.
+        verification: Accuracy and rates; None if no pairs were given.
+        thresholds: Accept if score >= threshold. "accuracy" is the threshold of the
+            best accuracy; the others are by their FAR, such as "far_0.001".
+        mixed: The same with a gallery of the float variant and probes of this one.
+        calibration: What `sphereface calibrate` measured.
+        gate: Whether it is as good as the limits ask.
     """
 
     input: TensorRecord
@@ -215,7 +196,13 @@ class DetectorDrift(ContractPart):
 
 
 class DetectorVariant(ContractPart):
-    """P-Net, R-Net and O-Net in one folder."""
+    """P-Net, R-Net and O-Net in one folder.
+
+    Args:
+        files: By name.
+        drift: Its faces beside those of the Keras cascade.
+        gate: Whether it is as good as the limits ask.
+    """
 
     files: dict[Literal["pnet", "rnet", "onet"], FileRecord]
     drift: DetectorDrift | None = None
@@ -231,7 +218,13 @@ class DetectorVariant(ContractPart):
 
 
 class DetectorRecord(ContractPart):
-    """The variants of the detector, and the settings of the cascade around them."""
+    """The variants of the detector, and the settings of the cascade around them.
+
+    Args:
+        variants: By name.
+        default_variant: The one to take if nobody asks for another.
+        settings: Of the cascade, by the names of `MTCNNSettings`.
+    """
 
     variants: dict[str, DetectorVariant] = Field(min_length=1)
     default_variant: str
