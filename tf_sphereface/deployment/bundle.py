@@ -1,48 +1,50 @@
 """The bundle: a folder with all that a phone needs to match faces."""
 
 import dataclasses
-import shutil
 from pathlib import Path
+from typing import Any
 
 from tf_sphereface import __version__
 from tf_sphereface.deployment.contract import (
     CONTRACT_FILE,
+    SCHEMA_FILE,
     BundleContract,
-    DetectorRecord,
-    Drift,
-    Quantization,
+    file_record,
+    schema_content,
+)
+from tf_sphereface.deployment.contract_parts import (
+    GraphRecord,
+    ModelRecord,
+    SampleRecord,
     TensorRecord,
     Variant,
-    VariantMeasurement,
-    file_record,
 )
+from tf_sphereface.deployment.detector_variants import CheckedDetector, add_detectors
 from tf_sphereface.deployment.embedder import TFLiteEmbedder
+from tf_sphereface.deployment.file_parts import Quantization
 from tf_sphereface.deployment.folders import replacing_folder
 from tf_sphereface.deployment.golden import write_golden
+from tf_sphereface.deployment.model_card import MODEL_CARD_FILE, model_card
 from tf_sphereface.deployment.sample_faces import SampleFace
-from tf_sphereface.detection import (
-    MTCNN,
-    NETWORK_NAMES,
-    MTCNNSettings,
-    load_detector,
-)
+from tf_sphereface.deployment.tflite_metadata import FileMetadata, with_metadata
+from tf_sphereface.detection import MTCNN, MTCNNSettings, load_detector
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
 
 
 @dataclasses.dataclass(frozen=True)
 class CheckedVariant:
-    """A TFLite file that passed the parity gate, on its way into a bundle.
+    """A TFLite file that was measured, on its way into a bundle.
 
     Args:
-        path: The file.
-        drift: What the gate measured.
-        measurement: Accuracy and thresholds measured with this file, or None.
+        content: Of the file.
+        file: Its name in the bundle.
+        measured: Fields of `Variant` that were measured: drift, gate and so on.
     """
 
-    path: Path
-    drift: Drift
-    measurement: VariantMeasurement | None = None
+    content: bytes
+    file: str
+    measured: dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,19 +52,29 @@ class BundleContent:
     """What `write_bundle` puts into a bundle.
 
     Args:
+        model: What was exported.
         pixel_contract: Of the network.
+        embedding_dim: Of one image.
+        mirror: "none", "concat" or "mean": how the mirror image enters the feature.
+        graph: What of this the files do themselves.
         variants: By name; the first is the default.
-        detector: Folder with pnet.tflite, rnet.tflite and onet.tflite.
+        detectors: By name; the first is the default.
         golden_faces: Synthetic faces for the tests of programs on other devices.
-        mirror: Whether a feature has the embedding of the mirror image too.
+        samples: What the variants were compared on.
+        facts: For the model card, see `model_card`.
         settings: Of the detector's cascade.
     """
 
+    model: ModelRecord
     pixel_contract: PixelContract
+    embedding_dim: int
+    mirror: str
+    graph: GraphRecord
     variants: dict[str, CheckedVariant]
-    detector: Path
+    detectors: dict[str, CheckedDetector]
     golden_faces: list[SampleFace]
-    mirror: bool = True
+    samples: SampleRecord
+    facts: dict[str, str] = dataclasses.field(default_factory=dict)
     settings: MTCNNSettings = dataclasses.field(default_factory=MTCNNSettings)
 
 
@@ -96,24 +108,36 @@ class Bundle:
     ) -> TFLiteEmbedder:
         """The embedding network, ready to use."""
         path = self.path / self.variant(variant).file
-        embedder = TFLiteEmbedder(path, self.contract.pixels, threads)
-        if embedder.embedding_dim != self.contract.embedding_dim:
+        contract = self.contract
+        embedder = TFLiteEmbedder(path, contract.pixels, threads, contract.graph)
+        inside = contract.graph.mirror
+        expected = contract.feature_dim if inside else contract.embedding_dim
+        if embedder.embedding_dim != expected:
             raise InputError(
                 f"damaged bundle: {path} gives {embedder.embedding_dim} numbers, the "
-                f"contract says {self.contract.embedding_dim}"
+                f"contract says {expected}"
             )
         return embedder
 
-    def detector(self, threads: int = 1) -> MTCNN:
-        """The bundle's own face detector, ready to use."""
+    def detector(self, variant: str | None = None, threads: int = 1) -> MTCNN:
+        """The bundle's own face detector; None is its default variant.
+
+        Raises: InputError if there is no such variant, or its files are unusable.
+        """
         record = self.contract.detector
+        name = record.default_variant if variant is None else variant
+        if name not in record.variants:
+            raise InputError(
+                f"no variant {name!r} of the detector in {self.path}; it has: "
+                + ", ".join(record.variants)
+            )
         try:
             settings = MTCNNSettings(**record.settings)
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"detector settings of {self.path} are unusable: {error}"
             ) from error
-        directory = (self.path / record.files["pnet"].file).parent
+        directory = (self.path / record.variants[name].files["pnet"].file).parent
         return load_detector(directory, settings, threads)
 
 
@@ -144,70 +168,93 @@ def write_bundle(out: Path, content: BundleContent, overwrite: bool = False) -> 
     Raises: InputError if `out` exists and `overwrite` is not set, or is no bundle.
     """
     with replacing_folder(out, overwrite) as folder:
+        detectors = add_detectors(
+            folder,
+            content.detectors,
+            next(iter(content.detectors)),
+            content.settings,
+        )
         variants = {
-            name: _add_variant(folder, name, variant, content.pixel_contract)
+            name: _add_variant(folder, name, variant, content)
             for name, variant in content.variants.items()
         }
-        embedders = {
-            name: TFLiteEmbedder(folder / variant.file, content.pixel_contract)
-            for name, variant in variants.items()
-        }
-        detector_record = _add_detector(folder, content)
-        detector = load_detector(folder / "detector", content.settings)
-        default = next(iter(variants))
         contract = BundleContract(
             library_version=__version__,
+            model=content.model,
             pixels=content.pixel_contract,
-            embedding_dim=embedders[default].embedding_dim,
+            embedding_dim=content.embedding_dim,
             landmark_template=content.pixel_contract.crop.template,
             mirror=content.mirror,
-            detector=detector_record,
+            graph=content.graph,
+            detector=detectors,
             variants=variants,
-            default_variant=default,
-            golden=write_golden(folder, content.golden_faces, detector, embedders),
+            default_variant=next(iter(variants)),
+            samples=content.samples,
+            golden=_add_golden(folder, content, variants, detectors),
         )
+        contract = _add_documents(folder, contract, content.facts)
         contract.write(folder / CONTRACT_FILE)
         load_bundle(folder)
     return Bundle(out, contract)
 
 
-def _add_variant(folder, name, variant, pixel_contract):
-    file = "embedder.tflite" if name == "none" else f"embedder_{name}.tflite"
-    shutil.copyfile(variant.path, folder / file)
-    embedder = TFLiteEmbedder(folder / file, pixel_contract)
-    measured = variant.measurement
+def _add_variant(folder, name, variant, content):
+    metadata = FileMetadata(
+        library_version=__version__,
+        name=content.model.name,
+        variant=name,
+        pixels=content.pixel_contract,
+        landmark_template=content.pixel_contract.crop.template,
+        mirror=content.mirror,
+        graph=content.graph,
+        embedding_dim=content.embedding_dim,
+        licence=content.model.licence,
+        thresholds=variant.measured.get("thresholds"),
+    )
+    (folder / variant.file).write_bytes(with_metadata(variant.content, metadata))
+    embedder = TFLiteEmbedder(
+        folder / variant.file, content.pixel_contract, graph=content.graph
+    )
     return Variant(
-        **file_record(folder, file).model_dump(),
+        **file_record(folder, variant.file).model_dump(),
         input=_tensor_record(embedder.input_details),
         output=_tensor_record(embedder.output_details),
-        drift=variant.drift,
-        verification=measured.verification if measured else None,
-        thresholds=measured.thresholds if measured else None,
+        **variant.measured,
     )
 
 
 def _tensor_record(details):
     scale, zero_point = details["quantization"]
-    quantized = details["dtype"].__name__ != "float32"
     return TensorRecord(
         name=details["name"],
         dtype=details["dtype"].__name__,
         shape=[int(size) for size in details["shape_signature"]],
         quantization=Quantization(scale=float(scale), zero_point=int(zero_point))
-        if quantized
+        if scale
         else None,
     )
 
 
-def _add_detector(folder, content):
-    (folder / "detector").mkdir()
-    for name in NETWORK_NAMES:
-        source = content.detector / f"{name}.tflite"
-        shutil.copyfile(source, folder / "detector" / source.name)
-    return DetectorRecord(
-        files={
-            name: file_record(folder, f"detector/{name}.tflite")
-            for name in NETWORK_NAMES
-        },
-        settings=dataclasses.asdict(content.settings),
-    )
+def _add_golden(folder, content, variants, detectors):
+    embedders = {
+        name: TFLiteEmbedder(
+            folder / variant.file, content.pixel_contract, graph=content.graph
+        )
+        for name, variant in variants.items()
+    }
+    default = detectors.variants[detectors.default_variant]
+    place = (folder / default.files["pnet"].file).parent
+    detector = load_detector(place, content.settings)
+    return write_golden(folder, content.golden_faces, detector, embedders)
+
+
+def _add_documents(folder, contract, facts):
+    texts = {
+        "schema": (SCHEMA_FILE, schema_content()),
+        "model_card": (MODEL_CARD_FILE, model_card(contract, **facts).encode()),
+    }
+    records = {}
+    for name, (file, content) in texts.items():
+        (folder / file).write_bytes(content)
+        records[name] = file_record(folder, file)
+    return contract.model_copy(update={"documents": records})

@@ -1,43 +1,36 @@
-"""The two exports, one call each: model file in, checked bundle or SavedModel out."""
+"""The export to TFLite in one call: model in, measured bundle out."""
 
 import dataclasses
 import itertools
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import keras
-import numpy as np
 
-from tf_sphereface import __version__
-from tf_sphereface.deployment import (
-    parity,
-    quantization,
-    sample_faces,
-    saved_model,
-    strip,
-    tflite,
+from tf_sphereface.deployment import sample_faces, strip, variants
+from tf_sphereface.deployment.bundle import Bundle, BundleContent, write_bundle
+from tf_sphereface.deployment.contract_parts import GraphRecord, ModelRecord
+from tf_sphereface.deployment.detector_photos import (
+    read_detector_photos,
+    rendered_photos,
 )
-from tf_sphereface.deployment.bundle import (
-    Bundle,
-    BundleContent,
-    CheckedVariant,
-    write_bundle,
-)
-from tf_sphereface.deployment.contract import (
-    CONTRACT_FILE,
-    SavedModelContract,
-    VariantMeasurement,
-)
-from tf_sphereface.deployment.embedder import TFLiteEmbedder
-from tf_sphereface.deployment.folders import check_output, replacing_folder
-from tf_sphereface.detection import cached_networks, load_detector
-from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.deployment.detector_variants import DETECTOR_VARIANTS, make_detectors
+from tf_sphereface.deployment.folders import check_output
+from tf_sphereface.deployment.folding import fold_batch_norm
+from tf_sphereface.deployment.gate import GateLimits
+from tf_sphereface.deployment.graph import MIRRORS, GraphOptions
+from tf_sphereface.deployment.measurement import Measure
+from tf_sphereface.deployment.tflite import FloatModel
+from tf_sphereface.deployment.variant_making import VariantMaker
+from tf_sphereface.detection import load_detector
+from tf_sphereface.files import sha256_of
 
-VARIANTS = ("none", "fp16", "dynamic", "int8")
 GOLDEN_FACES = 4
 
-Measure = Callable[[TFLiteEmbedder], VariantMeasurement]
+# Of a title and a unit; gives a function of the parts done and the parts in all.
+ProgressBar = Callable[[str, str], AbstractContextManager[Callable[[int, int], None]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,34 +38,75 @@ class ExportOptions:
     """How a bundle is made.
 
     Args:
-        variants: Of `VARIANTS`, each once; the first is the bundle's default.
-        mirror: Whether a feature has the embedding of the mirror image too.
-        calibration: Folder of aligned faces for int8 ranges and for the parity gate;
-            None: rendered faces.
-        maximum_drift: In place of the bounds of `parity.DRIFT_BOUNDS`.
+        variants: Of `variants.VARIANTS`, each once; the first is the bundle's default.
+        quantizer: "auto", "ai-edge-quantizer" or "tf.lite".
+        keep_float: Layers that are not quantised.
+        mirror: How the mirror image enters the feature: "none", "concat" or "mean".
+        inside: Of "pixels", "mirror" and "l2": what the graph does itself.
+        batch: Number of faces of a call; None is any number.
+        calibration: Folder of aligned faces, a subfolder for each person, for int8
+            ranges and for the comparison; None: rendered faces.
+        representative: Number of crops that int8 ranges are taken from.
+        limits: Of the gate.
+        detector_variants: Of `DETECTOR_VARIANTS`, each once; the first is the default.
+        detector_photos: Folder of photos to compare detectors on; None: rendered ones.
+        ready: Files made elsewhere, such as by `sphereface quantization-train`, by the
+            name of their variant: they are measured and added.
+        licence: Terms of the model, for the contract and the model card.
         overwrite: Replace an earlier export.
 
-    Raises: ValueError if a variant is unknown or named twice, or a number out of range.
+    Raises: ValueError if a name is unknown or named twice, or a number out of range.
     """
 
-    variants: tuple[str, ...] = ("none",)
-    mirror: bool = True
+    variants: tuple[str, ...] = (variants.FLOAT,)
+    quantizer: str = "auto"
+    keep_float: tuple[str, ...] = ()
+    mirror: str = "concat"
+    inside: tuple[str, ...] = ()
+    batch: int | None = 1
     calibration: Path | None = None
-    maximum_drift: float | None = None
+    representative: int = sample_faces.REPRESENTATIVE
+    limits: GateLimits = GateLimits()
+    detector_variants: tuple[str, ...] = ("none",)
+    detector_photos: Path | None = None
+    ready: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+    licence: str | None = None
     overwrite: bool = False
 
     def __post_init__(self):
-        known = set(self.variants) <= set(VARIANTS)
-        if (
-            not self.variants
-            or not known
-            or len(set(self.variants)) < len(self.variants)
+        for name, known in (
+            ("variants", tuple(variants.VARIANTS)),
+            ("detector_variants", DETECTOR_VARIANTS),
+            ("inside", ("pixels", "mirror", "l2")),
         ):
+            given = getattr(self, name)
+            if not set(given) <= set(known) or len(set(given)) < len(given):
+                raise ValueError(
+                    f"`{name}` must name some of {tuple(known)}, each once. "
+                    f"Received: {name}={given!r}"
+                )
+        if not self.variants or not self.detector_variants:
+            raise ValueError("`variants` and `detector_variants` must not be empty.")
+        if self.mirror not in MIRRORS:
             raise ValueError(
-                f"`variants` must name some of {VARIANTS}, each once. "
-                f"Received: variants={self.variants!r}"
+                f"`mirror` must be one of {MIRRORS}. Received: mirror={self.mirror!r}"
             )
-        parity.check_maximum_drift(self.maximum_drift)
+        if self.representative < 1 or (self.batch is not None and self.batch < 1):
+            raise ValueError(
+                "`representative` and `batch` must be at least 1. Received: "
+                f"representative={self.representative!r}, batch={self.batch!r}"
+            )
+        if taken := set(self.ready) & {*variants.VARIANTS}:
+            raise ValueError(f"`ready` must have names of its own. Received: {taken}")
+
+    @property
+    def graph(self) -> GraphOptions:
+        """What is inside the graph."""
+        return GraphOptions(
+            pixels="pixels" in self.inside,
+            mirror=self.mirror if "mirror" in self.inside else "none",
+            l2_normalized="l2" in self.inside,
+        )
 
 
 def export_bundle(
@@ -80,109 +114,70 @@ def export_bundle(
     out: Path,
     options: ExportOptions | None = None,
     measure: Measure | None = None,
+    progress_bar: ProgressBar | None = None,
 ) -> Bundle:
-    """Converts a trained model to TFLite variants and writes the bundle.
+    """Converts a trained model to TFLite variants and writes the measured bundle.
 
-    Every file is loaded again, by the interpreter that a phone has, and must embed
-    faces as the Keras model does.
+    Every file is loaded again, by the interpreter that a phone has, and compared with
+    the Keras model on crops of people that no range was taken from. The contract says
+    of each variant whether it passed the gate; the bundle is written either way.
 
     Args:
-        model_path: `.keras` file of a FaceClassifier or of a backbone.
+        model_path: `.keras` file of a classifier or of a backbone, or a run folder.
         out: Folder of the bundle; missing parents are made.
         options: None is `ExportOptions()`.
         measure: Gives accuracy and thresholds of a variant; None leaves them out.
+        progress_bar: Shows what takes long; None shows nothing.
 
-    Raises: InputError if a path or file is unusable; DriftError if a variant is too far
-        from the Keras model. Nothing is written in either case.
+    Raises: InputError if a path or file is unusable; DriftError if the float file is
+        not the Keras model. Nothing is written in either case.
     """
     options = ExportOptions() if options is None else options
     check_output(out, options.overwrite)
+    model_path = strip.model_file(model_path)
     backbone = strip.load_backbone(model_path)
     contract = strip.pixel_contract_of(backbone)
-    samples = _Samples(backbone, contract, options.calibration)
+    network = FloatModel(
+        fold_batch_norm(backbone), contract, options.graph, options.batch
+    )
+    maker = VariantMaker(backbone, network, options, measure, progress_bar)
     with tempfile.TemporaryDirectory() as directory:
-        variants = {}
-        for name, content in _convert(backbone, samples, options.variants):
-            path = Path(directory) / f"{name}.tflite"
-            path.write_bytes(content)
-            exported = TFLiteEmbedder(path, contract).embed(samples.compared)
-            drift = parity.check_drift(
-                name, samples.reference, exported, options.maximum_drift
-            )
-            variants[name] = CheckedVariant(path, drift)
-        if measure:  # which may take long: only when all variants passed the gate
-            variants = {
-                name: dataclasses.replace(
-                    variant,
-                    measurement=measure(TFLiteEmbedder(variant.path, contract)),
-                )
-                for name, variant in variants.items()
-            }
-        detector = cached_networks()
+        made = maker.make_all(Path(directory))
+        detectors = make_detectors(
+            Path(directory) / "detectors",
+            options.detector_variants,
+            rendered_photos()
+            if options.detector_photos is None
+            else read_detector_photos(options.detector_photos),
+        )
+        default = detectors[options.detector_variants[0]].path
         content = BundleContent(
+            model=_model_record(model_path, backbone, options.licence),
             pixel_contract=contract,
-            variants=variants,
-            detector=detector,
-            golden_faces=_golden_faces(contract, load_detector(detector)),
+            embedding_dim=backbone.output_shape[-1],
             mirror=options.mirror,
+            graph=GraphRecord(
+                pixels=options.graph.pixels,
+                mirror="mirror" in options.inside,
+                l2_normalized=options.graph.l2_normalized,
+            ),
+            variants=made,
+            detectors=detectors,
+            golden_faces=_golden_faces(contract, load_detector(default)),
+            samples=maker.samples.record,
         )
         return write_bundle(out, content, options.overwrite)
 
 
-def export_saved_model(
-    model_path: Path,
-    out: Path,
-    calibration: Path | None = None,
-    maximum_drift: float | None = None,
-    overwrite: bool = False,
-) -> SavedModelContract:
-    """Writes the backbone as a SavedModel with its contract.json in the folder.
-
-    Args: as `export_bundle` and `ExportOptions`.
-    Raises: as `export_bundle`.
-    """
-    parity.check_maximum_drift(maximum_drift)
-    check_output(out, overwrite)
-    backbone = strip.load_backbone(model_path)
-    pixels = strip.pixel_contract_of(backbone)
-    samples = _Samples(backbone, pixels, calibration)
-    with replacing_folder(out, overwrite) as folder:
-        saved_model.write_saved_model(backbone, folder)
-        exported = saved_model.embed_faces(
-            saved_model.serving_function(folder), pixels, samples.compared
-        )
-        contract = SavedModelContract(
-            library_version=__version__,
-            pixels=pixels,
-            embedding_dim=exported.shape[1],
-            input=saved_model.INPUT_NAME,
-            output=saved_model.OUTPUT_NAME,
-            drift=parity.check_drift(
-                "saved_model", samples.reference, exported, maximum_drift
-            ),
-        )
-        contract.write(folder / CONTRACT_FILE)
-    return contract
-
-
-class _Samples:
-    """Crops to calibrate with, other crops to compare on, and what Keras makes of them.
-
-    Ranges fit the crops that they were taken from: these would hide what int8 clips.
-    """
-
-    def __init__(
-        self, backbone: keras.Model, contract: PixelContract, directory: Path | None
-    ):
-        if directory is None:
-            faces = sample_faces.synthetic_faces(contract)
-            crops = np.stack([face.crop for face in faces])
-        else:
-            crops = sample_faces.read_aligned_faces(directory, contract)
-        self.contract = contract
-        self.calibration, self.compared = crops[::2], crops[1::2]
-        inputs = contract.normalize(self.compared.astype(np.float32))
-        self.reference = backbone.predict(inputs, batch_size=16, verbose=0)
+def _model_record(path: Path, backbone: keras.Model, licence: str | None):
+    provenance = getattr(backbone, "provenance", None) or {}
+    return ModelRecord(
+        name=backbone.name,
+        sha256=sha256_of(path),
+        parameters=backbone.count_params(),
+        licence=licence or provenance.get("licence"),
+        provenance={key: str(value) for key, value in provenance.items()},
+    )
 
 
 def _golden_faces(contract, detector):
@@ -190,22 +185,3 @@ def _golden_faces(contract, detector):
     faces = sample_faces.synthetic_faces(contract, GOLDEN_FACES * 8, photos_each=1)
     found = (face for face in faces if detector.detect([face.photo])[0])
     return list(itertools.islice(found, GOLDEN_FACES))
-
-
-def _convert(backbone, samples, variants):
-    """Gives (name, content of the TFLite file) of each variant, one at a time."""
-    float_model = tflite.to_tflite(backbone) if set(variants) != {"fp16"} else None
-    for name in variants:
-        if name == "none":
-            yield name, float_model
-        elif name == "fp16":
-            yield name, tflite.to_tflite(backbone, half_weights=True)
-        elif name == "dynamic":
-            yield name, quantization.quantize_dynamic(float_model)
-        else:
-            yield (
-                name,
-                quantization.quantize_static(
-                    float_model, samples.calibration, samples.contract
-                ),
-            )

@@ -76,11 +76,12 @@ def _layers_before_batch_norm(network):
         takers[tensor._keras_history.operation] += 1
     found = {}
     for layer, inputs in single.items():
-        if isinstance(layer, layers.BatchNormalization) and len(inputs) == 1:
-            before = inputs[0]._keras_history.operation
-            if _is_linear(before) and before in single and takers[before] == 1:
-                if layer.axis in (-1, len(inputs[0].shape) - 1):
-                    found[layer] = before
+        if not isinstance(layer, layers.BatchNormalization) or len(inputs) > 1:
+            continue
+        before, last = inputs[0]._keras_history.operation, len(inputs[0].shape) - 1
+        alone = before in single and takers[before] == 1
+        if alone and _is_linear(before) and layer.axis in (-1, last):
+            found[layer] = before
     return found
 
 

@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from tf_sphereface.deployment.contract import FileRecord, file_record
+from tf_sphereface.deployment.contract import file_record
+from tf_sphereface.deployment.file_parts import FileRecord
 from tf_sphereface.deployment.sample_faces import SampleFace
 from tf_sphereface.detection import FaceDetector, nearest_to_centre
 

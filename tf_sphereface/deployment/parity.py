@@ -61,11 +61,14 @@ def check_exact(what: str, reference: np.ndarray, exported: np.ndarray) -> Drift
     drift = measure_drift(reference, exported)
     if not drift.min_cosine >= LEAST_EXACT_COSINE:
         raise DriftError(
-            f"the exported {what} model drifts: min_cosine is {drift.min_cosine:.6f} on "
-            f"{drift.crops} crops, the bound is {LEAST_EXACT_COSINE}"
+            f"the exported {what} model drifts: its least cosine is "
+            f"{drift.min_cosine:.6f} on {drift.crops} crops, the bound is "
+            f"{LEAST_EXACT_COSINE}"
         )
     for failure in wiring_failures(reference, exported):
-        raise DriftError(f"the exported {what} model is not the same network: {failure}")
+        raise DriftError(
+            f"the exported {what} model is not the same network: {failure}"
+        )
     return drift
 
 

@@ -24,6 +24,7 @@ from tf_sphereface.errors import InputError
 
 STANDARD_ENTRY, OWN_ENTRY = "TFLITE_METADATA", "tf_sphereface"
 _FILE_IDENTIFIER = b"TFL3"
+_LARGEST = 2**31  # bytes; the offsets of a flatbuffer are signed 32-bit numbers
 _ALIGNMENT = 16  # bytes; `force_align` of the schema's buffers
 _INPUT_NAME, _OUTPUT_NAME = "aligned_face", "embedding"
 
@@ -85,19 +86,19 @@ class FileMetadata(ContractPart):
 def with_metadata(content: bytes, metadata: FileMetadata) -> bytes:
     """The file with its metadata; what it had of these two entries is replaced.
 
-    Weights and graph are not touched, and every buffer begins at a multiple of 16
-    bytes. The same file and metadata give the same bytes.
+    Weights and graph are not touched, but for the names of the input and output
+    tensors, which become those of the signature. Every buffer begins at a multiple of
+    16 bytes. The same file and metadata give the same bytes.
 
     Args:
         content: Of a TFLite file.
         metadata: What it is to say.
 
-    Raises: InputError if the content is no TFLite file, or keeps weights outside its
-        flatbuffer (a file of 2 GB or more).
+    Raises: InputError if the content is no TFLite file, or has 2 GB or more.
     """
     model = _unpacked(content)
-    if any(buffer.offset for buffer in model.buffers):
-        raise InputError("metadata cannot be added to a TFLite file of 2 GB or more")
+    _take_in_weights(model, content)
+    _name_ends(model)
     entries = metadata.entries()
     model.metadata, model.buffers = _without(model, entries)
     for name, data in entries.items():
@@ -175,6 +176,27 @@ def _unpacked(content):
         raise InputError(f"damaged TFLite file ({error})") from error
     model.metadata = model.metadata or []
     return model
+
+
+def _name_ends(model):
+    """Gives the tensors at both ends the names that the signature has for them."""
+    for signature in model.signatureDefs or ():
+        tensors = model.subgraphs[signature.subgraphIndex].tensors
+        for end in (*signature.inputs, *signature.outputs):
+            tensors[end.tensorIndex].name = end.name
+
+
+def _take_in_weights(model, content):
+    """Puts weights that lie behind the flatbuffer into it, as most readers expect."""
+    if len(content) >= _LARGEST:
+        raise InputError("metadata cannot be added to a TFLite file of 2 GB or more")
+    for buffer in model.buffers:
+        if buffer.offset > 1:
+            end = buffer.offset + buffer.size
+            if end > len(content):
+                raise InputError("damaged TFLite file: it ends within its weights")
+            buffer.data = np.frombuffer(content[buffer.offset : end], np.uint8)
+        buffer.offset = buffer.size = 0
 
 
 def _without(model, names):
