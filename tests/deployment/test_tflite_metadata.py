@@ -11,14 +11,14 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_quantizer.utils import tfl_flatbuffer_utils
 
 from tf_sphereface.backbones import SphereFaceCNN
-from tf_sphereface.deployment import tflite
-from tf_sphereface.deployment.quantization import quantize_dynamic
+from tf_sphereface.deployment.tflite import FloatModel
 from tf_sphereface.deployment.tflite_metadata import (
     FileMetadata,
     metadata_entries,
     read_metadata,
     with_metadata,
 )
+from tf_sphereface.deployment.variants import quantizer_for
 from tf_sphereface.errors import InputError
 from tf_sphereface.litert import allocate, open_interpreter
 
@@ -35,8 +35,10 @@ def metadata(index=0, **changes):
 def files():
     keras.utils.set_random_seed(3)
     backbone = SphereFaceCNN(4, embedding_dim=32, width=0.125)
-    plain = tflite.to_tflite(backbone)
-    return {"none": plain, "dynamic": quantize_dynamic(plain)}
+    model = FloatModel(backbone, backbone.pixel_contract)
+    crops = np.zeros((1, 112, 96, 3), np.uint8)
+    dynamic = quantizer_for("dynamic").quantize(model, "dynamic", crops)
+    return {"none": model.content, "dynamic": dynamic}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["case"])

@@ -23,6 +23,7 @@ COMMANDS = {
     "compare": "lay reports of several models side by side",
     "cluster": "sort faces into people without names",
     "calibrate": "measure a bundle's thresholds and probabilities on pairs",
+    "bundle": "check a bundle against its contract, or show its variants",
     "match": "compare the faces of two photos with a bundle",
 }
 

@@ -74,7 +74,9 @@ def check_bundle(path: Path) -> BundleCheck:
     faces = _golden_faces(bundle, differences)
     pictures = golden_files(faces)
     differences += _file_differences(path, pictures)
-    differences += _unknown_files(path, {*sums, *pictures})
+    # Without the golden file nothing says which pictures belong to it.
+    unnamed = None if faces else Path(contract.golden.file).parent
+    differences += _unknown_files(path, {*sums, *pictures}, unnamed)
     if MODEL_CARD_FILE not in sums:
         differences.append(f"{MODEL_CARD_FILE}: the contract does not name it")
     for name in _intact(contract.variants, differences):
@@ -138,17 +140,17 @@ def _golden_faces(bundle, differences):
         return []
 
 
-def _unknown_files(path, known):
+def _unknown_files(path, known, unnamed):
     contract = path / CONTRACT_FILE
     known = {*known, contract.name, checksum_file(contract).name}
     present = (
-        file.relative_to(path).as_posix()
+        file.relative_to(path)
         for file in sorted(path.rglob("*"))
         if file.is_symlink() or not file.is_dir()
     )
     for file in present:
-        if file not in known:
-            yield f"{file}: the contract does not name it"
+        if file.as_posix() not in known and file.parent != unnamed:
+            yield f"{file.as_posix()}: the contract does not name it"
 
 
 def _intact(variants: dict[str, Variant], differences):

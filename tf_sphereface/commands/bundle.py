@@ -1,0 +1,178 @@
+"""Check a bundle against its contract, or show what it says of its variants.
+
+`verify` compares checksums, tensors and metadata of every file, and sends the golden
+faces from photo to embedding. With a model it measures the drift again, with pairs
+accuracy and thresholds.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.errors import InputError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sphereface bundle",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = parser.add_subparsers(dest="action", required=True)
+    verify = actions.add_parser(
+        "verify", help="exit 0 if all holds, 1 if something differs, 2 if it is none"
+    )
+    show = actions.add_parser("show", help="the variants and their figures")
+    for action in (verify, show):
+        action.add_argument("bundle", type=Path, help="folder that was exported")
+        action.add_argument("--json", action="store_true", help="JSON alone, no table")
+    verify.add_argument(
+        "--model", type=Path, help="the .keras file or run folder that was exported"
+    )
+    verify.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DIR",
+        help="with --model: aligned faces that the export was given for calibration",
+    )
+    verify.add_argument(
+        "--images", type=Path, metavar="DIR", help="aligned faces that --pairs names"
+    )
+    verify.add_argument(
+        "--pairs", type=Path, metavar="FILE", help="pair list in LFW format"
+    )
+    return parser
+
+
+@reports_errors
+def main(argv: list[str] | None = None) -> int:
+    args = build_parser().parse_args(argv)
+    return _show(args) if args.action == "show" else _verify(args)
+
+
+def _show(args):
+    from tf_sphereface.deployment.bundle import load_bundle
+
+    contract = load_bundle(args.bundle).contract
+    if args.json:
+        print(contract.model_dump_json(indent=2))
+        return 0
+    _print_tables(contract, sys.stdout)
+    return 0
+
+
+def _verify(args):
+    from tf_sphereface.deployment.bundle_check import check_bundle
+
+    if (args.pairs is None) != (args.images is None):
+        raise InputError("--pairs and --images belong together")
+    if args.calibration is not None and args.model is None:
+        raise InputError("--calibration needs --model")
+    check = check_bundle(args.bundle)
+    differences, measured = list(check.differences), {}
+    if args.model is not None:
+        differences += _drift(args, check, measured)
+    if args.pairs is not None:
+        differences += _verification(args, check, measured)
+    if not args.json:
+        _print_tables(check.bundle.contract, sys.stderr)
+    for line in differences:
+        print(f"differs: {line}", file=sys.stderr)
+    result = {
+        "bundle": str(args.bundle),
+        "holds": not differences,
+        "files": check.files,
+        "golden_faces": check.golden_faces,
+        "variants": list(check.bundle.contract.variants),
+        "measured": measured,
+        "differences": differences,
+    }
+    print(json.dumps(result, indent=2, ensure_ascii=False))
+    return 1 if differences else 0
+
+
+def _drift(args, check, measured):
+    from tf_sphereface.native_messages import load_tensorflow
+
+    load_tensorflow()
+    from tf_sphereface.deployment.measurement_check import (
+        drift_differences,
+        measure_drifts,
+        model_differences,
+    )
+
+    differences = model_differences(check.bundle, args.model)
+    names = check.intact_variants()
+    found = measure_drifts(check.bundle, args.model, names, args.calibration)
+    for name, drift in found.items():
+        measured.setdefault(name, {})["drift"] = drift.model_dump()
+        expected = check.bundle.contract.variants[name].drift
+        differences += drift_differences(name, expected, drift)
+    return differences
+
+
+def _verification(args, check, measured):
+    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.deployment.measurement import measurement_of
+    from tf_sphereface.deployment.measurement_check import (
+        measured_fars,
+        measurement_differences,
+    )
+    from tf_sphereface.evaluation import evaluate_verification, read_lfw_pairs
+
+    pairs, contract = read_lfw_pairs(args.pairs), check.bundle.contract
+    differences = []
+    for name in check.intact_variants():
+        with progress_bar(f"measuring {name}", "faces") as progress:
+            report = evaluate_verification(
+                check.bundle.embedder(name),
+                args.images,
+                pairs,
+                mirror=contract.mirror,
+                progress=progress,
+                fars=measured_fars(contract.variants[name]) or [0.1],
+            )
+        found = measurement_of(report)
+        measured.setdefault(name, {}).update(found.model_dump())
+        differences += measurement_differences(name, contract.variants[name], found)
+    return differences
+
+
+def _print_tables(contract, file):
+    from rich.console import Console
+    from rich.table import Table
+
+    from tf_sphereface.deployment.variant_figures import (
+        HEADINGS,
+        failed_gates,
+        threshold_rows,
+        variant_rows,
+    )
+
+    # A file or pipe has no width: nothing is cut there.
+    console = Console(file=file, width=None if file.isatty() else 140, highlight=False)
+    tables = {
+        f"{contract.model.name}, {contract.embedding_dim} numbers": (
+            HEADINGS,
+            variant_rows(contract),
+        ),
+        "thresholds": (
+            ("variant", "gallery", "threshold", "cosine", "TAR"),
+            threshold_rows(contract),
+        ),
+    }
+    for title, (headings, rows) in tables.items():
+        if rows:
+            table = Table(*headings, title=title)
+            for row in rows:
+                table.add_row(*row)
+            console.print(table)
+    for name, failures in failed_gates(contract).items():
+        for failure in failures:
+            console.print(f"FAILED {name}: {failure}", markup=False, style="bold red")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
