@@ -12,15 +12,15 @@ _PUBLIC = {
     "BundleContract": "contract",
     "CheckedVariant": "bundle",
     "DriftError": "parity",
+    "Embedder": "runtime",
     "ExportOptions": "export",
-    "FaceMatcher": "matcher",
     "SavedModelContract": "contract",
     "TFLiteEmbedder": "embedder",
     "VariantMeasurement": "contract",
     "export_bundle": "export",
     "export_saved_model": "export",
     "load_bundle": "bundle",
-    "match_photos": "matcher",
+    "match_photos": "match",
     "write_bundle": "bundle",
 }
 
