@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.errors import InputError
 
 
@@ -54,13 +55,10 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
-    try:
-        bundle, notes = _calibrate(args)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    bundle, notes = _calibrate(args)
     for note in dict.fromkeys(notes):  # the same for every variant
         print(f"note: {note}", file=sys.stderr)
     shown = {"thresholds", "calibration"}
@@ -82,6 +80,7 @@ def _calibrate(args):
     )
     from tf_sphereface.evaluation import evaluate_verification, read_lfw_pairs
     from tf_sphereface.evaluation.calibration import calibrate
+    from tf_sphereface.evaluation.sources import source_of_bundle
 
     for far in args.far:
         if not 0 < far <= 1:
@@ -99,10 +98,10 @@ def _calibrate(args):
     for name in bundle.contract.variants:
         with progress_bar(f"measuring {name}", "faces") as progress:
             report = evaluate_verification(
-                bundle.embedder(name),
+                source_of_bundle(bundle, name),
                 args.images,
                 pairs,
-                mirror=bundle.contract.mirror,
+                mirror=bundle.contract.mirror == "concat",
                 progress=progress,
                 fars=sorted(set(args.far), reverse=True),
             )

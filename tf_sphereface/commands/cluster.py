@@ -146,7 +146,7 @@ def _threshold(args):
             f"only a bundle has thresholds: say --threshold X. {args.model}"
         )
     from tf_sphereface.deployment import load_bundle
-    from tf_sphereface.deployment.matcher import measured_threshold
+    from tf_sphereface.deployment.scores import measured_threshold
 
     variant = load_bundle(args.model).variant(args.variant)
     threshold = measured_threshold(variant.thresholds, args.far)
@@ -170,7 +170,7 @@ def _embeddings(args):
     if is_bundle(args.model):  # its thresholds hold for its own policy only
         from tf_sphereface.deployment import load_bundle
 
-        mirror = load_bundle(args.model).contract.mirror
+        mirror = load_bundle(args.model).contract.mirror == "concat"
     with progress_bar("embedding", "faces") as progress:
         return evaluation.embed_folder(source, args.images, mirror, progress)
 

@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.errors import reports_errors
+
 
 def build_parser():
     parser = argparse.ArgumentParser(prog="sphereface match", description=__doc__)
@@ -20,21 +22,23 @@ def build_parser():
         default=0.01,
         help="false accept rate whose threshold decides (default: %(default)s)",
     )
+    parser.add_argument(
+        "--choose",
+        choices=["centre", "largest"],
+        default="centre",
+        help="of several faces in a photo: the nearest to its middle (default), or the "
+        "largest",
+    )
     return parser
 
 
+@reports_errors
 def main(argv=None):
     args = build_parser().parse_args(argv)
     from tf_sphereface.deployment import match_photos  # after parsing: fast --help
-    from tf_sphereface.errors import InputError
 
-    try:
-        result = match_photos(
-            args.bundle, (args.first, args.second), args.variant, args.far
-        )
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    photos = args.first, args.second
+    result = match_photos(args.bundle, photos, args.variant, args.far, args.choose)
     if result["threshold"] is None:
         print(
             "no threshold was measured for this bundle, so `same` is null; measure "

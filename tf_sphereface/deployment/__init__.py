@@ -14,15 +14,15 @@ _PUBLIC = {
     "GateLimits": "gate",
     "Measure": "measurement",
     "DriftError": "parity",
+    "Embedder": "runtime",
     "ExportOptions": "export",
-    "FaceMatcher": "matcher",
     "SavedModelContract": "contract",
     "TFLiteEmbedder": "embedder",
     "VariantMeasurement": "contract_parts",
     "export_bundle": "export",
     "export_saved_model": "saved_model_export",
     "load_bundle": "bundle",
-    "match_photos": "matcher",
+    "match_photos": "match",
     "write_bundle": "bundle",
 }
 

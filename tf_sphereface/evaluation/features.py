@@ -13,7 +13,11 @@ from tf_sphereface.evaluation.embedding_files import (
     read_embeddings,
 )
 from tf_sphereface.evaluation.photo_embeddings import Progress, embed_photos
-from tf_sphereface.evaluation.sources import EmbeddingSource, load_embedding_source
+from tf_sphereface.evaluation.sources import (
+    EmbeddingSource,
+    load_embedding_source,
+    mirrors_itself,
+)
 
 
 def open_features(
@@ -43,8 +47,8 @@ def features_of(
         source: A model, or a file of embeddings, which has its photos by name.
         images_dir: Folder of the aligned faces; a file of embeddings needs none.
         names: Photos in it, as `embed_photos` takes them.
-        mirror: Concatenate the embedding of the mirror image; a file of embeddings has
-            what it has.
+        mirror: Concatenate the embedding of the mirror image; a file of embeddings, and
+            a source that gives whole features, have what they have.
         progress: Called with the photos done and the photos in all.
 
     Returns: Float32 (photos, feature_dim), not L2-normalised.
@@ -65,7 +69,9 @@ def features_of(
 
 def has_mirror(source: EmbeddingSource | EmbeddingFile, mirror: bool) -> bool:
     """Whether the features that `features_of` gives are mirror-concatenated."""
-    return source.mirror if isinstance(source, EmbeddingFile) else mirror
+    if isinstance(source, EmbeddingFile):
+        return source.mirror
+    return source.mirror == "concat" if mirrors_itself(source) else mirror
 
 
 def require_one_length(**features: np.ndarray) -> None:
@@ -110,4 +116,4 @@ def embed_folder(
             "again"
         )
     people = tuple(name.split("/")[0] for name in names)
-    return EmbeddingFile(features, names, people, mirror)
+    return EmbeddingFile(features, names, people, has_mirror(source, mirror))

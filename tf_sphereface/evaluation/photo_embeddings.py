@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_sphereface.data.images import PHOTO_SUFFIXES, read_photo
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.sources import EmbeddingSource
+from tf_sphereface.evaluation.sources import EmbeddingSource, mirrors_itself
 from tf_sphereface.preprocessing import mirror as mirror_faces
 
 Progress = Callable[[int, int], None]  # photos done, photos in all
@@ -29,18 +29,20 @@ def embed_photos(
         images_dir: Folder of the aligned faces.
         relative_paths: Photos in it, with "/"; one without its suffix is found by its
             stem, as in LFW's naming.
-        mirror: Without it, FC1 of the face alone.
+        mirror: Without it, FC1 of the face alone; a source that gives whole features
+            has its own policy.
         batch_size: Crops in a forward pass.
         progress: Called with the photos done and the photos in all.
 
-    Returns: Float32 (photos, 2 * embedding_dim), or (photos, embedding_dim) without
-        `mirror`; not L2-normalised. A missing photo gives a row of NaN.
+    Returns: Float32 (photos, 2 * embedding_dim), or (photos, embedding_dim) if nothing
+        is mirrored here; not L2-normalised. A missing photo gives a row of NaN.
     Raises: InputError if the folder is missing, a crop has not the size of the pixel
         contract or is damaged, or an embedding is not finite.
     """
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be >= 1. Received: {batch_size=}")
     files = find_photos(images_dir, relative_paths)
+    mirror = mirror and not mirrors_itself(source)
     width = source.embedding_dim * (2 if mirror else 1)
     embeddings = np.full((len(files), width), np.nan, np.float32)
     present = [index for index, file in enumerate(files) if file is not None]

@@ -5,7 +5,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from tf_sphereface.evaluation.model_sources import (
 from tf_sphereface.native_messages import load_tensorflow
 from tf_sphereface.preprocessing import PixelContract
 
+if TYPE_CHECKING:
+    from tf_sphereface.deployment.bundle import Bundle
+
 CONTRACT_FILE = "contract.json"
 
 
@@ -27,6 +30,9 @@ class EmbeddingSource(Protocol):
         kind: "keras", "saved_model" or "tflite".
         pixel_contract: What crops the model takes.
         embedding_dim: Length of an embedding.
+
+    A source may say `mirrors_itself`, true if it gives whole features that must not be
+    mirrored once more; then its `mirror` is their policy, "none", "concat" or "mean".
     """
 
     kind: str
@@ -69,9 +75,35 @@ def load_embedding_source(path: Path, variant: str | None = None) -> EmbeddingSo
     )
 
 
+def source_of_bundle(bundle: "Bundle", variant: str | None = None) -> EmbeddingSource:
+    """A bundle's network, which gives whole features if its policy needs that.
+
+    With the mirror image inside the file, or the mean of both, rows of a crop and of
+    its mirror image cannot be had one by one. A variant that failed its gate is opened:
+    its failure shall be measurable.
+
+    Args:
+        bundle: What `load_bundle` gave.
+        variant: Of the network; None is the bundle's default.
+
+    Raises: InputError if there is no such variant, or its file is damaged.
+    """
+    network, contract = bundle.embedder(variant), bundle.contract
+    if contract.mirror != "mean" and not contract.graph.mirror:
+        return network
+    from tf_sphereface.deployment.feature_network import FeatureNetwork
+
+    return FeatureNetwork(network, contract.mirror)
+
+
 def is_bundle(path: Path) -> bool:
     """Whether there is a folder with a contract.json that is no SavedModel."""
     return (path / CONTRACT_FILE).is_file() and not _is_saved_model(path)
+
+
+def mirrors_itself(source: EmbeddingSource) -> bool:
+    """Whether a source gives whole features: faces must not be mirrored once more."""
+    return getattr(source, "mirrors_itself", False)
 
 
 class TimedSource:
@@ -86,6 +118,7 @@ class TimedSource:
         self.kind = source.kind
         self.pixel_contract = source.pixel_contract
         self.embedding_dim = source.embedding_dim
+        self.mirrors_itself = mirrors_itself(source)
 
     def embed(self, aligned_faces: np.ndarray) -> np.ndarray:
         start = time.perf_counter()
@@ -128,7 +161,7 @@ def _load_tflite(path):
 def _load_bundle(path, variant):
     from tf_sphereface.deployment.bundle import load_bundle
 
-    return load_bundle(path).embedder(variant)
+    return source_of_bundle(load_bundle(path), variant)
 
 
 def _guarded(load, path, *arguments):
