@@ -8,8 +8,17 @@ from pathlib import Path
 
 def build_parser():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", type=Path, help=".keras file: classifier or backbone")
+    parser.add_argument(
+        "model", type=Path, help=".keras file (classifier or backbone) or run folder"
+    )
     parser.add_argument("--out", type=Path, required=True, help="SavedModel folder")
+    parser.add_argument(
+        "--mirror",
+        choices=["none", "concat", "mean"],
+        default="concat",
+        help="what becomes of the mirror image's embedding: left out, appended "
+        "(default, as in a bundle) or averaged with the crop's",
+    )
     parser.add_argument(
         "--calibration",
         type=Path,
@@ -53,7 +62,12 @@ def export(args):
 
     try:
         contract = export_saved_model(
-            args.model, args.out, args.calibration, args.maximum_drift, args.overwrite
+            args.model,
+            args.out,
+            args.calibration,
+            args.maximum_drift,
+            args.overwrite,
+            args.mirror,
         )
     except DriftError as error:
         print(f"error: {error}", file=sys.stderr)

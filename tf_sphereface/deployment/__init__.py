@@ -18,7 +18,7 @@ _PUBLIC = {
     "TFLiteEmbedder": "embedder",
     "VariantMeasurement": "contract",
     "export_bundle": "export",
-    "export_saved_model": "export",
+    "export_saved_model": "saved_model_export",
     "load_bundle": "bundle",
     "match_photos": "matcher",
     "write_bundle": "bundle",

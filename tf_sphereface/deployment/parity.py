@@ -30,6 +30,7 @@ DRIFT_BOUNDS = {
     "dynamic": DriftBound("mean_cosine", 0.998),
     "int8": DriftBound("mean_cosine", 0.995),
     "saved_model": DriftBound("min_cosine", 0.9999),
+    "onnx": DriftBound("min_cosine", 0.9999),
 }
 
 

@@ -1,0 +1,58 @@
+"""What the Keras model makes of crops: the measure of graphs with everything inside."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tf_sphereface.deployment import sample_faces
+from tf_sphereface.deployment.graph import GraphOptions
+from tf_sphereface.preprocessing import PixelContract, mirror
+
+_BATCH = 16
+
+
+def held_out_crops(pixel_contract: PixelContract, directory: Path | None) -> np.ndarray:
+    """The crops that an export is compared on; it has taken no ranges from them.
+
+    Args:
+        pixel_contract: Tells their size.
+        directory: Folder of aligned faces; None: rendered faces.
+
+    Returns: uint8 (crops, height, width, 3), RGB.
+    Raises: InputError as `read_aligned_faces`.
+    """
+    if directory is not None:
+        return sample_faces.read_aligned_faces(directory, pixel_contract)
+    faces = sample_faces.synthetic_faces(pixel_contract)
+    return np.stack([face.crop for face in faces])
+
+
+def reference_features(
+    backbone: keras.Model,
+    pixel_contract: PixelContract,
+    crops: np.ndarray,
+    options: GraphOptions,
+) -> np.ndarray:
+    """What `embedding_graph` must give, by Keras' own `predict` and NumPy around it.
+
+    Args:
+        backbone: Built float32 network.
+        pixel_contract: Normalises the crops.
+        crops: uint8 (crops, height, width, 3), RGB.
+        options: `mirror` and `l2_normalized` count; crops are normalised either way.
+
+    Returns: Float32 (crops, embedding_dim), twice as wide with mirror "concat".
+    """
+    faces = pixel_contract.normalize(crops.astype(np.float32))
+    features = backbone.predict(faces, batch_size=_BATCH, verbose=0)
+    if options.mirror != "none":
+        mirrored = backbone.predict(mirror(faces), batch_size=_BATCH, verbose=0)
+        if options.mirror == "concat":
+            features = np.concatenate([features, mirrored], axis=1)
+        else:
+            features = (features + mirrored) / 2
+    if options.l2_normalized:
+        norms = np.linalg.norm(features, axis=1, keepdims=True)
+        features = features / np.maximum(norms, np.finfo(np.float32).tiny)
+    return features
