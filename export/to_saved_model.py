@@ -8,8 +8,17 @@ from pathlib import Path
 
 def build_parser():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", type=Path, help=".keras file: classifier or backbone")
+    parser.add_argument(
+        "model", type=Path, help=".keras file (classifier or backbone) or run folder"
+    )
     parser.add_argument("--out", type=Path, required=True, help="SavedModel folder")
+    parser.add_argument(
+        "--mirror",
+        choices=["none", "concat", "mean"],
+        default="concat",
+        help="what becomes of the mirror image's embedding: left out, appended "
+        "(default, as in a bundle) or averaged with the crop's",
+    )
     parser.add_argument(
         "--calibration",
         type=Path,
@@ -17,10 +26,11 @@ def build_parser():
         help="aligned faces for the check; default: rendered faces",
     )
     parser.add_argument(
-        "--maximum-drift",
+        "--min-cosine",
         type=float,
-        metavar="D",
-        help="allow cosines to the Keras model down to 1 - D",
+        default=0.9999,
+        metavar="C",
+        help="least cosine of a crop to the Keras model (default: 0.9999)",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier SavedModel"
@@ -31,8 +41,8 @@ def build_parser():
 def main(argv=None):
     parser = build_parser()
     args = parser.parse_args(argv)
-    if args.maximum_drift is not None and not 0 <= args.maximum_drift <= 2:
-        parser.error("--maximum-drift must be 0..2")
+    if not -1 <= args.min_cosine <= 1:
+        parser.error("--min-cosine must be -1..1")
     from tf_sphereface.deployment.folders import check_paths
     from tf_sphereface.errors import InputError
 
@@ -53,7 +63,12 @@ def export(args):
 
     try:
         contract = export_saved_model(
-            args.model, args.out, args.calibration, args.maximum_drift, args.overwrite
+            args.model,
+            args.out,
+            args.calibration,
+            args.min_cosine,
+            args.overwrite,
+            args.mirror,
         )
     except DriftError as error:
         print(f"error: {error}", file=sys.stderr)

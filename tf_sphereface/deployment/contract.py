@@ -61,6 +61,7 @@ Pixels = Annotated[
     BeforeValidator(_all_pixel_keys),
     Field(json_schema_extra=_PIXEL_SCHEMA),
 ]
+Mirror = Literal["none", "concat", "mean"]
 Landmarks = Annotated[
     tuple[tuple[FiniteFloat, FiniteFloat], ...], Field(min_length=5, max_length=5)
 ]
@@ -130,7 +131,7 @@ class BundleContract(_Document):
 
     model: ModelRecord
     landmark_template: Landmarks
-    mirror: Literal["none", "concat", "mean"]
+    mirror: Mirror
     graph: GraphRecord
     detector: DetectorRecord
     variants: dict[str, Variant] = Field(min_length=1)
@@ -184,12 +185,35 @@ class BundleContract(_Document):
 class SavedModelContract(_Document):
     """`contract.json` in a SavedModel's folder.
 
-    `signatures` tells input and output of each signature, by name; all give float32
-    (batch, embedding_dim) of length 1.
+    `signatures` tells input and output of each signature, by name; all give the whole
+    feature, float32 (batch, feature_dim) of length 1. `mirror` says what a feature is,
+    as in `BundleContract`. `drift` is that of the signature that drifts most.
     """
 
     kind: Literal["saved_model"] = "saved_model"
+    mirror: Mirror
     signatures: dict[str, dict[str, str]]
+    drift: Drift
+
+    @property
+    def feature_dim(self) -> int:
+        """Length of a feature, int."""
+        return self.embedding_dim * (2 if self.mirror == "concat" else 1)
+
+
+class OnnxContract(_Document):
+    """What an ONNX file carries as its metadata `contract`.
+
+    `graph` says what the file does itself, by `mirror` what a feature is, as in
+    `BundleContract`; without `graph.pixels` the input is float32, normalised by
+    `pixels`.
+    """
+
+    kind: Literal["onnx"] = "onnx"
+    mirror: Mirror
+    graph: GraphRecord
+    input: str
+    output: str
     drift: Drift
 
 

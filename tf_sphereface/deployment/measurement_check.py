@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from tf_sphereface.deployment.bundle import Bundle
 from tf_sphereface.deployment.contract_parts import (
     Drift,
@@ -35,20 +33,22 @@ def measure_drifts(
 
     Raises: InputError if the model or the folder is unusable, or they do not fit.
     """
-    from tf_sphereface.deployment.graph import GraphOptions, embedding_graph
+    from tf_sphereface.deployment.graph import GraphOptions
     from tf_sphereface.deployment.parity import measure_drift
+    from tf_sphereface.deployment.reference_features import (
+        held_out_crops,
+        reference_features,
+    )
     from tf_sphereface.deployment.strip import load_backbone
 
     contract = bundle.contract
-    crops = _compared_crops(contract.pixels, crops_dir)
+    crops = held_out_crops(contract.pixels, crops_dir)
     options = GraphOptions(
-        pixels=True,
         mirror=contract.mirror if contract.graph.mirror else "none",
         l2_normalized=contract.graph.l2_normalized,
     )
-    embed = embedding_graph(load_backbone(model_path), contract.pixels, options)
-    reference = np.concatenate(
-        [np.asarray(embed(crops[n : n + 16])) for n in range(0, len(crops), 16)]
+    reference = reference_features(
+        load_backbone(model_path), contract.pixels, crops, options
     )
     return {
         name: measure_drift(reference, bundle.embedder(name).embed(crops))
@@ -135,13 +135,3 @@ def _beyond(name, pairs):
                 f"tolerance is {tolerance:g}"
             )
     return lines
-
-
-def _compared_crops(pixels, directory):
-    """Every second crop: the others are those that int8 ranges were taken from."""
-    from tf_sphereface.deployment import sample_faces
-
-    if directory is None:
-        faces = sample_faces.synthetic_faces(pixels)
-        return np.stack([face.crop for face in faces])[1::2]
-    return sample_faces.read_aligned_faces(directory, pixels)[1::2]

@@ -48,22 +48,34 @@ def wiring_failures(reference: np.ndarray, exported: np.ndarray) -> tuple[str, .
     )
 
 
-def check_exact(what: str, reference: np.ndarray, exported: np.ndarray) -> Drift:
+def check_least_cosine(least: float) -> None:
+    """Raises ValueError unless `least` is -1..1, as a cosine is."""
+    if not -1 <= least <= 1:
+        raise ValueError(f"`min_cosine` must be -1..1. Received: min_cosine={least!r}")
+
+
+def check_exact(
+    what: str,
+    reference: np.ndarray,
+    exported: np.ndarray,
+    least: float = LEAST_EXACT_COSINE,
+) -> Drift:
     """Measures the drift of a file that must agree up to rounding.
 
     Args:
         what: To be named in the error.
         reference: As `measure_drift`.
         exported: As `measure_drift`.
+        least: Cosine that every crop must have.
 
     Raises: DriftError if it does not.
     """
     drift = measure_drift(reference, exported)
-    if not drift.min_cosine >= LEAST_EXACT_COSINE:
+    if not drift.min_cosine >= least:
         raise DriftError(
             f"the exported {what} model drifts: its least cosine is "
             f"{drift.min_cosine:.6f} on {drift.crops} crops, the bound is "
-            f"{LEAST_EXACT_COSINE}"
+            f"{least:g}"
         )
     for failure in wiring_failures(reference, exported):
         raise DriftError(

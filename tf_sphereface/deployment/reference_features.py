@@ -1,13 +1,31 @@
 """What the Keras model makes of crops: the measure of graphs with everything inside."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 
+from tf_sphereface.deployment import sample_faces
 from tf_sphereface.deployment.features import combine
 from tf_sphereface.deployment.graph import GraphOptions
 from tf_sphereface.preprocessing import PixelContract, mirror
 
 _BATCH = 16
+
+
+def held_out_crops(pixel_contract: PixelContract, directory: Path | None) -> np.ndarray:
+    """Crops to compare an export on, of which no variant takes ranges.
+
+    Args:
+        pixel_contract: Says how large they are.
+        directory: Folder of aligned faces, a subfolder a person; None: rendered faces.
+
+    Returns: uint8 (crops, height, width, 3), RGB.
+    Raises: InputError as `read_samples`.
+    """
+    if directory is None:
+        return sample_faces.rendered_samples(pixel_contract, 0).compared
+    return sample_faces.read_samples(directory, pixel_contract, 0).compared
 
 
 def reference_features(
