@@ -28,7 +28,7 @@ LAYERS = [
     {"model_files"},
     {"data"},
     {"training", "evaluation", "deployment", "weights"},
-    {"quickstart"},
+    {"quantization_training", "quickstart"},
     {"commands"},
     {"examples"},
 ]
@@ -89,6 +89,7 @@ def test_network_code_knows_no_backend(path):
         "import tf_sphereface.data.alignment, tf_sphereface.deployment.matcher",
         "from tf_sphereface.commands.main import main; main(['--help'])",
         "from tf_sphereface.training.recipe import read_recipe",
+        "import tf_sphereface.quantization_training.process",
     ],
 )
 def test_light_imports_load_no_tensorflow(statement):

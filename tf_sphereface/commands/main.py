@@ -15,6 +15,7 @@ COMMANDS = {
     "clean": "propose wrong labels and duplicates to leave out",
     "records": "pack aligned faces into TFRecord shards",
     "train": "train a recipe on records; resumes an interrupted run",
+    "quantization-train": "go on with a run so that its file gets smaller",
     "import-weights": "weights of Caffe, PyTorch or safetensors into a Keras model",
     "export-weights": "a model's weights as safetensors under PyTorch's names",
     "pairs": "draw a pair list for the LFW protocol from aligned faces",

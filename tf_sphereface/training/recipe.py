@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import tomli_w
 from pydantic import Field, ValidationError, model_validator
@@ -19,6 +19,8 @@ from tf_sphereface.training.head_recipes import (
 )
 from tf_sphereface.training.sections import Count, NotNegative, Positive, Section
 from tf_sphereface.training.set_loss_recipes import SetLossRecipe
+
+AnyRecipe = TypeVar("AnyRecipe", bound=Section)
 
 
 class DataRecipe(Section):
@@ -139,13 +141,18 @@ class Recipe(Section):
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
 
-def read_recipe(path: Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
+def read_recipe(
+    path: Path,
+    overrides: list[str] | tuple[str, ...] = (),
+    kind: type[AnyRecipe] = Recipe,
+) -> AnyRecipe:
     """Reads a recipe.
 
     Args:
         path: TOML file.
         overrides: "section.key=value" strings; the value is TOML, or a bare word. A
             new `name` takes the defaults of what it names.
+        kind: What the sections are; a training's unless said else.
 
     Raises: InputError if the file is missing or not TOML, or a key or value is wrong;
         the message names the key.
@@ -161,7 +168,7 @@ def read_recipe(path: Path, overrides: list[str] | tuple[str, ...] = ()) -> Reci
     for override in overrides:
         _apply_override(tree, override)
     try:
-        return Recipe.model_validate(tree)
+        return kind.model_validate(tree)
     except ValidationError as error:
         raise InputError(f"recipe {path}: {_first_error(error)}") from error
 
@@ -191,7 +198,7 @@ def _first_error(error: ValidationError) -> str:
     if not location:  # sections that do not go together
         return message
     # The name, which pydantic puts in as the union's tag.
-    tag = {"backbone": 1, "head": 1, "set_losses": 2}.get(location[0])
+    tag = {"backbone": 1, "head": 1, "scheme": 1, "set_losses": 2}.get(location[0])
     if tag is not None:
         del location[tag : tag + 1]
     location = [part for part in location if part not in MARGIN_KINDS]

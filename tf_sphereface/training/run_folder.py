@@ -17,11 +17,12 @@ from tf_sphereface.training.recipe import Recipe
 
 BACKUP, BEST_MODEL, LAST_MODEL = "backup/state.weights.h5", "best.keras", "last.keras"
 HISTORY, LOGS = "history.csv", "logs"
-_RECIPE, _ENVIRONMENT, _LOCK = "recipe.toml", "environment.json", ".lock"
-_RECORDS, _INITIAL = "records.sha256", "initial_weights.sha256"
+RECIPE, RECORDS = "recipe.toml", "records.sha256"
+_ENVIRONMENT, _LOCK = "environment.json", ".lock"
+_INITIAL = "initial_weights.sha256"
 _OTHER = {
-    _RECIPE: "another recipe",
-    _RECORDS: "other records",
+    RECIPE: "another recipe",
+    RECORDS: "other records",
     _INITIAL: "other initial weights",
 }
 _PACKAGES = ("tf-sphereface", "tensorflow", "keras", "numpy")
@@ -37,15 +38,15 @@ def open_run(run: Path, recipe: Recipe, records: Path) -> Iterator[None]:
         weights, is no run folder, or another process has it.
     """
     contents = {
-        _RECIPE: recipe.to_toml().encode(),
-        _RECORDS: sha256_of(records / MANIFEST_NAME).encode(),
+        RECIPE: recipe.to_toml().encode(),
+        RECORDS: sha256_of(records / MANIFEST_NAME).encode(),
     }
     if recipe.fine_tuning is not None:
         initial = Path(recipe.fine_tuning.initial_weights)
         contents[_INITIAL] = sha256_of(initial).encode()
     if run.exists() and not run.is_dir():
         raise InputError(f"{run} exists and is not a run folder")
-    if not (run / _RECIPE).exists() and _has_foreign_files(run):
+    if not (run / RECIPE).exists() and _has_foreign_files(run):
         raise InputError(f"{run} exists and is not a run folder")
     (run / BACKUP).parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -61,7 +62,7 @@ def open_run(run: Path, recipe: Recipe, records: Path) -> Iterator[None]:
 
 
 def _agree(run: Path, contents: dict[str, bytes]) -> None:
-    if (run / _RECIPE).exists():
+    if (run / RECIPE).exists():
         for name, content in contents.items():
             path = run / name
             if path.exists() and path.read_bytes() != content:
@@ -71,15 +72,15 @@ def _agree(run: Path, contents: dict[str, bytes]) -> None:
         return
     environment = json.dumps(_environment(), indent=2) + "\n"
     write_atomically(run / _ENVIRONMENT, environment.encode())
-    recipe = contents.pop(_RECIPE)
+    recipe = contents.pop(RECIPE)
     for name, content in contents.items():
         write_atomically(run / name, content)
-    write_atomically(run / _RECIPE, recipe)  # last: it makes the run
+    write_atomically(run / RECIPE, recipe)  # last: it makes the run
 
 
 def _has_foreign_files(run: Path) -> bool:
     """Whether there is more than a run leaves that was killed in its first moments."""
-    ours = {_RECORDS, _INITIAL, _ENVIRONMENT, _LOCK, Path(BACKUP).parent.name}
+    ours = {RECORDS, _INITIAL, _ENVIRONMENT, _LOCK, Path(BACKUP).parent.name}
     return run.exists() and any(
         path.name not in ours and ".tmp." not in path.name for path in run.iterdir()
     )

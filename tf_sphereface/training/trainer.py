@@ -1,23 +1,20 @@
 """Trains a recipe on records in a run folder that can be left and resumed."""
 
-import contextlib
 import dataclasses
 import math
 import time
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
 from tf_sphereface.data.augmentation import preset
-from tf_sphereface.data.balanced_batches import balanced_batches
-from tf_sphereface.data.identity_batches import check_identities, identity_batches
-from tf_sphereface.data.pipeline import training_batches
+from tf_sphereface.data.identity_batches import check_identities
 from tf_sphereface.data.records import verify_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing
 from tf_sphereface.precision import dtype_policy
 from tf_sphereface.training.assembly import build_classifier
+from tf_sphereface.training.batches import naming_damaged_records, recipe_batches
 from tf_sphereface.training.callbacks import (
     Backup,
     BestModel,
@@ -97,7 +94,7 @@ def train(
         with open_run(run, recipe, records):
             with strategy.scope():
                 done = restore_backup(classifier, run / BACKUP)
-            with _naming_damaged_records(records):
+            with naming_damaged_records(records):
                 if not done:
                     _start_head(classifier, recipe, records)
                 logs = _fit(classifier, recipe, records, run, done, validate)
@@ -129,7 +126,9 @@ def _fit(classifier, recipe, records, run, done, validate) -> dict[str, float]:
         return _figures(read_history(run / HISTORY))
     # A resumed run sees another shuffle, not the first epochs' batches again.
     seed = schedule.seed + initial_epoch
-    batches = _batches(recipe.data, records, classifier.backbone.pixel_contract, seed)
+    batches = recipe_batches(
+        recipe.data, records, classifier.backbone.pixel_contract, seed
+    )
     monitor = "accuracy" if classifier.head is not None else "loss"
     if validate is not None:
         monitor = "verification_accuracy"
@@ -157,41 +156,6 @@ def _fit(classifier, recipe, records, run, done, validate) -> dict[str, float]:
     finally:
         progress.on_train_end()
     return _figures(history.rows)
-
-
-def _batches(data, records, contract, seed):
-    mirrored, augmentation = preset(data.augmentation)
-    arguments = {
-        "contract": contract,
-        "seed": seed,
-        "mirrored": mirrored,
-        "augmentation": augmentation,
-    }
-    if data.images_per_identity is not None:
-        identities = data.batch_size // data.images_per_identity
-        return identity_batches(
-            records, identities, data.images_per_identity, **arguments
-        )
-    if data.sampling == "class_balanced":
-        return balanced_batches(records, data.batch_size, **arguments)
-    return training_batches(
-        records, data.batch_size, shuffle_buffer=data.shuffle_buffer, **arguments
-    )
-
-
-@contextlib.contextmanager
-def _naming_damaged_records(records: Path):
-    """TensorFlow says neither which shard it could not read nor always where."""
-    try:
-        yield
-    except tf.errors.OpError as error:
-        verify_records(records)  # raises where they are damaged
-        if isinstance(error, tf.errors.DataLossError):
-            raise InputError(
-                f"a shard of {records} could not be read, and can be now: "
-                f"{error.message.partition(chr(10))[0]}; give the same command again"
-            ) from error
-        raise
 
 
 def _figures(rows) -> dict[str, float]:
