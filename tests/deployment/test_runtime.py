@@ -17,8 +17,8 @@ from tf_sphereface.data.images import read_photo
 from tf_sphereface.deployment import Embedder
 from tf_sphereface.deployment.contract_parts import (
     GraphRecord,
-    Verification,
     VariantMeasurement,
+    Verification,
 )
 from tf_sphereface.deployment.graph import GraphOptions
 from tf_sphereface.deployment.sample_faces import synthetic_faces

@@ -1,4 +1,4 @@
-"""Which tensors of the twin are rounded to 8 bits, for tensorflow-model-optimization."""
+"""Which tensors of the twin are rounded to 8 bits, as tfmot is told."""
 
 import tensorflow as tf
 import tf_keras

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 BUNDLE_VARIANTS = ("none", "fp16", "dynamic", "int8")
+REPRESENTATIVE = 100  # crops for int8 ranges: the road has few people
 FAR = 0.01
 
 
@@ -26,26 +27,25 @@ def export_and_evaluate(out: Path, pairs, model: str, command: str, progress_bar
     """Scores Keras, SavedModel and every TFLite variant; writes bundle and report."""
     from tf_sphereface.deployment import (
         ExportOptions,
+        Measure,
         export_bundle,
         export_saved_model,
     )
-    from tf_sphereface.deployment.measurement import measured_by
     from tf_sphereface.evaluation import (
         describe_model,
-        evaluate_verification,
         load_embedding_source,
         write_report,
     )
+    from tf_sphereface.evaluation.pair_evaluator import PairEvaluator
 
     reports = []
+    evaluator = PairEvaluator(
+        out / "aligned" / "unseen", pairs, progress_bar=progress_bar
+    )
 
     def evaluate(source):
-        with progress_bar("evaluating", "faces") as progress:
-            report = evaluate_verification(
-                source, out / "aligned" / "unseen", pairs, progress=progress
-            )
-        reports.append(report)
-        return report
+        reports.append(evaluator.plain(source))
+        return reports[-1]
 
     # The run's model file also holds the optimizer; what ships is the backbone.
     saved_model, calibration = out / "saved_model", out / "aligned" / "train"
@@ -55,9 +55,18 @@ def export_and_evaluate(out: Path, pairs, model: str, command: str, progress_bar
     write_report(reports[0], out, command, describe_model(embedding), inputs)
     export_saved_model(embedding, saved_model, calibration, overwrite=True)
     evaluate(load_embedding_source(saved_model))
-    options = ExportOptions(BUNDLE_VARIANTS, calibration=calibration, overwrite=True)
+    options = ExportOptions(
+        BUNDLE_VARIANTS,
+        calibration=calibration,
+        representative=REPRESENTATIVE,
+        overwrite=True,
+    )
     bundle = export_bundle(
-        embedding, out / "bundle", options, measure=measured_by(evaluate)
+        embedding,
+        out / "bundle",
+        options,
+        Measure(evaluate, evaluator.mixed),
+        progress_bar,
     )
     variants = bundle.contract.variants.items()
     names = ["Keras", "SavedModel", *(f"TFLite {name}" for name, _ in variants)]
