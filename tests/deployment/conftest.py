@@ -42,7 +42,9 @@ def backbone_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def bundle(classifier_file, tmp_path_factory):
     out = tmp_path_factory.mktemp("bundles") / "bundle"
-    options = ExportOptions(variants=("none", "fp16", "dynamic", "int8"))
+    options = ExportOptions(
+        variants=("none", "fp16", "dynamic", "int8"), representative=24
+    )
     return export_bundle(classifier_file, out, options)
 
 
