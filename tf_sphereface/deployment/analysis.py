@@ -122,7 +122,9 @@ def layer_losses(
     noise = {name: error[name] / power[name] for name in common if power[name] > 0}
     losses = []
     for name, value in noise.items():
-        before = max((noise.get(other, 0) for other in exact.made_from[name]), default=0)
+        before = max(
+            (noise.get(other, 0) for other in exact.made_from[name]), default=0
+        )
         layer = layer_of(name) or name
         losses.append(LayerLoss(layer=layer, noise=value, added=value - before))
     return tuple(sorted(losses, key=lambda loss: -loss.added))

@@ -40,7 +40,7 @@ def measure_drifts(
     from tf_sphereface.deployment.strip import load_backbone
 
     contract = bundle.contract
-    crops = _compared_crops(contract.pixels, crops_dir)
+    crops = _compared_crops(contract, crops_dir)
     options = GraphOptions(
         pixels=True,
         mirror=contract.mirror if contract.graph.mirror else "none",
@@ -137,11 +137,10 @@ def _beyond(name, pairs):
     return lines
 
 
-def _compared_crops(pixels, directory):
-    """Every second crop: the others are those that int8 ranges were taken from."""
-    from tf_sphereface.deployment import sample_faces
+def _compared_crops(contract, directory):
+    from tf_sphereface.deployment.sample_faces import read_samples, rendered_samples
 
+    pixels, representative = contract.pixels, contract.samples.representative
     if directory is None:
-        faces = sample_faces.synthetic_faces(pixels)
-        return np.stack([face.crop for face in faces])[1::2]
-    return sample_faces.read_aligned_faces(directory, pixels)[1::2]
+        return rendered_samples(pixels, representative).compared
+    return read_samples(directory, pixels, representative).compared

@@ -65,7 +65,9 @@ def check_exact(what: str, reference: np.ndarray, exported: np.ndarray) -> Drift
             f"{drift.crops} crops, the bound is {LEAST_EXACT_COSINE}"
         )
     for failure in wiring_failures(reference, exported):
-        raise DriftError(f"the exported {what} model is not the same network: {failure}")
+        raise DriftError(
+            f"the exported {what} model is not the same network: {failure}"
+        )
     return drift
 
 
