@@ -8,7 +8,7 @@ import sys
 import pytest
 from PIL import Image
 
-from tests.deployment.small_bundle import make_bundle
+from tests.deployment.small_bundle import COMPARED, make_bundle
 from tf_sphereface.commands.bundle import main
 from tf_sphereface.deployment.contract import BundleContract
 from tf_sphereface.deployment.sample_faces import synthetic_faces
@@ -148,7 +148,7 @@ def drift(cosine):
         "mean_cosine": cosine,
         "p01_cosine": cosine,
         "min_cosine": cosine,
-        "crops": 24,
+        "crops": COMPARED,
     }
 
 

@@ -116,6 +116,13 @@ def example():
         },
         "variants": {"int8": variant()},
         "default_variant": "int8",
+        "samples": {
+            "rendered": True,
+            "representative": 500,
+            "representative_people": 250,
+            "compared": 24,
+            "compared_people": 12,
+        },
         "golden": RECORD,
         "documents": {"model_card": {**RECORD, "file": "MODEL_CARD.md"}},
     }

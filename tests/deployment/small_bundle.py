@@ -31,7 +31,15 @@ from tf_sphereface.files import sha256_of
 from tf_sphereface.litert import allocate, open_interpreter
 
 FILES = {"none": "embedder.tflite", "dynamic": "embedder_dynamic.tflite"}
-EXACT = {"mean_cosine": 1.0, "p01_cosine": 1.0, "min_cosine": 1.0, "crops": 24}
+COMPARED = 64  # crops that `rendered_samples` gives
+EXACT = {"mean_cosine": 1.0, "p01_cosine": 1.0, "min_cosine": 1.0, "crops": COMPARED}
+SAMPLES = {
+    "rendered": True,
+    "representative": 0,
+    "representative_people": 0,
+    "compared": COMPARED,
+    "compared_people": COMPARED // 2,
+}
 
 
 def make_bundle(folder):
@@ -68,6 +76,7 @@ def make_bundle(folder):
         detector=add_detector(bundle),
         variants={name: variant(bundle, name) for name in FILES},
         default_variant="none",
+        samples=SAMPLES,
         golden=add_golden(bundle, pixels),
         documents=add_documents(bundle),
     )

@@ -99,6 +99,7 @@ def unmeasured(content):
     nothing = dict.fromkeys(("verification", "thresholds", "mixed", "calibration"))
     content["variants"]["int8"].update(nothing, gate=PASSED)
     content["model"].update(licence=None, provenance={})
+    content["samples"]["rendered"] = False
 
 
 def test_what_is_not_known_is_called_so():
@@ -108,7 +109,6 @@ def test_what_is_not_known_is_called_so():
     assert "Accuracy and thresholds were not measured" in section(text, "Figures")
     limits = section(text, "Limits")
     assert "Nobody was measured" in limits
-    assert "not stated of what crops" in limits
     assert "age, sex, skin colour or origin were not measured" in limits
     assert "None" not in text and "null" not in text
 
@@ -116,7 +116,6 @@ def test_what_is_not_known_is_called_so():
 def test_what_is_known_is_told():
     facts = CardFacts(
         training=("It was trained on 7 people.",),
-        rendered_crops=True,
         pairs="LFW, 10 folds",
         groups=("Women: FAR 0.002 at the threshold of all.",),
     )
@@ -129,8 +128,9 @@ def test_what_is_known_is_told():
     assert "rendered faces: photos of real people may drift further" in limits
     assert "calibrated on 120 people" in limits
     assert "Women: FAR 0.002" in limits and "were not measured" not in limits
-    real = card(facts=CardFacts(rendered_crops=False))
-    assert "rendered" not in real and "crops that the exporter gave" in real
+    real = card(lambda content: content["samples"].update(rendered=False))
+    assert "rendered" not in real
+    assert "24 crops that the exporter gave, of 12 people" in real
 
 
 @pytest.mark.parametrize(

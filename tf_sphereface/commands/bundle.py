@@ -120,17 +120,25 @@ def _verification(args, check, measured):
         measured_fars,
         measurement_differences,
     )
-    from tf_sphereface.evaluation import evaluate_verification, read_lfw_pairs
+    from tf_sphereface.evaluation import (
+        evaluate_verification,
+        open_features,
+        read_lfw_pairs,
+    )
 
     pairs, contract = read_lfw_pairs(args.pairs), check.bundle.contract
     differences = []
     for name in check.intact_variants():
+        try:
+            source = open_features(args.bundle, name)
+        except InputError as error:  # any damaged file, as `check` has told
+            return [f"accuracy: not measured ({error})"]
         with progress_bar(f"measuring {name}", "faces") as progress:
             report = evaluate_verification(
-                check.bundle.embedder(name),
+                source,
                 args.images,
                 pairs,
-                mirror=contract.mirror,
+                mirror=contract.mirror == "concat",
                 progress=progress,
                 fars=measured_fars(contract.variants[name]) or [0.1],
             )

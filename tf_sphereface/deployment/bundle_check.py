@@ -17,6 +17,7 @@ from tf_sphereface.deployment.golden_check import (
     golden_files,
     read_golden,
 )
+from tf_sphereface.deployment.model_card import MODEL_CARD_FILE
 from tf_sphereface.deployment.tflite_metadata import (
     STANDARD_ENTRY,
     FileMetadata,
@@ -25,8 +26,6 @@ from tf_sphereface.deployment.tflite_metadata import (
 )
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import sha256_of
-
-MODEL_CARD_FILE = "MODEL_CARD.md"
 
 
 @dataclasses.dataclass(frozen=True)

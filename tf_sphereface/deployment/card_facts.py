@@ -15,15 +15,12 @@ class CardFacts:
 
     Args:
         training: Sentences on the data and the training; empty if nothing is known.
-        rendered_crops: Whether drift and ranges are of rendered faces (True) or of
-            crops that the exporter gave (False); None if unknown.
         pairs: What the pairs of accuracy and thresholds are, such as "LFW, 10 folds";
             None if unknown.
         groups: Sentences on groups of people that were measured apart; empty if none.
     """
 
     training: tuple[str, ...] = ()
-    rendered_crops: bool | None = None
     pairs: str | None = None
     groups: tuple[str, ...] = ()
 

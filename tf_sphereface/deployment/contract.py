@@ -125,6 +125,7 @@ class BundleContract(_Document):
         detector: The face detector.
         variants: TFLite files of the same network, by name.
         default_variant: The one to take if nobody asks for another.
+        samples: The crops that the variants were compared on.
         golden: Faces to test a program with: what it must find and compute.
         documents: Other files of the bundle, by name.
     """

@@ -7,6 +7,7 @@ from pydantic import Field, FiniteFloat, model_validator
 from tf_sphereface.deployment.calibration import Calibration, ContractPart
 from tf_sphereface.deployment.file_parts import (
     FileRecord,
+    Gate,
     Quantization,
     QuantizationRecord,
 )
@@ -103,24 +104,6 @@ class VariantMeasurement(ContractPart):
 
     verification: Verification
     thresholds: dict[str, FiniteFloat]
-
-
-class Gate(ContractPart):
-    """Whether a file is as good as the limits ask.
-
-    Args:
-        passed: Whether all limits are kept.
-        failures: Each limit that is not, in words.
-    """
-
-    passed: bool
-    failures: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _says_why(self):
-        if self.passed == bool(self.failures):
-            raise ValueError("`failures` must be there if, and only if, it failed")
-        return self
 
 
 class Variant(FileRecord):

@@ -1,8 +1,8 @@
-"""The parts of a contract that are of one file: its checksum, and its 8 bits."""
+"""The parts of a contract that are of one file: checksum, 8 bits, and gate."""
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, FiniteFloat
+from pydantic import BeforeValidator, Field, FiniteFloat, model_validator
 
 from tf_sphereface.deployment.calibration import ContractPart
 
@@ -84,3 +84,21 @@ class QuantizationRecord(ContractPart):
     delegate_partitions: int = Field(ge=0)
     operators_outside: dict[str, int]
     worst_layers: tuple[LayerLoss, ...] = ()
+
+
+class Gate(ContractPart):
+    """Whether a file is as good as the limits ask.
+
+    Args:
+        passed: Whether all limits are kept.
+        failures: Each limit that is not, in words.
+    """
+
+    passed: bool
+    failures: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _says_why(self):
+        if self.passed == bool(self.failures):
+            raise ValueError("`failures` must be there if, and only if, it failed")
+        return self

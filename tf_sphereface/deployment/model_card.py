@@ -12,6 +12,8 @@ from tf_sphereface.deployment.card_tables import (
 from tf_sphereface.deployment.contract import BundleContract
 from tf_sphereface.deployment.variant_figures import failed_gates
 
+MODEL_CARD_FILE = "MODEL_CARD.md"
+
 _USE = """\
 ## Intended use
 
@@ -115,15 +117,15 @@ def _training(contract, facts):
 
 
 def _figures(contract, facts):
-    crops = max(variant.drift.crops for variant in contract.variants.values())
-    kinds = {True: "rendered faces", False: "crops that the exporter gave"}
-    kind = kinds.get(facts.rendered_crops, "crops of unstated origin")
+    samples = contract.samples
+    kind = "rendered faces" if samples.rendered else "crops that the exporter gave"
     return (
         "## Figures\n\n"
         "As exported; `sphereface bundle show BUNDLE` has what was calibrated since. "
         "Cosines are between the embeddings of a variant and of the Keras model, on "
-        f"{crops:,} {kind}. Rank-1 is the share of probes whose nearest gallery face "
-        'is that of the Keras model. "-" was not measured.\n\n'
+        f"{samples.compared:,} {kind}, of {samples.compared_people:,} people none of "
+        "whom int8 ranges were taken from. Rank-1 is the share of probes whose nearest "
+        'gallery face is that of the Keras model. "-" was not measured.\n\n'
         f"{variant_table(contract)}\n{_accuracy(contract, facts)}\n"
         f"{detector_table(contract)}"
     )
@@ -148,12 +150,10 @@ def _accuracy(contract, facts):
 
 def _limits(contract, facts):
     lines = []
-    if facts.rendered_crops is not False:
+    if contract.samples.rendered:
         lines.append(
             "Drift and ranges are of rendered faces: photos of real people may drift "
             "further."
-            if facts.rendered_crops
-            else "It is not stated of what crops drift and ranges are."
         )
     calibrated = [v.calibration for v in contract.variants.values() if v.calibration]
     if calibrated:
