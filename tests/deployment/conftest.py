@@ -5,12 +5,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.deployment.export_fixtures import (
+    detectors,
+    one_detector,
+    take_detectors,
+)
 from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.deployment import ExportOptions, export_bundle
 from tf_sphereface.deployment.sample_faces import synthetic_faces
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.heads import ASoftmaxLayer
 from tf_sphereface.preprocessing import PixelContract
+
+__all__ = ["detectors", "one_detector"]
 
 
 def tiny_backbone(**kwargs):
@@ -40,12 +47,14 @@ def backbone_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def bundle(classifier_file, tmp_path_factory):
+def bundle(classifier_file, detectors, tmp_path_factory):
     out = tmp_path_factory.mktemp("bundles") / "bundle"
     options = ExportOptions(
-        variants=("none", "fp16", "dynamic", "int8"), representative=24
+        variants=("none", "fp16", "dynamic", "int8", "int8-io"), representative=24
     )
-    return export_bundle(classifier_file, out, options)
+    with pytest.MonkeyPatch.context() as patch:
+        take_detectors(patch, detectors)
+        return export_bundle(classifier_file, out, options)
 
 
 @pytest.fixture(scope="session")
@@ -60,10 +69,10 @@ def crops():
 
 @pytest.fixture(scope="session")
 def aligned(tmp_path_factory):
-    """A folder of 24 rendered crops in two subfolders."""
+    """A folder of 40 rendered crops of 20 people."""
     folder = tmp_path_factory.mktemp("aligned")
-    for index, face in enumerate(synthetic_faces(PixelContract(), 12, 2)):
-        place = folder / f"person{index % 2}"
+    for index, face in enumerate(synthetic_faces(PixelContract(), 20, 2)):
+        place = folder / f"person{index // 2:02d}"
         place.mkdir(exist_ok=True)
-        Image.fromarray(face.crop).save(place / f"{index}.png")
+        Image.fromarray(face.crop).save(place / f"{index % 2}.png")
     return folder

@@ -1,32 +1,26 @@
-"""Tests for tf_sphereface.deployment.export: from a model file to checked outputs."""
-
-import collections
-import json
+"""Tests for tf_sphereface.deployment.export: from a model file to a measured bundle."""
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from PIL import Image
 
+from tests.deployment.operators import operators
 from tf_sphereface.deployment import (
     ExportOptions,
-    VariantMeasurement,
+    Measure,
     export_bundle,
     export_saved_model,
     load_bundle,
 )
-from tf_sphereface.deployment.contract import Verification
-from tf_sphereface.deployment.quantization import quantize_static
 from tf_sphereface.deployment.sample_faces import synthetic_faces
-from tf_sphereface.deployment.saved_model import serving_function
 from tf_sphereface.deployment.strip import load_backbone
-from tf_sphereface.deployment.tflite import to_tflite
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
 
-VARIANTS = ("none", "fp16", "dynamic", "int8")
+VARIANTS = ("none", "fp16", "dynamic", "int8", "int8-io")
+
+pytestmark = pytest.mark.usefixtures("one_detector")
 
 
 def keras_embeddings(path, crops):
@@ -39,19 +33,10 @@ def cosines(first, second):
     return (first * second).sum(axis=1) / norms
 
 
-def operators(content):
-    interpreter = Interpreter(
-        model_content=content,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
-    interpreter.allocate_tensors()
-    return collections.Counter(op["op_name"] for op in interpreter._get_ops_details())
-
-
 @pytest.fixture(scope="module")
 def new_faces():
     """People beyond those that the export saw: uint8 (8, 112, 96, 3)."""
-    faces = list(synthetic_faces(PixelContract(), people=32, photos_each=1))[24:]
+    faces = list(synthetic_faces(PixelContract(), people=80, photos_each=1))[72:]
     return np.stack([face.crop for face in faces])
 
 
@@ -74,35 +59,29 @@ def test_recorded_figures_are_those_of_the_file(bundle):
         assert variant.bytes == (bundle.path / variant.file).stat().st_size
         assert variant.input.shape == (1, 112, 96, 3)
         assert variant.output.shape == (1, 32)
-        assert variant.input.name == embedder.input_details["name"]
-        assert variant.output.name == embedder.output_details["name"]
-        assert variant.drift.crops == 24
+        assert variant.input.name == "aligned_face"
+        assert variant.output.name == "embedding"
+        assert embedder.input_details["name"] == "aligned_face"
+        assert embedder.output_details["name"] == "embedding"
+        assert variant.drift.crops == 64
+        assert variant.gate.passed
+        assert (variant.quantization is None) == (name == "none")
         assert (variant.verification, variant.thresholds) == (None, None)
     sizes = [bundle.contract.variants[name].bytes for name in VARIANTS]
-    assert sizes[0] > 1.9 * sizes[1] > 3.4 * sizes[2]
+    assert sizes[0] > 1.8 * sizes[1] > 2.9 * sizes[2]
     assert bundle.contract.default_variant == "none"
 
 
 def test_int8_input_tells_every_pixel_value_from_the_next(bundle):
-    record = bundle.contract.variants["int8"].input
+    record = bundle.contract.variants["int8-io"].input
     assert record.dtype == "int8"
+    assert bundle.contract.variants["int8"].input.dtype == "float32"
     real = (np.arange(256) - 127.5) / 128
     exact = real / record.quantization.scale + record.quantization.zero_point
     assert exact.min() >= -128.5 and exact.max() <= 127.5
     # No value lies near a half, where languages round differently.
     assert np.abs(exact - np.floor(exact) - 0.5).min() > 1e-3
     assert len(np.unique(np.round(exact))) >= 255
-
-
-def test_int8_range_is_not_the_moving_average(tiny, crops):
-    backbone = tiny()
-    content = quantize_static(to_tflite(backbone), crops, PixelContract())
-    interpreter = Interpreter(model_content=content)
-    output = interpreter.get_output_details()[0]
-    scale, zero_point = output["quantization"]
-    embeddings = backbone.predict((crops.astype(np.float32) - 127.5) / 128, verbose=0)
-    assert scale * (127 - zero_point) >= embeddings.max() - scale
-    assert scale * (-128 - zero_point) <= embeddings.min() + scale
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -115,11 +94,15 @@ def test_files_have_only_mobile_operators(bundle, variant):
 
 
 def test_calibration_folder_is_used(classifier_file, aligned, tmp_path):
-    options = ExportOptions(variants=("int8",), calibration=aligned, mirror=False)
+    options = ExportOptions(
+        ("int8",), calibration=aligned, representative=20, mirror="none"
+    )
     bundle = export_bundle(classifier_file, tmp_path / "bundle", options)
-    assert bundle.contract.variants["int8"].drift.crops == 12
+    samples = bundle.contract.samples
+    assert bundle.contract.variants["int8"].drift.crops == samples.compared == 8
+    assert (samples.representative, samples.representative_people) == (20, 16)
     assert list(bundle.contract.variants) == ["int8"]
-    assert bundle.contract.mirror is False
+    assert bundle.contract.mirror == "none"
 
 
 def test_unusable_calibration_folder_is_refused(classifier_file, aligned, tmp_path):
@@ -129,34 +112,115 @@ def test_unusable_calibration_folder_is_refused(classifier_file, aligned, tmp_pa
         Image.new("RGB", (96, 100)).save(wrong / f"{index}.png")
     empty = tmp_path / "empty"
     empty.mkdir()
-    for folder, message in (
-        (wrong, "not an aligned face of 112 x 96"),
-        (empty, "at least 8 aligned faces"),
-        (tmp_path / "missing", "no such folder"),
+    for folder, variant, message in (
+        (wrong, "none", "not an aligned face of 112 x 96"),
+        (empty, "none", "too few aligned faces"),
+        (aligned, "int8", "32 of 16 people to take ranges from, 500 are needed"),
+        (tmp_path / "missing", "none", "no such folder"),
     ):
-        options = ExportOptions(calibration=folder)
+        options = ExportOptions((variant,), calibration=folder)
         with pytest.raises(InputError, match=message):
             export_bundle(classifier_file, tmp_path / "bundle", options)
     assert not (tmp_path / "bundle").exists()
 
 
-def test_measurement_is_made_with_each_variant(classifier_file, aligned, tmp_path):
+class Report:
+    """What `measurement_of` reads of a verification report."""
+
+    class operating:  # noqa: N801 - an attribute of the report
+        at_far = ()
+
+        class accuracy:  # noqa: N801
+            threshold = 0.5
+
+    tar_at_far = {}
+    same = (True, False)
+
+    def __init__(self, accuracy):
+        self.accuracy = accuracy
+
+
+def test_variants_are_measured_alone_and_as_probes(classifier_file, aligned, tmp_path):
     seen = []
 
-    def measure(embedder):
-        seen.append(embedder.input_details["dtype"].__name__)
-        rate = len(seen) / 10
-        return VariantMeasurement(
-            verification=Verification(pairs=6, accuracy=rate, tar_at_far={}),
-            thresholds={"far_0.01": rate},
-        )
+    def plain(source):
+        seen.append(source)
+        assert source.embedding_dim == 64  # the feature: crop and mirror image
+        return Report((9 - len(seen)) / 10)
 
-    options = ExportOptions(variants=("int8", "none"), calibration=aligned)
-    bundle = export_bundle(classifier_file, tmp_path / "bundle", options, measure)
+    def mixed(gallery, probe):
+        assert gallery is seen[0] and probe is seen[-1]
+        return Report(0.75)
+
+    options = ExportOptions(("dynamic", "none"), calibration=aligned)
+    bundle = export_bundle(
+        classifier_file, tmp_path / "bundle", options, Measure(plain, mixed, "few")
+    )
     variants = bundle.contract.variants
-    assert seen == ["int8", "float32"]
-    assert variants["int8"].thresholds == {"far_0.01": 0.1}
-    assert variants["none"].verification.accuracy == 0.2
+    assert len(seen) == 2  # the float file once, though it is asked for too
+    assert variants["none"].verification.accuracy == 0.8
+    assert variants["none"].mixed is None
+    assert variants["dynamic"].verification.accuracy == 0.7
+    assert variants["dynamic"].mixed.verification.accuracy == 0.75
+    assert variants["dynamic"].gate.failures == (
+        "accuracy 10.00 points below float, the limit is 0.5",
+    )
+    assert variants["none"].gate.passed
+
+
+def test_ready_file_is_measured_like_any_other(
+    bundle, classifier_file, aligned, tmp_path
+):
+    ready = bundle.path / bundle.contract.variants["dynamic"].file
+    options = ExportOptions(("none",), calibration=aligned, ready={"mine": ready})
+    again = export_bundle(classifier_file, tmp_path / "bundle", options)
+    variant = again.contract.variants["mine"]
+    assert variant.file == "embedder_mine.tflite"
+    assert variant.quantization.quantizer == "training"
+    assert 0.998 < variant.drift.min_cosine < 0.9999999
+    missing = ExportOptions(ready={"mine": tmp_path / "no.tflite"})
+    with pytest.raises(InputError, match="no such TFLite model: .*no.tflite"):
+        export_bundle(classifier_file, tmp_path / "other", missing)
+
+
+@pytest.mark.parametrize("mirror", ["concat", "mean"])
+def test_everything_inside_gives_the_feature_of_raw_pixels(
+    tiny, aligned, tmp_path, new_faces, mirror
+):
+    tiny(channel_order="BGR").save(tmp_path / "bgr.keras")
+    options = ExportOptions(
+        ("none", "int8-io"),
+        mirror=mirror,
+        inside=("pixels", "mirror", "l2"),
+        calibration=aligned,
+        representative=20,
+    )
+    bundle = export_bundle(tmp_path / "bgr.keras", tmp_path / "bundle", options)
+    contract = load_bundle(bundle.path).contract
+    assert contract.graph.pixels and contract.graph.mirror
+    assert contract.variants["none"].input.dtype == "uint8"
+    network = load_backbone(tmp_path / "bgr.keras")
+    plain, mirrored = (
+        network.predict((faces[..., ::-1].astype(np.float32) - 127.5) / 128, verbose=0)
+        for faces in (new_faces, new_faces[:, :, ::-1])
+    )
+    joined = np.concatenate([plain, mirrored], axis=1)
+    expected = joined if mirror == "concat" else (plain + mirrored) / 2
+    expected = expected / np.linalg.norm(expected, axis=1, keepdims=True)
+    actual = bundle.embedder("none").embed(new_faces)
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+    assert cosines(bundle.embedder("int8-io").embed(new_faces), expected).min() > 0.98
+
+
+def test_free_batch(classifier_file, aligned, tmp_path, new_faces):
+    options = ExportOptions(batch=None, calibration=aligned)
+    bundle = export_bundle(classifier_file, tmp_path / "bundle", options)
+    assert bundle.contract.variants["none"].input.shape == (-1, 112, 96, 3)
+    np.testing.assert_allclose(
+        bundle.embedder().embed(new_faces),
+        keras_embeddings(classifier_file, new_faces),
+        atol=1e-5,
+    )
 
 
 def test_existing_output_is_refused_or_replaced(classifier_file, aligned, tmp_path):
@@ -170,18 +234,6 @@ def test_existing_output_is_refused_or_replaced(classifier_file, aligned, tmp_pa
     export_bundle(classifier_file, out, again)
     assert list(load_bundle(out).contract.variants) == ["fp16"]
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
-
-
-def test_saved_model_embeds_as_keras(classifier_file, aligned, tmp_path, crops):
-    contract = export_saved_model(classifier_file, tmp_path / "saved", aligned)
-    serve = serving_function(tmp_path / "saved")
-    inputs = ((crops.astype(np.float32) - 127.5) / 128)[:5]
-    actual = serve(aligned_face=tf.constant(inputs))["embedding"].numpy()
-    expected = keras_embeddings(classifier_file, crops[:5])
-    np.testing.assert_allclose(actual, expected, atol=1e-5)
-    stored = json.loads((tmp_path / "saved" / "contract.json").read_text())
-    assert stored["pixels"]["channel_order"] == "RGB"
-    assert stored["embedding_dim"] == contract.embedding_dim == 32
 
 
 def test_model_trained_in_bfloat16_exports_as_float32(tiny, aligned, tmp_path, crops):
@@ -198,20 +250,23 @@ def test_model_trained_in_bfloat16_exports_as_float32(tiny, aligned, tmp_path, c
     assert "CAST" not in counts
 
 
-def test_bgr_network_is_fed_bgr(tiny, aligned, tmp_path, crops):
-    tiny(channel_order="BGR").save(tmp_path / "bgr.keras")
-    options = ExportOptions(calibration=aligned)
-    bundle = export_bundle(tmp_path / "bgr.keras", tmp_path / "bundle", options)
-    assert load_bundle(bundle.path).contract.pixels.channel_order == "BGR"
-    swapped = crops[..., ::-1].astype(np.float32)
-    expected = tiny().predict((swapped - 127.5) / 128, verbose=0)
-    np.testing.assert_allclose(bundle.embedder().embed(crops), expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("variants", [(), ("float32",), ("none", "none")])
-def test_bad_variants_are_named(variants):
-    with pytest.raises(ValueError, match="`variants` must name some of"):
-        ExportOptions(variants=variants)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"variants": ()},
+        {"variants": ("float32",)},
+        {"variants": ("none", "none")},
+        {"detector_variants": ("int4",)},
+        {"inside": ("flip",)},
+        {"mirror": "sum"},
+        {"representative": 0},
+        {"batch": 0},
+        {"ready": {"int8": "a.tflite"}},
+    ],
+)
+def test_bad_options_are_named(wrong):
+    with pytest.raises(ValueError, match=f"`{next(iter(wrong))}`"):
+        ExportOptions(**wrong)
 
 
 def test_saved_model_holds_each_weight_once(backbone_file, tmp_path):

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from tf_sphereface.deployment.parity import DriftError, check_drift, measure_drift
+from tf_sphereface.deployment.parity import (
+    DriftError,
+    check_exact,
+    measure_drift,
+    rank_agreement,
+    wiring_failures,
+)
 
 
 def embeddings(seed=0, crops=40):
@@ -40,50 +46,56 @@ def test_unusable_embedding_counts_as_cosine_zero(value):
     assert measure_drift(embeddings(), exported).min_cosine == 0
 
 
-@pytest.mark.parametrize(
-    ("variant", "inside", "outside"),
-    [
-        ("none", 0.99991, 0.99989),
-        ("fp16", 0.99991, 0.99989),
-        ("saved_model", 0.99991, 0.99989),
-        ("dynamic", 0.9981, 0.9979),
-        ("int8", 0.9951, 0.9949),
-    ],
-)
-def test_bound_of_each_variant(variant, inside, outside):
-    reference = embeddings()
-    assert check_drift(variant, reference, turned(reference, np.arccos(inside)))
-    with pytest.raises(DriftError, match=f"{variant} model drifts"):
-        check_drift(variant, reference, turned(reference, np.arccos(outside)))
-
-
-@pytest.mark.parametrize("variant", ["none", "fp16"])
-def test_a_single_bad_crop_fails_a_float_variant(variant):
-    reference, exported = embeddings(), embeddings()
-    exported[7] = turned(reference, 0.1)[7]
-    with pytest.raises(DriftError, match="min_cosine"):
-        check_drift(variant, reference, exported)
-
-
-def test_maximum_drift_replaces_the_bound_both_ways():
-    reference = embeddings()
-    exported = turned(reference, np.arccos(0.97))
-    assert check_drift("none", reference, exported, maximum_drift=0.031)
-    with pytest.raises(DriftError):
-        check_drift("int8", reference, exported, maximum_drift=0.029)
-
-
-def test_constant_output_fails_even_with_a_high_cosine():
-    # Embeddings of an untrained network: one long common part, small differences.
-    reference = embeddings() * 0.01 + 1.0
-    constant = np.broadcast_to(reference.mean(axis=0), reference.shape)
-    assert measure_drift(reference, constant).mean_cosine > 0.999
-    with pytest.raises(DriftError, match="does not tell faces apart"):
-        check_drift("dynamic", reference, constant, maximum_drift=2)
-
-
 def test_shapes_must_agree():
-    with pytest.raises(ValueError, match="must both be"):
-        measure_drift(embeddings(crops=3), embeddings(crops=4))
-    with pytest.raises(ValueError, match="must both be"):
-        measure_drift(embeddings(crops=0), embeddings(crops=0))
+    with pytest.raises(ValueError, match="with a crop"):
+        measure_drift(embeddings(), embeddings(crops=39))
+    with pytest.raises(ValueError, match="with a crop"):
+        measure_drift(np.zeros((0, 8)), np.zeros((0, 8)))
+
+
+@pytest.mark.parametrize(("angle", "passes"), [(0.0141, True), (0.0142, False)])
+def test_exact_file_is_held_to_its_least_cosine(angle, passes):
+    # cos(sqrt(2e-4)) = 0.9999
+    exported = embeddings()
+    exported[7] = turned(embeddings(), angle)[7]
+    if passes:
+        assert check_exact("float", embeddings(), exported).crops == 40
+    else:
+        with pytest.raises(DriftError, match="float model drifts.*0.9998"):
+            check_exact("float", embeddings(), exported)
+
+
+def test_file_that_ignores_its_input_is_not_the_same_network():
+    reference = 100 + embeddings()  # all point one way, as of an untrained network
+    constant = np.repeat(reference.mean(axis=0, keepdims=True), 40, axis=0)
+    assert measure_drift(reference, constant).min_cosine > 0.999
+    (failure,) = wiring_failures(reference, constant)
+    assert "cosine about the mean face 0.000" in failure
+    assert wiring_failures(reference, reference) == ()
+    with pytest.raises(DriftError, match="not the same network"):
+        check_exact("float", reference, constant, least=0.99)
+
+
+def test_rank_agreement_counts_nearest_faces():
+    angles = np.array([0, 90, 180, 10, 100, 170])  # degrees; gallery, then probes
+    reference = np.stack([np.cos(np.radians(angles)), np.sin(np.radians(angles))], 1)
+    people = np.array([0, 1, 2, 0, 1, 2])
+    shifted = np.radians(np.array([0, 90, 180, 80, 100, 170]))
+    exported = 3 * np.stack([np.cos(shifted), np.sin(shifted)], 1)
+    agreement = rank_agreement(reference, exported, people)
+    assert agreement.same_gallery == agreement.float_gallery == pytest.approx(2 / 3)
+    assert (agreement.probes, agreement.gallery) == (3, 3)
+
+
+def test_rank_agreement_tells_the_galleries_apart():
+    rng = np.random.default_rng(4)
+    reference, people = rng.normal(size=(40, 8)), np.arange(40) // 2
+    turn = np.linalg.qr(rng.normal(size=(8, 8)))[0]
+    agreement = rank_agreement(reference, reference @ turn, people)
+    assert agreement.same_gallery == 1  # all were turned alike
+    assert agreement.float_gallery < 0.5
+
+
+def test_rank_agreement_needs_probes_and_people():
+    assert rank_agreement(embeddings(), embeddings(), np.arange(40)) is None
+    assert rank_agreement(embeddings(), embeddings(), np.zeros(40, int)) is None

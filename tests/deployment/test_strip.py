@@ -4,7 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from tf_sphereface.deployment.strip import as_float32, load_backbone, pixel_contract_of
+from tf_sphereface.deployment.strip import (
+    as_float32,
+    load_backbone,
+    model_file,
+    pixel_contract_of,
+    without_head,
+)
 from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.heads import ASoftmaxLayer
@@ -88,3 +94,61 @@ def test_model_of_something_else_is_refused(tmp_path):
     keras.Model(inputs, keras.layers.Conv2D(4, 3)(inputs)).save(path)
     with pytest.raises(InputError, match="must take .batch, height, width, 3."):
         load_backbone(path)
+
+
+def functional(labels):
+    """A plain Keras script: layers, a head, and perhaps an input for the labels."""
+    images = keras.Input((12, 10, 3), name="images")
+    hidden = keras.layers.Conv2D(4, 3, activation="relu")(images)
+    embeddings = keras.layers.Dense(6)(keras.layers.Flatten()(hidden))
+    head = ASoftmaxLayer(num_classes=5)
+    if labels == "none":
+        outputs = keras.layers.Softmax()(head(embeddings))
+        return keras.Model(images, outputs), keras.Model(images, embeddings)
+    given = keras.Input((), dtype="int32", name="labels")
+    both = [images, given] if labels == "second" else [given, images]
+    logits = head(embeddings, given, training=True)
+    return keras.Model(both, logits), keras.Model(images, embeddings)
+
+
+@pytest.mark.parametrize("labels", ["none", "first", "second"])
+def test_functional_model_is_cut_before_its_head(tmp_path, labels):
+    model, expected = functional(labels)
+    model.save(tmp_path / "script.keras")
+    network = load_backbone(tmp_path / "script.keras")
+    faces = np.random.default_rng(0).normal(size=(3, 12, 10, 3)).astype(np.float32)
+    assert network.input_shape == (None, 12, 10, 3)
+    np.testing.assert_array_equal(network(faces), expected(faces))
+
+
+def test_backbone_in_a_functional_model_keeps_its_pixel_contract(tiny, tmp_path):
+    images = keras.Input((112, 96, 3))
+    backbone = tiny(channel_order="BGR")
+    logits = ASoftmaxLayer(num_classes=5)(backbone(images))
+    keras.Model(images, logits).save(tmp_path / "script.keras")
+    network = load_backbone(tmp_path / "script.keras")
+    assert type(network) is type(backbone)
+    assert pixel_contract_of(network).channel_order == "BGR"
+
+
+def test_two_heads_are_refused():
+    images = keras.Input((4,))
+    heads = [ASoftmaxLayer(num_classes=n, name=f"head_{n}")(images) for n in (2, 3)]
+    with pytest.raises(InputError, match="several margin heads: head_2, head_3"):
+        without_head(keras.Model(images, heads))
+
+
+def test_run_folder_gives_its_best_model(tiny, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    with pytest.raises(InputError, match="not a run folder .no best.keras or last"):
+        load_backbone(run)
+    for name in ("last.keras", "best.keras"):
+        network = tiny()
+        network.set_weights(
+            [weight * (1 + (name[0] == "b")) for weight in network.get_weights()]
+        )
+        network.save(run / name)
+        loaded = load_backbone(run).get_weights()[0]
+        np.testing.assert_array_equal(loaded, network.get_weights()[0])
+    assert model_file(run).name == "best.keras"  # as long as last.keras, and before it

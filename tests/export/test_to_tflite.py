@@ -18,12 +18,10 @@ from tf_sphereface.data.synthetic_faces import (
     sample_identity,
 )
 from tf_sphereface.deployment import load_bundle
-from tf_sphereface.deployment.parity import DRIFT_BOUNDS, DriftBound
-from tf_sphereface.evaluation.sources import load_embedding_source
 from tf_sphereface.geometry import align_face
 
 EXPORT = Path(__file__).parents[2] / "export"
-PEOPLE, PHOTOS_EACH = 4, 4
+PEOPLE, PHOTOS_EACH = 10, 4  # two people are held out
 
 
 def script(name):
@@ -99,15 +97,16 @@ def test_bundle_with_measured_thresholds(model, aligned, pairs, tmp_path, capsys
         assert result["variants"][name]["thresholds"] == variant.thresholds
     first, second = contract.variants.values()
     assert first.thresholds["far_0.1"] != second.thresholds["far_0.1"]
-    assert "FAR 0.01 needs" in printed.err
+    assert first.mixed.verification.pairs == 24 and second.mixed is None
+    assert "pairs.txt" in (out / "MODEL_CARD.md").read_text()
 
 
 def test_threshold_keeps_its_false_accept_rate(model, aligned, pairs, tmp_path):
     out = tmp_path / "bundle"
     options = ("--calibration", aligned, "--pairs", pairs, "--images", aligned)
-    assert run(to_tflite, model, "--out", out, "--no-mirror", *options) == 0
+    assert run(to_tflite, model, "--out", out, "--mirror", "none", *options) == 0
     bundle = load_bundle(out)
-    assert bundle.contract.mirror is False
+    assert bundle.contract.mirror == "none"
     embedder, scores = bundle.embedder(), []
     for first, second in ((0, 1), (2, 3)):
         for i, j in ((1, 1), (2, 2), (3, 3), (4, 4), (1, 2), (2, 1)):
@@ -132,36 +131,64 @@ def test_script_runs_from_a_checkout_and_stdout_is_json_only(model, aligned, tmp
         text=True,
     )
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["variants"]["none"]["drift"]["crops"] == 8
+    printed = json.loads(result.stdout)
+    assert printed["variants"]["none"]["drift"]["crops"] == 8
+    # Another process: the detector was really compared.
+    assert printed["detector"]["none"]["drift"]["found"] == 1
     assert (tmp_path / "b" / "contract.json").is_file()
 
 
-def test_saved_model_is_an_embedding_source(model, aligned, tmp_path, capsys):
-    out = tmp_path / "saved"
-    assert run(to_saved_model, model, "--out", out, "--calibration", aligned) == 0
-    result = json.loads(capsys.readouterr().out)
-    assert result["drift"]["min_cosine"] > 0.99999
-    file = aligned / "person_0" / "person_0_0001.png"
-    crop = np.asarray(Image.open(file))[None]
-    saved, original = load_embedding_source(out), load_embedding_source(model)
-    assert saved.kind == "saved_model"
-    np.testing.assert_allclose(saved.embed(crop), original.embed(crop), atol=1e-5)
-
-
-@pytest.mark.parametrize("module", [to_tflite, to_saved_model])
-def test_gate_not_met_exits_with_1_and_writes_nothing(
-    module, model, aligned, tmp_path, capsys, monkeypatch
+def test_gate_not_met_exits_with_1_and_the_bundle_says_so(
+    model, aligned, tmp_path, capsys
 ):
     arguments = (model, "--out", tmp_path / "out", "--calibration", aligned)
-    if module is to_tflite:
-        arguments += ("--quantize", "int8", "--maximum-drift", "1e-9")
-    else:  # which may be bit-identical to Keras: no cosine meets this bound
-        monkeypatch.setitem(DRIFT_BOUNDS, "saved_model", DriftBound("min_cosine", 1.1))
-    assert run(module, *arguments) == 1
+    options = ("--quantize", "none", "int8", "--representative", "8")
+    assert run(to_tflite, *arguments, *options, "--min-cosine", "1") == 1
     printed = capsys.readouterr()
-    assert printed.out == ""
-    assert "error: the exported" in printed.err
-    assert list(tmp_path.iterdir()) == []
+    assert "gate: int8: mean cosine 0.9" in printed.err
+    result = json.loads(printed.out)
+    assert result["variants"]["none"]["gate"]["passed"]
+    assert not result["variants"]["int8"]["gate"]["passed"]
+    assert not load_bundle(tmp_path / "out").contract.variants["int8"].gate.passed
+
+
+def test_all_variants_options_and_a_ready_file(model, aligned, tmp_path, capsys):
+    first, second = tmp_path / "first", tmp_path / "second"
+    options = ("--calibration", aligned, "--representative", "8")
+    limits = ("--min-cosine", "0.5", "--min-rank-agreement", "0.1")
+    assert run(to_tflite, model, "--out", first, "--quantize", "all", *options) in (
+        0,
+        1,
+    )
+    contract = load_bundle(first).contract
+    assert list(contract.variants) == list(to_tflite.VARIANTS)
+    quantizers = {
+        each.quantization.quantizer
+        for each in contract.variants.values()
+        if each.quantization
+    }
+    assert quantizers == {"ai-edge-quantizer"}
+    ready = first / contract.variants["dynamic"].file
+    code = run(
+        *(to_tflite, model, "--out", second, "--quantize", "int8", "fp16", *options),
+        *("--quantizer", "tf.lite", "--inside", "pixels", "l2", "--licence", "MIT"),
+        *limits,
+    )
+    assert code == 0, capsys.readouterr().err
+    contract = load_bundle(second).contract
+    assert contract.default_variant == "int8"
+    assert contract.variants["int8"].quantization.quantizer == "tf.lite"
+    assert contract.graph.pixels and contract.graph.l2_normalized
+    assert contract.model.licence == "MIT"
+    third = tmp_path / "third"
+    extra = ("--add-variant", f"ready={ready}", "--keep-float", "conv1_1")
+    quantize = ("--quantize", "dynamic")
+    code = run(to_tflite, model, "--out", third, *quantize, *extra, *options)
+    assert code == 0, capsys.readouterr().err
+    contract = load_bundle(third).contract
+    assert set(contract.variants) == {"dynamic", "ready"}
+    assert contract.variants["dynamic"].quantization.kept_float == ("conv1_1",)
+    assert contract.variants["ready"].quantization.kept_float == ()
 
 
 @pytest.mark.parametrize("module", [to_tflite, to_saved_model])
@@ -220,11 +247,15 @@ def test_missing_parents_of_out_are_made(model, aligned, tmp_path):
     [
         (to_tflite, ["--pairs", "pairs.txt"]),
         (to_tflite, ["--quantize", "none", "none"]),
-        (to_tflite, ["--quantize", "int4"]),
-        (to_tflite, ["--maximum-drift", "-1"]),
-        (to_tflite, ["--maximum-drift", "nan"]),
-        (to_saved_model, ["--maximum-drift", "-1"]),
-        (to_saved_model, ["--maximum-drift", "nan"]),
+        (to_tflite, ["--quantize", "int3"]),
+        (to_tflite, ["--min-cosine", "1.5"]),
+        (to_tflite, ["--min-cosine", "nan"]),
+        (to_tflite, ["--max-accuracy-drop", "-1"]),
+        (to_tflite, ["--representative", "0"]),
+        (to_tflite, ["--add-variant", "a.tflite"]),
+        (to_tflite, ["--add-variant", "int8=a.tflite"]),
+        (to_saved_model, ["--min-cosine", "-2"]),
+        (to_saved_model, ["--min-cosine", "nan"]),
     ],
 )
 def test_bad_options_exit_with_2(module, model, tmp_path, options):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tf_sphereface import __version__
+from tf_sphereface.deployment.card_facts import CardFacts
 from tf_sphereface.deployment.contract import (
     CONTRACT_FILE,
     SCHEMA_FILE,
@@ -74,7 +75,7 @@ class BundleContent:
     detectors: dict[str, CheckedDetector]
     golden_faces: list[SampleFace]
     samples: SampleRecord
-    facts: dict[str, str] = dataclasses.field(default_factory=dict)
+    facts: CardFacts | None = None
     settings: MTCNNSettings = dataclasses.field(default_factory=MTCNNSettings)
 
 
@@ -251,7 +252,7 @@ def _add_golden(folder, content, variants, detectors):
 def _add_documents(folder, contract, facts):
     texts = {
         "schema": (SCHEMA_FILE, schema_content()),
-        "model_card": (MODEL_CARD_FILE, model_card(contract, **facts).encode()),
+        "model_card": (MODEL_CARD_FILE, model_card(contract, facts).encode()),
     }
     records = {}
     for name, (file, content) in texts.items():

@@ -11,6 +11,7 @@ import keras
 
 from tf_sphereface.deployment import sample_faces, strip, variants
 from tf_sphereface.deployment.bundle import Bundle, BundleContent, write_bundle
+from tf_sphereface.deployment.card_facts import CardFacts, training_facts
 from tf_sphereface.deployment.contract_parts import GraphRecord, ModelRecord
 from tf_sphereface.deployment.detector_photos import (
     read_detector_photos,
@@ -134,6 +135,10 @@ def export_bundle(
     """
     options = ExportOptions() if options is None else options
     check_output(out, options.overwrite)
+    facts = CardFacts(
+        training=training_facts(Path(model_path)),
+        pairs=measure.pairs if measure else None,
+    )
     model_path = strip.model_file(model_path)
     backbone = strip.load_backbone(model_path)
     contract = strip.pixel_contract_of(backbone)
@@ -165,6 +170,7 @@ def export_bundle(
             detectors=detectors,
             golden_faces=_golden_faces(contract, load_detector(default)),
             samples=maker.samples.record,
+            facts=facts,
         )
         return write_bundle(out, content, options.overwrite)
 

@@ -21,10 +21,11 @@ class Measure:
         plain: Given an embedding source, returns its `VerificationReport`.
         mixed: Given two sources that `plain` had, gallery and probe, returns the report
             of pairs of a gallery face and a probe.
+        pairs: What the pairs are, for the model card; None if nobody says.
     """
 
-    def __init__(self, plain: Callable, mixed: Callable):
-        self._plain, self._mixed = plain, mixed
+    def __init__(self, plain: Callable, mixed: Callable, pairs: str | None = None):
+        self._plain, self._mixed, self.pairs = plain, mixed, pairs
 
     def plain(self, source) -> VariantMeasurement:
         """Of a variant alone."""
