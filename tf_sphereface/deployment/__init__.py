@@ -8,9 +8,9 @@ import importlib
 
 _PUBLIC = {
     "Bundle": "bundle",
-    "BundleContent": "bundle",
+    "BundleContent": "bundle_writer",
     "BundleContract": "contract",
-    "CheckedVariant": "bundle",
+    "CheckedVariant": "bundle_writer",
     "GateLimits": "gate",
     "Measure": "measurement",
     "DriftError": "parity",
@@ -23,7 +23,7 @@ _PUBLIC = {
     "export_saved_model": "saved_model_export",
     "load_bundle": "bundle",
     "match_photos": "match",
-    "write_bundle": "bundle",
+    "write_bundle": "bundle_writer",
 }
 
 __all__ = sorted(_PUBLIC)

@@ -10,7 +10,8 @@ from pathlib import Path
 import keras
 
 from tf_sphereface.deployment import sample_faces, strip, variants
-from tf_sphereface.deployment.bundle import Bundle, BundleContent, write_bundle
+from tf_sphereface.deployment.bundle import Bundle
+from tf_sphereface.deployment.bundle_writer import BundleContent, write_bundle
 from tf_sphereface.deployment.card_facts import CardFacts, training_facts
 from tf_sphereface.deployment.contract_parts import GraphRecord, ModelRecord
 from tf_sphereface.deployment.detector_photos import (

@@ -9,7 +9,7 @@ import keras
 
 from tf_sphereface.deployment import parity, sample_faces
 from tf_sphereface.deployment.analysis import analyse_quantization
-from tf_sphereface.deployment.bundle import CheckedVariant
+from tf_sphereface.deployment.bundle_writer import CheckedVariant
 from tf_sphereface.deployment.contract_parts import GraphRecord
 from tf_sphereface.deployment.embedder import TFLiteEmbedder
 from tf_sphereface.deployment.features import FeatureSource
