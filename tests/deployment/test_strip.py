@@ -84,7 +84,7 @@ def test_unusable_file_is_an_input_error(classifier_file, tmp_path):
     cut.write_bytes(classifier_file.read_bytes()[:5000])
     text.write_text("not a model")
     for path in (cut, text, tmp_path / "missing.keras", tmp_path):
-        with pytest.raises(InputError, match="model"):
+        with pytest.raises(InputError, match="model|run folder"):
             load_backbone(path)
 
 

@@ -65,13 +65,11 @@ def _layers_before_batch_norm(network):
     """Pairs of a batch norm and the layer that it is folded into."""
     takers, single = collections.Counter(), {}
     for layer in network.layers:
-        try:
-            inputs = keras.tree.flatten(layer.input)
-        except (AttributeError, ValueError):  # called more than once
-            continue
-        for tensor in inputs:
+        nodes = layer._inbound_nodes
+        for tensor in (tensor for node in nodes for tensor in node.input_tensors):
             takers[tensor._keras_history.operation] += 1
-        single[layer] = inputs
+        if len(nodes) == 1:
+            single[layer] = nodes[0].input_tensors
     for tensor in keras.tree.flatten(network.outputs):
         takers[tensor._keras_history.operation] += 1
     found = {}
