@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tf_sphereface.detection import LiteRTNetworks, cached_networks, weight_files
-from tf_sphereface.detection.networks import build_networks
+from tf_sphereface.detection.networks import KerasNetworks, build_networks
 from tf_sphereface.errors import InputError
 
 
@@ -53,6 +53,15 @@ def test_onet_file_computes_what_keras_does(litert, keras_networks):
     ):
         expected = expected if actual.ndim == 2 else expected[:, 1]
         np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+
+def test_keras_networks_judge_no_crop():
+    networks = KerasNetworks()
+    assert [len(output) for output in networks.rnet(noise(0, 24, 24, 3))] == [0, 0]
+    offsets, landmarks, scores = networks.onet(noise(0, 48, 48, 3))
+    assert offsets.shape == (0, 4)
+    assert landmarks.shape == (0, 10)
+    assert scores.shape == (0,)
 
 
 def test_networks_match_those_of_the_package(keras_networks):

@@ -45,8 +45,8 @@ _RECIPES = {
     "int8": _int8,
     "weight-only": lambda recipe: recipe.add_weight_only_config(_EVERYWHERE, _ALL, 8),
 }
-# P-Net's weights are 26 kB of 2 MB. With 8 bits it moves the proposals, and two thirds
-# of a variant's landmark shift come from there.
+# P-Net's weights are 26 kB of 2 MB. With 8 bits it moves the proposals, and about half
+# of a variant's landmark shift comes from there.
 _PNET_IS_QUANTIZED = {"fp16"}
 
 DETECTOR_VARIANTS = ("none", *_RECIPES)

@@ -46,8 +46,12 @@ class KerasNetworks:
         return self._run("onet", crops)
 
     def _run(self, name, inputs):
-        outputs = self._networks[name](inputs, training=False)
-        *others, scores = (keras.ops.convert_to_numpy(output) for output in outputs)
+        # TensorFlow's convolutions may refuse a batch of none.
+        batch = inputs if len(inputs) else np.zeros((1, *inputs.shape[1:]), np.float32)
+        outputs = self._networks[name](batch, training=False)
+        *others, scores = (
+            keras.ops.convert_to_numpy(output)[: len(inputs)] for output in outputs
+        )
         return *others, scores[..., 1]
 
 
