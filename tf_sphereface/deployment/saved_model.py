@@ -42,26 +42,6 @@ def write_graph(
     tf.saved_model.save(module, str(directory), signatures=functions)
 
 
-def write_saved_model(
-    backbone: keras.Model, directory: Path, batch: int | None = None
-) -> None:
-    """Writes the network alone: normalised float32 faces to embeddings.
-
-    Args:
-        backbone: Built float32 network.
-        directory: Folder of the SavedModel.
-        batch: Fixed number of faces of a call; None is any number.
-    """
-
-    def embed(aligned_faces):
-        return tf.cast(backbone(aligned_faces, training=False), tf.float32)
-
-    spec = tf.TensorSpec(
-        (batch, *backbone.input_shape[1:]), tf.float32, name=INPUT_NAME
-    )
-    write_graph(directory, {"serving_default": (embed, spec)}, backbone.variables)
-
-
 def write_serving_model(
     backbone: keras.Model,
     pixel_contract: PixelContract,

@@ -46,13 +46,17 @@ class SavedModelEmbeddingSource:
     Args:
         path: Folder with saved_model.pb.
         pixel_contract: What the signature takes.
+        mirror: "none", "concat" or "mean" if the signature gives whole features of
+            this policy; None if it gives the embedding of the crop.
 
     Raises: InputError if there is no signature of one image to one embedding.
     """
 
     kind = "saved_model"
 
-    def __init__(self, path: Path, pixel_contract: PixelContract):
+    def __init__(
+        self, path: Path, pixel_contract: PixelContract, mirror: str | None = None
+    ):
         import tensorflow as tf
 
         self._loaded = tf.saved_model.load(str(path))
@@ -66,6 +70,7 @@ class SavedModelEmbeddingSource:
             raise InputError("the serving signature must have one input and one output")
         [(self._input_name, self._input)] = inputs.items()
         self.pixel_contract = pixel_contract
+        self.mirrors_itself, self.mirror = mirror is not None, mirror
         self.embedding_dim = _probe(self)
 
     def embed(self, aligned_faces: np.ndarray) -> np.ndarray:

@@ -149,7 +149,8 @@ def _load_keras(path):
 
 def _load_saved_model(path):
     load_tensorflow()
-    return SavedModelEmbeddingSource(path, _contract_of_file(path, path.parent))
+    contract = _contract_of_file(path, path.parent)
+    return SavedModelEmbeddingSource(path, contract, _mirror_of_file(path))
 
 
 def _load_tflite(path):
@@ -192,3 +193,10 @@ def _contract_of_file(*folders):
             pixels = json.loads((folder / CONTRACT_FILE).read_text("utf-8"))["pixels"]
             return PixelContract(**pixels)
     return PixelContract()
+
+
+def _mirror_of_file(folder):
+    """The mirror policy of an exported SavedModel; None if it is another's."""
+    if not (folder / CONTRACT_FILE).is_file():
+        return None
+    return json.loads((folder / CONTRACT_FILE).read_text("utf-8")).get("mirror")
