@@ -197,9 +197,8 @@ def export(args, parser):
 def export_options(args):
     from tf_sphereface.deployment import ExportOptions, GateLimits
 
-    chosen = args.quantize
     return ExportOptions(
-        variants=VARIANTS if "all" in chosen else tuple(chosen),
+        variants=("all",) if "all" in args.quantize else tuple(args.quantize),
         quantizer=args.quantizer,
         keep_float=tuple(args.keep_float),
         mirror=args.mirror,

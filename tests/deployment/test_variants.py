@@ -5,6 +5,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from tf_sphereface.backbones import MobileFaceNet
 from tf_sphereface.deployment.analysis import (
     analyse_quantization,
     delegate_partitions,
@@ -16,6 +17,7 @@ from tf_sphereface.deployment.tflite import FloatModel
 from tf_sphereface.deployment.variants import (
     FLOAT,
     VARIANTS,
+    available_variants,
     file_name,
     quantizer_for,
 )
@@ -71,7 +73,7 @@ def weight_types(content):
         ("weight-only", "INT8", 0.999, 0.32),
         ("int8", "INT8", 0.98, 0.33),
         ("int8-io", "INT8", 0.98, 0.33),
-        ("int4", "INT4", 0.9, 0.21),
+        ("int4", "INT4", 0.98, 0.3),
     ],
 )
 def test_variant_is_small_and_near_float(model, crops, variant, kind, least, share):
@@ -84,7 +86,8 @@ def test_variant_is_small_and_near_float(model, crops, variant, kind, least, sha
     types, _ = weight_types(content)
     if variant in ("fp16", "weight-only"):  # behind an operator that makes them float
         return
-    assert set(types) <= {kind} and len(types) == 5
+    convolutions = "INT8" if variant == "int4" else kind
+    assert types == [convolutions] * 4 + [kind]
 
 
 @pytest.mark.parametrize("name", BOTH)
@@ -124,6 +127,13 @@ def test_quantizer_that_does_not_make_a_variant_says_what_it_makes():
     for variant in VARIANTS:
         if variant != FLOAT:
             assert quantizer_for(variant).name == "ai-edge-quantizer"
+
+
+def test_network_without_a_dense_layer_has_no_int4(model):
+    assert available_variants(model) == tuple(VARIANTS)
+    network = MobileFaceNet(width=0.125, embedding_dim=8)
+    small = FloatModel(network, network.pixel_contract)
+    assert set(available_variants(small)) == set(VARIANTS) - {"int4"}
 
 
 def test_progress_counts_the_crops(model, crops):

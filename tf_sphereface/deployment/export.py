@@ -41,6 +41,7 @@ class ExportOptions:
 
     Args:
         variants: Of `variants.VARIANTS`, each once; the first is the bundle's default.
+            ("all",): those that the network has.
         quantizer: "auto", "ai-edge-quantizer" or "tf.lite".
         keep_float: Layers that are not quantised.
         mirror: How the mirror image enters the feature: "none", "concat" or "mean".
@@ -77,7 +78,7 @@ class ExportOptions:
 
     def __post_init__(self):
         for name, known in (
-            ("variants", tuple(variants.VARIANTS)),
+            ("variants", ("all",) if "all" in self.variants else variants.VARIANTS),
             ("detector_variants", DETECTOR_VARIANTS),
             ("inside", ("pixels", "mirror", "l2")),
         ):

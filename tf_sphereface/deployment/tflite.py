@@ -36,6 +36,12 @@ class FloatModel:
     options: GraphOptions = GraphOptions()
     batch: int | None = 1
 
+    @property
+    def has_dense_layer(self) -> bool:
+        """Whether a layer of the network is dense."""
+        layers = self.backbone._flatten_layers()
+        return any(isinstance(layer, keras.layers.Dense) for layer in layers)
+
     def inputs(self, aligned_faces: np.ndarray) -> np.ndarray:
         """What the graph takes, from uint8 RGB crops (crops, height, width, 3)."""
         if self.options.pixels:

@@ -20,6 +20,7 @@ from tf_sphereface.deployment.tflite import FloatModel
 from tf_sphereface.deployment.variants import (
     FLOAT,
     VARIANTS,
+    available_variants,
     file_name,
     quantizer_for,
 )
@@ -51,9 +52,10 @@ class VariantMaker:
         self._measure = measure
         self._progress_bar = progress_bar or _no_progress_bar
         # Refuses what cannot be made before anything slow.
+        self._names = _chosen(options.variants, network)
         self._quantizers = {
             name: quantizer_for(name, options.quantizer)
-            for name in options.variants
+            for name in self._names
             if name != FLOAT
         }
 
@@ -61,7 +63,7 @@ class VariantMaker:
     def samples(self) -> sample_faces.Samples:
         """Crops to take ranges from, and others to compare on."""
         options, contract = self._options, self._network.pixel_contract
-        needed = any(VARIANTS[name].needs_crops for name in options.variants)
+        needed = any(VARIANTS[name].needs_crops for name in self._names)
         count = options.representative if needed else 0
         if options.calibration is None:
             return sample_faces.rendered_samples(contract, count)
@@ -92,7 +94,7 @@ class VariantMaker:
         self._float_source = self._features(embedder)
         self._float_measured = self._measured(self._float_source)
         made = {}
-        for name in (*self._options.variants, *self._options.ready):
+        for name in (*self._names, *self._options.ready):
             if name == FLOAT:
                 measured = {"drift": drift, **self._judged(name, drift, exported)}
                 made[name] = CheckedVariant(
@@ -179,6 +181,18 @@ class VariantMaker:
     def _features(self, embedder):
         inside = self._network.options.mirror != "none"
         return FeatureSource(embedder, self._options.mirror, inside)
+
+
+def _chosen(names, network):
+    available = available_variants(network)
+    if names == ("all",):
+        return available
+    for name in names:
+        if name not in available:
+            raise InputError(
+                f"no variant {name!r} of {network.backbone.name}: it has no dense layer"
+            )
+    return names
 
 
 def _no_progress_bar(title, unit):

@@ -44,11 +44,13 @@ class VariantKind:
         description: For help texts and model cards.
         needs_crops: Whether ranges of activations are taken from crops.
         exact: Whether it must agree with the float model up to rounding.
+        needs_dense: Whether only a network with a dense layer has it.
     """
 
     description: str
     needs_crops: bool = False
     exact: bool = False
+    needs_dense: bool = False
 
 
 VARIANTS = {
@@ -58,11 +60,20 @@ VARIANTS = {
     "int8": VariantKind("int8 weights and activations, float32 input and output", True),
     "int8-io": VariantKind("int8 throughout, input and output too", True),
     "weight-only": VariantKind("int8 weights, float arithmetic"),
-    "int4": VariantKind("int4 weights of convolutions and dense layers, else dynamic"),
+    "int4": VariantKind("int4 weights of dense layers, else dynamic", needs_dense=True),
 }
 
 _QUANTIZERS = {maker.name: maker for maker in (AIEdgeQuantizer(), ConverterQuantizer())}
 QUANTIZER_NAMES = ("auto", *_QUANTIZERS)
+
+
+def available_variants(model: FloatModel) -> tuple[str, ...]:
+    """The variants that a network has: without a dense layer int4 would be dynamic."""
+    return tuple(
+        name
+        for name, kind in VARIANTS.items()
+        if model.has_dense_layer or not kind.needs_dense
+    )
 
 
 def quantizer_for(variant: str, name: str = "auto") -> Quantizer:
