@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+from tf_sphereface.deployment.folders import model_file
 from tf_sphereface.deployment.strip import (
     as_float32,
     load_backbone,
-    model_file,
     pixel_contract_of,
     without_head,
 )

@@ -1,24 +1,21 @@
 """Variants of P-Net, R-Net and O-Net by ai-edge-quantizer, from the float files."""
 
-import contextlib
-import io
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from ai_edge_quantizer import quantizer, recipe_manager
-from ai_edge_quantizer.algorithm_manager import AlgorithmName
+from ai_edge_quantizer import recipe_manager
 from ai_edge_quantizer.qtyping import TFLOperationName
 
-from tf_sphereface.deployment.quantization import observed_ranges
-from tf_sphereface.deployment.tflite import SIGNATURE
+from tf_sphereface.deployment.quantization import (
+    RECIPES,
+    leave_float,
+    quantize_content,
+)
 from tf_sphereface.detection import MTCNN, NETWORK_NAMES, MTCNNSettings, Networks
 from tf_sphereface.detection.crops import normalize
 from tf_sphereface.errors import InputError
-from tf_sphereface.litert import open_interpreter
 
-_ALL, _EVERYWHERE = TFLOperationName.ALL_SUPPORTED, ".*"
 # The probabilities would be whole 256ths: many proposals would tie, and ties decide
 # which box a face gets.
 _FLOAT_IN_INT8 = (
@@ -29,27 +26,25 @@ _FLOAT_IN_INT8 = (
 _MOST_CROPS, _FEWEST_CROPS = 400, 8
 
 
+# All pixels, and half a pixel more at either end: no value lies between two integers.
+_ENDS = tuple(normalize(np.array([-0.5, 255.5])))
+
+
 def _int8(recipe):
-    recipe.add_static_config(_EVERYWHERE, _ALL, 8, 8)
+    recipe.add_static_config(".*", TFLOperationName.ALL_SUPPORTED, 8, 8)
     for operation in _FLOAT_IN_INT8:
-        recipe.add_quantization_config(
-            _EVERYWHERE, operation, algorithm_key=AlgorithmName.NO_QUANTIZE
-        )
+        leave_float(recipe, operation)
 
 
 _RECIPES = {
-    "fp16": lambda recipe: recipe.add_weight_only_config(
-        _EVERYWHERE, _ALL, 16, algorithm_key=AlgorithmName.FLOAT_CASTING
-    ),
-    "dynamic": lambda recipe: recipe.add_dynamic_config(_EVERYWHERE, _ALL, 8),
+    **{name: RECIPES[name] for name in ("fp16", "dynamic", "weight-only")},
     "int8": _int8,
-    "weight-only": lambda recipe: recipe.add_weight_only_config(_EVERYWHERE, _ALL, 8),
 }
 # P-Net's weights are 26 kB of 2 MB. With 8 bits it moves the proposals, and about half
 # of a variant's landmark shift comes from there.
 _PNET_IS_QUANTIZED = {"fp16"}
 
-DETECTOR_VARIANTS = ("none", *_RECIPES)
+DETECTOR_VARIANTS = ("none", "fp16", "dynamic", "int8", "weight-only")
 
 
 class RecordingNetworks:
@@ -127,35 +122,7 @@ def write_detector_variant(
     for name in NETWORK_NAMES:
         content = (source / f"{name}.tflite").read_bytes()
         if variant != "none" and (name != "pnet" or variant in _PNET_IS_QUANTIZED):
-            content = _quantize(content, _RECIPES[variant], crops.get(name))
+            manager = recipe_manager.RecipeManager()
+            _RECIPES[variant](manager)
+            content = quantize_content(content, manager, crops.get(name), _ENDS)
         (directory / f"{name}.tflite").write_bytes(content)
-
-
-def _quantize(content, configure, crops):
-    manager = recipe_manager.RecipeManager()
-    configure(manager)
-    recipe, ranges = manager.get_quantization_recipe(), None
-    # The calibrator is warned about what it does on purpose, and draws a progress bar.
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")
-        if manager.need_calibration():
-            (name,) = open_interpreter(content).get_signature_list()[SIGNATURE][
-                "inputs"
-            ]
-            ranges = observed_ranges(content, recipe, {name: crops})
-            _set_input_range(ranges, name)
-        engine = quantizer.Quantizer(content, recipe)
-        result = engine.quantize(ranges, enable_progress_report=False)
-    return bytes(result.quantized_model)
-
-
-def _set_input_range(ranges, name):
-    # All pixels, whatever the crops have, and half a pixel more at either end, so that
-    # no pixel value lies halfway between two integers.
-    low, high = normalize(np.array([-0.5, 255.5]))
-    (tensor,) = [key for key in ranges if key.startswith(f"{SIGNATURE}_{name}")]
-    ranges[tensor] = {
-        **ranges[tensor],
-        "min": np.full_like(ranges[tensor]["min"], low),
-        "max": np.full_like(ranges[tensor]["max"], high),
-    }

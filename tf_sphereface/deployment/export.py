@@ -19,7 +19,7 @@ from tf_sphereface.deployment.detector_photos import (
     rendered_photos,
 )
 from tf_sphereface.deployment.detector_variants import DETECTOR_VARIANTS, make_detectors
-from tf_sphereface.deployment.folders import check_output
+from tf_sphereface.deployment.folders import check_output, model_file
 from tf_sphereface.deployment.folding import fold_batch_norm
 from tf_sphereface.deployment.gate import GateLimits
 from tf_sphereface.deployment.graph import MIRRORS, GraphOptions
@@ -141,7 +141,7 @@ def export_bundle(
         training=training_facts(Path(model_path)),
         pairs=measure.pairs if measure else None,
     )
-    model_path = strip.model_file(model_path)
+    model_path = model_file(model_path)
     backbone = strip.load_backbone(model_path)
     contract = strip.pixel_contract_of(backbone)
     network = FloatModel(

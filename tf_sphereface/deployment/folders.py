@@ -10,6 +10,28 @@ from tf_sphereface.deployment.contract import CONTRACT_FILE
 from tf_sphereface.errors import InputError
 
 
+# What `train` writes into a run folder; the best one only if it was told to validate.
+RUN_MODELS = ("best.keras", "last.keras")
+
+
+def model_file(path: Path) -> Path:
+    """The model that is meant: a `.keras` file, or the best one of a run folder.
+
+    Raises: InputError if there is no such file, or the folder is no run.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        if not path.is_file():
+            raise InputError(f"no such model: {path}")
+        if path.suffix != ".keras":
+            raise InputError(f"not a .keras model: {path}")
+        return path
+    for name in RUN_MODELS:
+        if (path / name).is_file():
+            return path / name
+    raise InputError(f"not a run folder (no {' or '.join(RUN_MODELS)}): {path}")
+
+
 def check_output(out: Path, overwrite: bool) -> None:
     """Refuses an output folder before any work is done.
 
@@ -32,10 +54,9 @@ def check_output(out: Path, overwrite: bool) -> None:
 def check_paths(model: Path, out: Path, overwrite: bool) -> None:
     """Refuses the paths of an export while that is cheap: TensorFlow is not loaded.
 
-    Raises: InputError if `model` is no file, and as `check_output`.
+    Raises: InputError as `model_file` and `check_output`.
     """
-    if not model.is_file():
-        raise InputError(f"no such model: {model}")
+    model_file(model)
     check_output(out, overwrite)
 
 

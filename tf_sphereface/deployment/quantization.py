@@ -13,8 +13,9 @@ from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
 from ai_edge_quantizer.utils import qsv_utils
 
 from tf_sphereface.deployment.layer_names import layers_of
-from tf_sphereface.deployment.tflite import INPUT_NAME, SIGNATURE, FloatModel
+from tf_sphereface.deployment.tflite import SIGNATURE, FloatModel
 from tf_sphereface.errors import InputError
+from tf_sphereface.litert import open_interpreter
 from tf_sphereface.preprocessing import PixelContract
 
 Progress = Callable[[int, int], None]
@@ -27,7 +28,7 @@ _ENDS = (TFLOperationName.INPUT, TFLOperationName.OUTPUT)
 def _int8_with_float_ends(recipe):
     recipe.add_static_config(_EVERYWHERE, _ALL, 8, 8)
     for end in _ENDS:
-        _leave_float(recipe, _EVERYWHERE, end)
+        leave_float(recipe, end)
 
 
 def _int4(recipe):
@@ -39,7 +40,8 @@ def _int4(recipe):
     )
 
 
-_RECIPES = {
+# Functions that tell a recipe what a variant is.
+RECIPES = {
     "fp16": lambda recipe: recipe.add_weight_only_config(
         _EVERYWHERE, _ALL, 16, algorithm_key=AlgorithmName.FLOAT_CASTING
     ),
@@ -55,7 +57,7 @@ class AIEdgeQuantizer:
     """`Quantizer` by ai-edge-quantizer; keeps one delegate partition with PReLU."""
 
     name = "ai-edge-quantizer"
-    variants = frozenset(_RECIPES)
+    variants = frozenset(RECIPES)
 
     def quantize(
         self,
@@ -71,58 +73,58 @@ class AIEdgeQuantizer:
         that a darker or brighter photo than those is not clipped.
         """
         manager = recipe_manager.RecipeManager()
-        _RECIPES[variant](manager)
+        RECIPES[variant](manager)
         for layer in _known_layers(model.content, keep_float):
-            _leave_float(manager, rf"(^|[/;]){re.escape(layer)}_\d+/", _ALL)
-        recipe = manager.get_quantization_recipe()
-        ranges = None
-        with _quietly():
-            if manager.need_calibration():
-                inputs = model.inputs(aligned_faces)
-                ranges = observed_ranges(
-                    model.content, recipe, {INPUT_NAME: inputs}, progress
-                )
-                if not model.options.pixels:
-                    _set_input_range(ranges, model.pixel_contract)
-            engine = quantizer.Quantizer(model.content, recipe)
-            result = engine.quantize(ranges, enable_progress_report=False)
-        return bytes(result.quantized_model)
+            leave_float(manager, _ALL, rf"(^|[/;]){re.escape(layer)}_\d+/")
+        ends = None if model.options.pixels else input_ends(model.pixel_contract)
+        inputs = model.inputs(aligned_faces)
+        return quantize_content(model.content, manager, inputs, ends, progress)
 
 
-def observed_ranges(
+def quantize_content(
     content: bytes,
-    recipe: list,
-    inputs: dict[str, np.ndarray],
+    manager: recipe_manager.RecipeManager,
+    inputs: np.ndarray | None = None,
+    ends: tuple[float, float] | None = None,
     progress: Progress | None = None,
-) -> dict:
-    """Least and greatest value of each tensor over all inputs.
+) -> bytes:
+    """Quantises a float file by a recipe.
+
+    Args:
+        content: Of a float TFLite file with one signature and one input.
+        manager: Holds the recipe.
+        inputs: What the file takes, (samples, ...), fed one by one; it is looked at
+            only if the recipe needs ranges.
+        ends: Range of the input, if it is not to be taken from `inputs`.
+        progress: Called with the samples done and the samples in all.
+    """
+    recipe, ranges = manager.get_quantization_recipe(), None
+    with _quietly():
+        if manager.need_calibration():
+            ranges = _observed_ranges(content, manager, inputs, progress)
+            if ends is not None:
+                _set_input_range(ranges, ends)
+        engine = quantizer.Quantizer(content, recipe)
+        result = engine.quantize(ranges, enable_progress_report=False)
+    return bytes(result.quantized_model)
+
+
+def _observed_ranges(content, manager, inputs, progress):
+    """Least and greatest value of each tensor over all inputs, by the tensor's name.
 
     `Quantizer.calibrate` keeps a moving average instead, which clips every crop that is
     beyond the average: SphereFace-4 then drifts more than twice as far.
-
-    Args:
-        content: Of a float TFLite file with one signature.
-        recipe: Of ai-edge-quantizer.
-        inputs: By name in the signature; arrays (samples, ...), fed one by one.
-        progress: Called with the samples done and the samples in all.
-
-    Returns: What `Quantizer.quantize` takes, by the name of the tensor.
     """
-    manager = recipe_manager.RecipeManager()
-    manager.load_quantization_recipe(recipe)
     observer = calibrator.Calibrator(
         content, num_threads=2, qsv_update_func=qsv_utils.min_max_update
     )
-    count = len(next(iter(inputs.values())))
-    samples = [
-        {name: values[index][None] for name, values in inputs.items()}
-        for index in range(count)
-    ]
-    for start in range(0, count, _REPORTED_TOGETHER):
+    (name,) = open_interpreter(content).get_signature_list()[SIGNATURE]["inputs"]
+    samples = [{name: sample[None]} for sample in inputs]
+    for start in range(0, len(samples), _REPORTED_TOGETHER):
         part = samples[start : start + _REPORTED_TOGETHER]
         observer.calibrate({SIGNATURE: part}, manager)
         if progress:
-            progress(start + len(part), count)
+            progress(start + len(part), len(samples))
     return observer.get_model_qsvs()
 
 
@@ -137,17 +139,29 @@ def _known_layers(content, names):
     return names
 
 
-def _leave_float(recipe, scope, operation):
+def leave_float(
+    recipe: recipe_manager.RecipeManager,
+    operation: TFLOperationName,
+    scope: str = _EVERYWHERE,
+) -> None:
+    """Tells a recipe not to quantise an operation where a scope's pattern matches."""
     recipe.add_quantization_config(
         scope, operation, algorithm_key=AlgorithmName.NO_QUANTIZE
     )
 
 
-def _set_input_range(ranges, contract: PixelContract):
-    # One 256th wider than the pixels: with the exact range each pixel value would lie
-    # halfway between two integers, and languages round halves differently.
-    low, high = (np.array([-0.5, 255.5]) - contract.mean) / contract.scale
-    (name,) = [name for name in ranges if name.startswith(f"{SIGNATURE}_{INPUT_NAME}")]
+def input_ends(contract: PixelContract) -> tuple[float, float]:
+    """Range of a normalised input, one 256th wider than the pixels.
+
+    With the exact range each pixel value would lie halfway between two integers, and
+    languages round halves differently.
+    """
+    return tuple((end - contract.mean) / contract.scale for end in (-0.5, 255.5))
+
+
+def _set_input_range(ranges, ends):
+    low, high = ends
+    (name,) = [name for name in ranges if name.startswith(f"{SIGNATURE}_")]
     ranges[name] = {
         **ranges[name],
         "min": np.full_like(ranges[name]["min"], low),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras
 
+from tf_sphereface.deployment.folders import model_file
 from tf_sphereface.errors import InputError
 from tf_sphereface.heads import MarginHead
 from tf_sphereface.model_files import load_embedding_model
@@ -11,28 +12,6 @@ from tf_sphereface.precision import dtype_policy
 from tf_sphereface.preprocessing import PixelContract
 
 _LOW_PRECISION = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
-
-
-# What `train` writes into a run folder; the best one only if it was told to validate.
-RUN_MODELS = ("best.keras", "last.keras")
-
-
-def model_file(path: Path) -> Path:
-    """The model that is meant: a `.keras` file, or the best one of a run folder.
-
-    Raises: InputError if there is no such file, or the folder is no run.
-    """
-    path = Path(path)
-    if not path.is_dir():
-        if not path.is_file():
-            raise InputError(f"no such model: {path}")
-        if path.suffix != ".keras":
-            raise InputError(f"not a .keras model: {path}")
-        return path
-    for name in RUN_MODELS:
-        if (path / name).is_file():
-            return path / name
-    raise InputError(f"not a run folder (no {' or '.join(RUN_MODELS)}): {path}")
 
 
 def load_backbone(path: Path) -> keras.Model:
