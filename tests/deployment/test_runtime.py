@@ -17,8 +17,8 @@ from tf_sphereface.data.images import read_photo
 from tf_sphereface.deployment import Embedder
 from tf_sphereface.deployment.contract_parts import (
     GraphRecord,
-    Verification,
     VariantMeasurement,
+    Verification,
 )
 from tf_sphereface.deployment.graph import GraphOptions
 from tf_sphereface.deployment.sample_faces import synthetic_faces
@@ -108,9 +108,7 @@ def test_photo_is_found_warped_and_embedded(plain, photos):
     (face,) = plain.detector().detect([photos[0]])[0]
     crop = align_face(photos[0], face.landmarks)
     np.testing.assert_array_equal(feature, embedder.embed_crops(crop[None])[0])
-    np.testing.assert_array_equal(
-        feature[:32], plain.embedder().embed(crop[None])[0]
-    )
+    np.testing.assert_array_equal(feature[:32], plain.embedder().embed(crop[None])[0])
     score = embedder.score(feature, embedder.embed_photo(photos[1]))
     assert -1 <= score < 0.9999
 
