@@ -99,8 +99,7 @@ def _try(what, command, **options):
 def _checked(command, **options):
     run = subprocess.run(
         [str(part) for part in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
         **options,

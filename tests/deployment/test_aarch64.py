@@ -19,10 +19,8 @@ SCRIPT = Path(__file__).with_name("embed_stored.py")
 FLOAT_ARITHMETIC = ("none", "fp16", "weight-only")
 VARIANTS = (*FLOAT_ARITHMETIC, "dynamic", "int8")
 CROPS = 2  # emulated: seconds a crop
-# |a - b| / |a| of an embedding. Sums in another order change its last bits; where
-# activations are rounded to 8 bits, now and then one of them goes to the next integer,
-# and each layer behind makes more of it.
-FLOAT_TOLERANCE, INTEGER_TOLERANCE = 1e-4, 0.3
+# |a - b| / |a| of an embedding: sums in another order change its last bits.
+FLOAT_TOLERANCE = 1e-4
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +64,21 @@ def embeddings(aarch64, files):
 def test_embeddings_are_the_same_on_a_phone_processor(embeddings, name, variant):
     ours, theirs = (stored[f"{name}_{variant}"] for stored in embeddings)
     assert ours.shape == theirs.shape and len(ours) == CROPS
-    difference = np.linalg.norm(ours - theirs, axis=1) / np.linalg.norm(ours, axis=1)
-    exact = variant in FLOAT_ARITHMETIC
-    assert difference.max() < (FLOAT_TOLERANCE if exact else INTEGER_TOLERANCE)
+    if variant in FLOAT_ARITHMETIC:
+        lengths = np.linalg.norm(ours, axis=1)
+        assert (np.linalg.norm(ours - theirs, axis=1) / lengths).max() < FLOAT_TOLERANCE
+        return
+    # Where activations are rounded to 8 bits, now and then one goes to the next
+    # integer, and each layer behind makes more of it: but never as much as the rounding
+    # itself, on one machine.
+    drift = 1 - cosines(ours, embeddings[0][f"{name}_none"])
+    assert (1 - cosines(ours, theirs) < drift).all()
+
+
+def cosines(ours, theirs):
+    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
+    lengths = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
+    return (ours * theirs).sum(axis=1) / lengths
 
 
 @pytest.mark.slow
