@@ -86,7 +86,7 @@ def test_network_code_knows_no_backend(path):
     [
         "import tf_sphereface",
         "import tf_sphereface.evaluation, tf_sphereface.deployment",
-        "import tf_sphereface.data.alignment, tf_sphereface.deployment.matcher",
+        "import tf_sphereface.data.alignment, tf_sphereface.deployment.runtime",
         "from tf_sphereface.commands.main import main; main(['--help'])",
         "from tf_sphereface.training.recipe import read_recipe",
         "import tf_sphereface.quantization_training.process",

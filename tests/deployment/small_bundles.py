@@ -17,6 +17,7 @@ from tf_sphereface.deployment.contract_parts import (
     Gate,
     GraphRecord,
     ModelRecord,
+    SampleRecord,
     TensorRecord,
     Variant,
 )
@@ -46,6 +47,13 @@ def write_bundle(folder, content, embedding_dim, mirror="concat", graph=None, **
         pixels=pixels,
         embedding_dim=embedding_dim,
         model=ModelRecord(name="tiny", sha256="0" * 64, parameters=1),
+        samples=SampleRecord(
+            rendered=True,
+            representative=0,
+            representative_people=0,
+            compared=1,
+            compared_people=1,
+        ),
         landmark_template=pixels.crop.template,
         mirror=mirror,
         graph=graph,

@@ -108,7 +108,7 @@ def test_overwrite_spares_what_is_no_export(tmp_path):
 
 def test_reading_bundles_does_not_load_tensorflow():
     program = (
-        "import sys, tf_sphereface.deployment as d; d.FaceMatcher, d.load_bundle; "
+        "import sys, tf_sphereface.deployment as d; d.Embedder, d.load_bundle; "
         "print({'tensorflow', 'keras', 'ai_edge_quantizer'} & set(sys.modules))"
     )
     result = subprocess.run(

@@ -67,6 +67,37 @@ def test_folder_becomes_a_file_of_embeddings(images):
     np.testing.assert_array_equal(file.embeddings[5], expected)
 
 
+@pytest.mark.parametrize(
+    ("policy", "concatenated"), [("mean", False), ("concat", True)]
+)
+def test_whole_features_are_not_mirrored_again(images, pairs, policy, concatenated):
+    class WholeFeatures(CornerSource):
+        """Left and right upper pixel, or the mean of the two."""
+
+        mirrors_itself, mirror = True, policy
+        embedding_dim = 6 if concatenated else 3
+
+        def embed(self, aligned_faces):
+            corners = aligned_faces[:, 0].astype(np.float32)
+            if concatenated:
+                return corners.reshape(len(corners), 6)
+            return corners.mean(axis=1)
+
+    source, plain = WholeFeatures(), CornerSource()
+    file, expected = embed_folder(source, images), embed_folder(plain, images)
+    assert file.mirror is concatenated
+    rows = expected.embeddings
+    if not concatenated:
+        rows = (rows[:, :3] + rows[:, 3:]) / 2
+    np.testing.assert_array_equal(file.embeddings, rows)
+    report = evaluate_verification(source, images, pairs)  # through TimedSource
+    assert report.mirror is concatenated
+    if concatenated:
+        sums = evaluate_verification(plain, images, pairs, rule="insightface")
+        ours = evaluate_verification(source, images, pairs, rule="insightface")
+        np.testing.assert_array_equal(ours.scores, sums.scores)
+
+
 def test_file_gives_what_the_model_gave(images):
     names = ["d/2", "a/1.png", "e/1.png"]
     file = embed_folder(CornerSource(), images)

@@ -1,5 +1,7 @@
 """Tests for tf_sphereface.evaluation.sources with TFLite files and bundles."""
 
+import dataclasses
+import json
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -12,12 +14,16 @@ import tensorflow as tf
 from tf_sphereface.deployment import bundle
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import describe_model, load_embedding_source
+from tf_sphereface.evaluation.sources import mirrors_itself, source_of_bundle
+from tf_sphereface.preprocessing import PixelContract
 
 
 class StubBundle:
     """A bundle of two variants whose embedders are their names."""
 
-    contract = SimpleNamespace(default_variant="none")
+    contract = SimpleNamespace(
+        default_variant="none", mirror="concat", graph=SimpleNamespace(mirror=False)
+    )
 
     def embedder(self, variant=None):
         return variant or "none"
@@ -76,3 +82,42 @@ def test_tflite_file_equals_the_keras_model_without_loading_tensorflow(tmp_path)
     assert (done.returncode, done.stdout) == (0, "tflite 18\n"), done.stderr
     blocks = crops.reshape(3, 2, 56, 3, 32, 3).mean(axis=(2, 4)).reshape(3, 18)
     np.testing.assert_allclose(np.load(files[2]), (blocks - 127.5) / 128, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("policy", "inside", "expected"),
+    [
+        ("none", False, None),
+        ("concat", False, None),
+        ("mean", False, "mean"),
+        ("concat", True, "concat"),
+        ("mean", True, "mean"),
+    ],
+)
+def test_bundle_gives_whole_features_where_its_policy_needs_that(
+    monkeypatch, policy, inside, expected
+):
+    network = SimpleNamespace(embedding_dim=3, pixel_contract=PixelContract(2, 2))
+    opened = SimpleNamespace(
+        contract=SimpleNamespace(mirror=policy, graph=SimpleNamespace(mirror=inside)),
+        embedder=lambda variant: network,
+    )
+    source = source_of_bundle(opened, "int8")
+    assert mirrors_itself(source) is (expected is not None)
+    assert (source is network) is (expected is None)
+    if expected is not None:
+        assert (source.mirror, source.embedding_dim) == (expected, 3)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_file_of_a_bundle_with_the_mirror_inside_is_not_mirrored_again(tmp_path):
+    path = tflite_file(tmp_path)
+    assert not mirrors_itself(load_embedding_source(path))
+    contract = {
+        "pixels": dataclasses.asdict(PixelContract()),
+        "mirror": "mean",
+        "graph": {"pixels": False, "mirror": True, "l2_normalized": False},
+    }
+    (tmp_path / "contract.json").write_text(json.dumps(contract))
+    source = load_embedding_source(path)
+    assert (mirrors_itself(source), source.mirror) == (True, "mean")

@@ -27,7 +27,8 @@ class TFLiteEmbedder:
             output (1 or any, embedding_dim).
         pixel_contract: What the network wants its pixels to be.
         threads: CPU threads that crops are divided among; None is 1.
-        graph: What the file does itself.
+        graph: What the file does itself; None: it takes raw pixels if its input is
+            uint8 without a scale, and nothing else is inside.
 
     Attributes:
         embedding_dim: Length of the output, int; of a file with the mirror image
@@ -50,15 +51,16 @@ class TFLiteEmbedder:
         if threads is not None and threads < 1:
             raise ValueError(f"`threads` must be at least 1. Received: {threads!r}")
         self.pixel_contract = pixel_contract
-        self.graph = GraphRecord() if graph is None else graph
-        self.mirrors_itself = self.graph.mirror
         self._content = _read(Path(model_path))
         interpreter = _open_interpreter(self._content, model_path)
         details = interpreter.get_input_details(), interpreter.get_output_details()
         self.input_details = _only(details[0], "input", model_path)
         self.output_details = _only(details[1], "output", model_path)
         self._check_shapes(model_path)
-        self._check_pixels(model_path)
+        pixels = _takes_pixels(self.input_details)
+        self.graph = GraphRecord(pixels=pixels) if graph is None else graph
+        self._check_pixels(model_path, pixels)
+        self.mirrors_itself = self.graph.mirror
         self.embedding_dim = int(self.output_details["shape"][1])
         self._model_path = model_path
         self._threads = 1 if threads is None else threads
@@ -136,8 +138,7 @@ class TFLiteEmbedder:
                 f"not a face-embedding network: {model_path} gives {shape}"
             )
 
-    def _check_pixels(self, model_path):
-        raw = _takes_pixels(self.input_details)
+    def _check_pixels(self, model_path, raw):
         if raw != self.graph.pixels:
             raise InputError(
                 f"{model_path} {'takes' if raw else 'does not take'} uint8 pixels, its "

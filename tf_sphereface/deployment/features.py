@@ -6,6 +6,8 @@ import numpy as np
 
 from tf_sphereface.preprocessing import PixelContract, mirror
 
+_CROPS_AT_A_TIME = 256  # so that mirror images take little memory
+
 
 class CropEmbedder(Protocol):
     """Anything that embeds uint8 RGB crops (faces, height, width, 3)."""
@@ -38,12 +40,17 @@ class FeatureSource:
         embedder: Of the crops.
         policy: "none", "concat" or "mean".
         inside: Whether the embedder's own output is the feature already.
+
+    Attributes:
+        mirrors_itself: True: faces must not be mirrored once more.
+        mirror: The policy.
+        embedding_dim: Length of a feature, int.
     """
 
     mirrors_itself = True
 
     def __init__(self, embedder: CropEmbedder, policy: str, inside: bool = False):
-        self._embedder, self._policy = embedder, policy
+        self._embedder, self.mirror = embedder, policy
         self._combines = policy != "none" and not inside
         self.kind = getattr(embedder, "kind", "tflite")
         self.pixel_contract = embedder.pixel_contract
@@ -52,8 +59,13 @@ class FeatureSource:
 
     def embed(self, aligned_faces: np.ndarray) -> np.ndarray:
         """Features, float32 (faces, feature_dim), of uint8 RGB crops."""
-        plain = self._embedder.embed(aligned_faces)
         if not self._combines:
-            return plain
-        mirrored = self._embedder.embed(np.ascontiguousarray(mirror(aligned_faces)))
-        return combine(plain, mirrored, self._policy)
+            return self._embedder.embed(aligned_faces)
+        parts = [np.empty((0, self.embedding_dim), np.float32)]
+        for start in range(0, len(aligned_faces), _CROPS_AT_A_TIME):
+            crops = aligned_faces[start : start + _CROPS_AT_A_TIME]
+            # In one call, so that two threads have work even if there is one face.
+            rows = self._embedder.embed(np.concatenate([crops, mirror(crops)]))
+            plain, mirrored = rows[: len(crops)], rows[len(crops) :]
+            parts.append(combine(plain, mirrored, self.mirror))
+        return np.concatenate(parts)

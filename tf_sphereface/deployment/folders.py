@@ -9,7 +9,6 @@ from pathlib import Path
 from tf_sphereface.deployment.contract import CONTRACT_FILE
 from tf_sphereface.errors import InputError
 
-
 # What `train` writes into a run folder; the best one only if it was told to validate.
 RUN_MODELS = ("best.keras", "last.keras")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_sphereface.deployment.bundle import Bundle, load_bundle
 from tf_sphereface.deployment.face_finder import FaceFinder
-from tf_sphereface.deployment.feature_network import FeatureNetwork
+from tf_sphereface.deployment.features import FeatureSource
 from tf_sphereface.deployment.scores import cosine_scores, measured_threshold
 from tf_sphereface.detection import Face
 from tf_sphereface.errors import InputError
@@ -78,15 +78,14 @@ class Embedder:
         self.calibration = self._record.calibration
         self.feature_dim = bundle.contract.feature_dim
         network = bundle.embedder(self.variant, threads)
-        self._network = FeatureNetwork(network, bundle.contract.mirror)
+        policy, inside = self.contract.mirror, self.contract.graph.mirror
+        self._network = FeatureSource(network, policy, inside)
         pixels, template = self.contract.pixels, self.contract.landmark_template
         crop = CropGeometry(pixels.height, pixels.width, template)
         self._finder = FaceFinder(bundle.detector, crop, threads)
 
     def find_faces(
-        self,
-        photo: np.ndarray,
-        choose: Literal["centre", "largest", "all"] = "all",
+        self, photo: np.ndarray, choose: Literal["centre", "largest", "all"] = "all"
     ) -> list[Face]:
         """The faces of a photo, the nearest to its middle first.
 

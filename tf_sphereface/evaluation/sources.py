@@ -91,9 +91,9 @@ def source_of_bundle(bundle: "Bundle", variant: str | None = None) -> EmbeddingS
     network, contract = bundle.embedder(variant), bundle.contract
     if contract.mirror != "mean" and not contract.graph.mirror:
         return network
-    from tf_sphereface.deployment.feature_network import FeatureNetwork
+    from tf_sphereface.deployment.features import FeatureSource
 
-    return FeatureNetwork(network, contract.mirror)
+    return FeatureSource(network, contract.mirror, contract.graph.mirror)
 
 
 def is_bundle(path: Path) -> bool:
@@ -150,13 +150,20 @@ def _load_keras(path):
 def _load_saved_model(path):
     load_tensorflow()
     contract = _contract_of_file(path, path.parent)
-    return SavedModelEmbeddingSource(path, contract, _mirror_of_file(path))
+    return SavedModelEmbeddingSource(
+        path, contract, _stored_contract(path).get("mirror")
+    )
 
 
 def _load_tflite(path):
     from tf_sphereface.deployment.embedder import TFLiteEmbedder
+    from tf_sphereface.deployment.features import FeatureSource
 
-    return TFLiteEmbedder(path, _contract_of_file(path.parent))
+    network = TFLiteEmbedder(path, _contract_of_file(path.parent))
+    stored = _stored_contract(path.parent)
+    if not stored.get("graph", {}).get("mirror", False):
+        return network
+    return FeatureSource(network, stored["mirror"], inside=True)
 
 
 def _load_bundle(path, variant):
@@ -188,15 +195,11 @@ def _load_failures():
 
 
 def _contract_of_file(*folders):
-    for folder in folders:
-        if (folder / CONTRACT_FILE).is_file():
-            pixels = json.loads((folder / CONTRACT_FILE).read_text("utf-8"))["pixels"]
-            return PixelContract(**pixels)
-    return PixelContract()
+    found = next(filter(None, map(_stored_contract, folders)), None)
+    return PixelContract(**found["pixels"]) if found else PixelContract()
 
 
-def _mirror_of_file(folder):
-    """The mirror policy of an exported SavedModel; None if it is another's."""
-    if not (folder / CONTRACT_FILE).is_file():
-        return None
-    return json.loads((folder / CONTRACT_FILE).read_text("utf-8")).get("mirror")
+def _stored_contract(folder):
+    """The content of a folder's contract.json; empty without one."""
+    path = folder / CONTRACT_FILE
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
