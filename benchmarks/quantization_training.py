@@ -159,13 +159,15 @@ def drift(reference, features):
 def table(rows):
     """Markdown."""
     lines = [
-        f"| file | drift | drift to the run | accuracy | AUC | TAR at FAR {FAR:.0%} | MB |",
+        "| file | drift | drift to the run | accuracy | AUC "
+        f"| TAR at FAR {FAR:.0%} | MB |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, row in rows.items():
         lines.append(
             f"| {name} | {row['drift']:.4f} | {row['drift_to_run']:.4f} "
-            f"| {row['accuracy']:.2%} | {row['auc']:.4f} | {row['tar']:.2%} | {row['bytes'] / 1e6:.2f} |"
+            f"| {row['accuracy']:.2%} | {row['auc']:.4f} | {row['tar']:.2%} "
+            f"| {row['bytes'] / 1e6:.2f} |"
         )
     return "\n".join(lines)
 
