@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: quickstart test test-slow test-backends lint format clean
+.PHONY: quickstart test test-slow test-backends test-quantization lint format clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sphereface quickstart --out runs/quickstart
@@ -24,6 +24,10 @@ test-backends: .venv-jax/.installed .venv-torch/.installed
 	KERAS_BACKEND=torch \
 	  .venv-torch/bin/python -m pytest -n auto --dist loadfile $(BACKEND_TESTS)
 
+# Needs absl-py 1, hence an environment of its own.
+test-quantization: .venv-quantization/.installed
+	.venv-quantization/bin/python -m pytest tests/quantization_training
+
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -33,7 +37,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .venv-jax .venv-torch build dist *.egg-info .pytest_cache .ruff_cache runs
+	rm -rf .venv .venv-jax .venv-torch .venv-quantization build dist *.egg-info .pytest_cache .ruff_cache runs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define CHECK_PYTHON
@@ -46,6 +50,15 @@ $(INSTALLED): requirements.txt setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.venv-quantization/.installed: requirements.txt requirements-quantization.txt
+	$(CHECK_PYTHON)
+	$(PYTHON) -m venv .venv-quantization
+	.venv-quantization/bin/pip install --quiet --disable-pip-version-check \
+	  -r requirements.txt
+	.venv-quantization/bin/pip install --quiet --disable-pip-version-check \
+	  -r requirements-quantization.txt
 	@touch $@
 
 .venv-%/.installed: requirements-%.txt

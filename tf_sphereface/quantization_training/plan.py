@@ -26,6 +26,7 @@ ARGUMENTS = {
     "Dropout": ("rate",),
     "Flatten": (),
     "GlobalAveragePooling2D": ("keepdims",),
+    "GlobalMaxPooling1D": ("keepdims",),
     "GlobalMaxPooling2D": ("keepdims",),
     "L2Pooling2D": (),
     "MaxPooling2D": ("pool_size", "strides", "padding"),
@@ -95,15 +96,16 @@ def read_plan(backbone: keras.Model) -> NetworkPlan:
         if layer is first:
             continue
         _check_kind(layer, backbone)
-        tensors = _call_of(layer, "input")
+        tensors = layer.input
         tensors = tensors if isinstance(tensors, list | tuple) else [tensors]
         try:
             inputs = tuple(origins[id(tensor)] for tensor in tensors)
         except KeyError as error:
             raise InputError(
-                f"layer {layer.name} of {backbone.name} takes what is no layer's output"
+                f"layer {layer.name} of {backbone.name} takes what no layer gives, or "
+                "one that is used twice"
             ) from error
-        origins[id(_call_of(layer, "output"))] = layer.name
+        origins[id(layer.output)] = layer.name
         layers.append(_plan_of(layer, inputs))
     return NetworkPlan(
         input_name=first.name,
@@ -137,10 +139,3 @@ def _check_kind(layer, backbone):
         raise InputError(
             f"the activation of layer {layer.name} of {backbone.name} has no twin"
         )
-
-
-def _call_of(layer, side):
-    try:
-        return getattr(layer, side)
-    except (AttributeError, ValueError) as error:
-        raise InputError(f"layer {layer.name} must be used once") from error

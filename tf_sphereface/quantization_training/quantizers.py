@@ -1,4 +1,4 @@
-"""Which tensors of the twin are rounded to 8 bits, as tfmot is told."""
+"""Which tensors of the twin are rounded to 8 bits, and how."""
 
 import tensorflow as tf
 import tf_keras
@@ -8,7 +8,10 @@ from tf_sphereface.quantization_training.plan import KERNELS
 
 _quantizers = tfmot_quantization.quantizers
 # These pass numbers on: their output has the scale of their input.
-PASSED_ON = ("Dropout", "Flatten", "MaxPooling2D", "Reshape", "ZeroPadding2D")
+PASSED_ON = (
+    *("Dropout", "Flatten", "GlobalMaxPooling1D", "GlobalMaxPooling2D"),
+    *("MaxPooling2D", "Reshape", "ZeroPadding2D"),
+)
 # Its squares are 8-bit nowhere; it stays float between two conversions.
 FLOAT = ("L2Pooling2D",)
 
@@ -117,11 +120,8 @@ def quantized_copy(twin: tf_keras.Model, per_channel: bool) -> tf_keras.Model:
             return layer.__class__.from_config(layer.get_config())
         return tfmot_quantization.quantize_annotate_layer(layer, config)
 
-    scope = {kind.__name__: kind for kind in (EightBitLayer, KernelQuantizer)}
-    scope["L2Pooling2D"] = next(
-        (type(layer) for layer in twin.layers if type(layer).__name__ in FLOAT), None
-    )
-    scope = {name: kind for name, kind in scope.items() if kind is not None}
+    kinds = {EightBitLayer, KernelQuantizer, *(type(layer) for layer in twin.layers)}
+    scope = {kind.__name__: kind for kind in kinds}
     with tfmot_quantization.quantize_scope(scope):
         annotated = tf_keras.models.clone_model(twin, clone_function=annotate)
         annotated.set_weights(twin.get_weights())

@@ -72,7 +72,8 @@ class QAT(Plain):
         for wrapper, values in zip(wrappers, np.mean(ends, axis=0), strict=True):
             _assign_range(wrapper, "output", values)
         pixels = (np.array([0.0, 255.0]) - contract.mean) / contract.scale
-        _assign_range(self.model.layers[1], "quantize_layer", pixels)
+        rounded_images = self.model.layers[1]
+        _assign_range(rounded_images, rounded_images.name, pixels)
         # The scales of the kernels; the ranges above move by a thousandth.
         images, _ = next(iter(batches))
         self.model(images, training=True)
@@ -144,6 +145,7 @@ class Cluster(Plain):
     """
 
     def __init__(self, twin, *, clusters):
+        ready = set()
         start = tfmot_clustering.CentroidInitialization.KMEANS_PLUS_PLUS
 
         def wrap(layer):
@@ -153,12 +155,13 @@ class Cluster(Plain):
                 # The wrapper looks at the weights while it is made.
                 copy.build(layer.input_shape)
                 copy.set_weights(layer.get_weights())
+                ready.add(layer.name)
                 return tfmot_clustering.cluster_weights(
                     copy, number_of_clusters=clusters, cluster_centroids_init=start
                 )
             return copy
 
-        super().__init__(_wrapped(twin, wrap))
+        super().__init__(_wrapped(twin, wrap, ready))
 
     def stripped(self):
         return tfmot_clustering.strip_clustering(self.model)
@@ -195,7 +198,8 @@ def _copy_of(layer):
     return layer.__class__.from_config(layer.get_config())
 
 
-def _wrapped(twin, wrap):
+def _wrapped(twin, wrap, ready=frozenset()):
+    """A copy with layers in wrappers; those named in `ready` have their weights."""
     with tf_keras.utils.custom_object_scope(
         {type(layer).__name__: type(layer) for layer in twin.layers}
     ):
@@ -203,7 +207,8 @@ def _wrapped(twin, wrap):
     by_name = {layer.name: layer for layer in twin.layers}
     for layer in model.layers:
         inner = getattr(layer, "layer", layer)
-        inner.set_weights(by_name[inner.name].get_weights())
+        if inner.name not in ready:
+            inner.set_weights(by_name[inner.name].get_weights())
     return model
 
 
