@@ -15,8 +15,8 @@ from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.deployment.contract import (
     BundleContract,
     file_record,
-    schema_content,
 )
+from tf_sphereface.deployment.contract_schema import schema_content
 from tf_sphereface.deployment.sample_faces import synthetic_faces
 from tf_sphereface.deployment.tflite import FloatModel
 from tf_sphereface.deployment.tflite_metadata import FileMetadata, with_metadata

@@ -10,10 +10,12 @@ import pytest
 from tests.deployment.contract_example import RECORD, example
 from tf_sphereface.deployment.contract import (
     BundleContract,
+)
+from tf_sphereface.deployment.contract_schema import (
     bundle_schema,
     schema_content,
+    split_docstring,
 )
-from tf_sphereface.deployment.contract_schema import split_docstring
 from tf_sphereface.errors import InputError
 
 DOCUMENT = Path(__file__).parents[2] / "docs/contract.schema.json"

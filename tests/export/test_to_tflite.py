@@ -12,12 +12,13 @@ import pytest
 from PIL import Image
 
 from tf_sphereface.backbones import SphereFaceCNN
+from tf_sphereface.commands.export_options import DETECTOR_VARIANTS, VARIANTS
 from tf_sphereface.data.synthetic_faces import (
     render_photo,
     sample_capture,
     sample_identity,
 )
-from tf_sphereface.deployment import load_bundle
+from tf_sphereface.deployment import detector_variants, load_bundle, variants
 from tf_sphereface.geometry import align_face
 
 EXPORT = Path(__file__).parents[2] / "export"
@@ -161,7 +162,7 @@ def test_all_variants_options_and_a_ready_file(model, aligned, tmp_path, capsys)
         1,
     )
     contract = load_bundle(first).contract
-    assert list(contract.variants) == list(to_tflite.VARIANTS)
+    assert list(contract.variants) == list(VARIANTS)
     quantizers = {
         each.quantization.quantizer
         for each in contract.variants.values()
@@ -270,3 +271,8 @@ def test_unreadable_pairs_exit_with_2_before_the_conversion(
     options = ("--pairs", tmp_path / "missing.txt", "--images", aligned)
     assert run(to_tflite, model, "--out", tmp_path / "out", *options) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_options_name_the_variants_that_there_are():
+    assert list(VARIANTS) == list(variants.VARIANTS)
+    assert DETECTOR_VARIANTS == detector_variants.DETECTOR_VARIANTS

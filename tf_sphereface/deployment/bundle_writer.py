@@ -9,10 +9,8 @@ from tf_sphereface.deployment.bundle import Bundle, load_bundle
 from tf_sphereface.deployment.card_facts import CardFacts
 from tf_sphereface.deployment.contract import (
     CONTRACT_FILE,
-    SCHEMA_FILE,
     BundleContract,
     file_record,
-    schema_content,
 )
 from tf_sphereface.deployment.contract_parts import (
     GraphRecord,
@@ -21,6 +19,7 @@ from tf_sphereface.deployment.contract_parts import (
     TensorRecord,
     Variant,
 )
+from tf_sphereface.deployment.contract_schema import SCHEMA_FILE, schema_content
 from tf_sphereface.deployment.detector_variants import CheckedDetector, add_detectors
 from tf_sphereface.deployment.embedder import TFLiteEmbedder
 from tf_sphereface.deployment.file_parts import Quantization

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -23,13 +23,12 @@ from tf_sphereface.deployment.contract_parts import (
     SampleRecord,
     Variant,
 )
-from tf_sphereface.deployment.contract_schema import with_field_descriptions
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import sha256_of, write_atomically
 from tf_sphereface.preprocessing import PixelContract
 
 FORMAT_VERSION = 2
-CONTRACT_FILE, SCHEMA_FILE = "contract.json", "contract.schema.json"
+CONTRACT_FILE = "contract.json"
 
 
 def _all_pixel_keys(value):
@@ -216,17 +215,6 @@ class OnnxContract(_Document):
     input: str
     output: str
     drift: Drift
-
-
-def bundle_schema() -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of a bundle's `contract.json`."""
-    schema = with_field_descriptions(BundleContract.model_json_schema())
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def schema_content() -> bytes:
-    """The schema as a file has it: in every bundle, and in the documents."""
-    return (json.dumps(bundle_schema(), indent=2) + "\n").encode()
 
 
 def checksum_file(path: Path) -> Path:

@@ -1,9 +1,24 @@
-"""What the docstrings of a contract's parts say, put where a JSON schema has it."""
+"""The JSON schema of a bundle's contract, with what docstrings say of each field."""
 
+import json
 import re
 from typing import Any
 
+from tf_sphereface.deployment.contract import BundleContract
+
+SCHEMA_FILE = "contract.schema.json"
 _ITEM = re.compile(r"^(?: {4})?(\w+): (.*)$")
+
+
+def bundle_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of a bundle's `contract.json`."""
+    schema = with_field_descriptions(BundleContract.model_json_schema())
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def schema_content() -> bytes:
+    """The schema as a file has it: in every bundle, and in the documents."""
+    return (json.dumps(bundle_schema(), indent=2) + "\n").encode()
 
 
 def with_field_descriptions(schema: dict[str, Any]) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class FileMetadata(ContractPart):
 
 
 def with_metadata(content: bytes, metadata: FileMetadata) -> bytes:
-    """The file with its metadata; what it had of these two entries is replaced.
+    """The file with its metadata, in place of what it had of the two entries.
 
     Weights and graph are not touched, but for the names of the input and output
     tensors, which become those of the signature. Every buffer begins at a multiple of

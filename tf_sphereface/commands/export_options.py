@@ -1,0 +1,154 @@
+"""Options of export/to_tflite.py: what is exported, and what it must be worth."""
+
+from pathlib import Path
+
+# Those of deployment.variants and deployment.detector_variants, which load TensorFlow.
+VARIANTS = ("none", "fp16", "dynamic", "int8", "int8-io", "weight-only", "int4")
+DETECTOR_VARIANTS = ("none", "fp16", "dynamic", "int8", "weight-only")
+
+
+def add_variant_options(group):
+    group.add_argument(
+        "--quantize",
+        nargs="+",
+        choices=[*VARIANTS, "all"],
+        default=["none"],
+        help="variants to write; the first is the default (default: none, float32)",
+    )
+    group.add_argument(
+        "--quantizer",
+        choices=["auto", "ai-edge-quantizer", "tf.lite"],
+        default="auto",
+        help="what makes them (default: the better one for each)",
+    )
+    group.add_argument(
+        "--keep-float",
+        nargs="+",
+        metavar="LAYER",
+        default=[],
+        help="layers that are not quantised",
+    )
+    group.add_argument(
+        "--add-variant",
+        nargs="+",
+        metavar="NAME=FILE",
+        default=[],
+        help="TFLite files made elsewhere, such as by quantization-train",
+    )
+
+
+def add_graph_options(group):
+    group.add_argument(
+        "--mirror",
+        choices=["none", "concat", "mean"],
+        default="concat",
+        help="how the mirror image enters the feature (default: concat)",
+    )
+    group.add_argument(
+        "--inside",
+        nargs="+",
+        choices=["pixels", "mirror", "l2"],
+        default=[],
+        help="what the files do themselves: take uint8 pixels, embed the mirror image "
+        "too, give length 1",
+    )
+    group.add_argument(
+        "--batch",
+        type=int,
+        default=1,
+        metavar="N",
+        help="faces of a call; 0 is any number (default: 1)",
+    )
+
+
+def add_measurement_options(group):
+    group.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DIR",
+        help="aligned faces, a folder a person, for int8 ranges and the comparison; "
+        "default: rendered faces",
+    )
+    group.add_argument(
+        "--representative",
+        type=int,
+        default=500,
+        metavar="N",
+        help="crops that int8 ranges are taken from (default: 500)",
+    )
+    group.add_argument(
+        "--pairs", type=Path, metavar="FILE", help="pair list to measure thresholds on"
+    )
+    group.add_argument(
+        "--images", type=Path, metavar="DIR", help="aligned faces that --pairs names"
+    )
+    group.add_argument(
+        "--max-accuracy-drop",
+        type=float,
+        default=0.5,
+        metavar="POINTS",
+        help="what a variant may lose on the pairs, percentage points (default: 0.5)",
+    )
+    group.add_argument(
+        "--min-cosine",
+        type=float,
+        default=0.99,
+        metavar="C",
+        help="least mean cosine to the Keras model (default: 0.99)",
+    )
+    group.add_argument(
+        "--min-rank-agreement",
+        type=float,
+        metavar="R",
+        help="least share of probes with the Keras model's nearest face, 0..1",
+    )
+
+
+def add_detector_options(group):
+    group.add_argument(
+        "--detector",
+        nargs="+",
+        choices=DETECTOR_VARIANTS,
+        default=["none"],
+        help="variants of the face detector; the first is the default (default: none)",
+    )
+    group.add_argument(
+        "--photos",
+        type=Path,
+        metavar="DIR",
+        help="photos to compare detectors on; default: rendered photos",
+    )
+
+
+def ready_files(parser, texts):
+    """The files of --add-variant, by name."""
+    files = {}
+    for text in texts:
+        name, _, file = text.partition("=")
+        if not (name.replace("-", "").replace("_", "").isalnum() and file):
+            parser.error(f"--add-variant takes NAME=FILE. Received: {text}")
+        files[name] = Path(file)
+    return files
+
+
+def export_options(args):
+    from tf_sphereface.deployment import ExportOptions, GateLimits
+
+    return ExportOptions(
+        variants=("all",) if "all" in args.quantize else tuple(args.quantize),
+        quantizer=args.quantizer,
+        keep_float=tuple(args.keep_float),
+        mirror=args.mirror,
+        inside=tuple(args.inside),
+        batch=args.batch or None,
+        calibration=args.calibration,
+        representative=args.representative,
+        limits=GateLimits(
+            args.min_cosine, args.max_accuracy_drop, args.min_rank_agreement
+        ),
+        detector_variants=tuple(args.detector),
+        detector_photos=args.photos,
+        ready=args.add_variant,
+        licence=args.licence,
+        overwrite=args.overwrite,
+    )
