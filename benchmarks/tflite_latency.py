@@ -86,10 +86,8 @@ def tflite_call(content, threads):
 
     interpreter = open_interpreter(content, threads)
     allocate(interpreter)
-    (taken,), (given,) = (
-        interpreter.get_input_details(),
-        interpreter.get_output_details(),
-    )
+    (taken,) = interpreter.get_input_details()
+    (given,) = interpreter.get_output_details()
     scale, zero_point = taken["quantization"]
 
     def call(face):
@@ -103,7 +101,8 @@ def tflite_call(content, threads):
         stored = (faces / scale + zero_point).round().clip(-128, 127)
         return stored.astype(taken["dtype"])
 
-    return call, prepare
+    # Cosines need no scale.
+    return call, prepare, given["quantization"][1]
 
 
 def peers(model, threads):
@@ -147,18 +146,17 @@ def measure(model, folder, threads, rounds, crops):
     calls, contract = peers(model, threads)
     faces = [face.crop for face in synthetic_faces(contract, crops, 1)]
     faces = contract.normalize(np.stack(faces).astype(np.float32))
-    networks = {name: (call, lambda faces: faces) for name, call in calls.items()}
+    networks = {name: (call, lambda faces: faces, 0) for name, call in calls.items()}
     bundle = load_bundle(folder)
     for name, variant in bundle.contract.variants.items():
         content = (bundle.path / variant.file).read_bytes()
         networks[f"TFLite {name}"] = tflite_call(content, threads)
     steps, inputs = {}, {}
     reference = calls["Keras, predict_on_batch"](faces)
-    for name, (call, prepare) in networks.items():
+    for name, (call, prepare, zero) in networks.items():
         inputs[name] = prepare(faces)
         outputs = np.concatenate([call(face[None]) for face in inputs[name]])
-        outputs = outputs.astype(np.float64) - zero_of(name, bundle)
-        steps[name] = Step(call, least_cosine(reference, outputs))
+        steps[name] = Step(call, least_cosine(reference, outputs.astype(float) - zero))
     names = list(steps)
     for number in range(rounds):
         turn = number % len(names)
@@ -166,13 +164,6 @@ def measure(model, folder, threads, rounds, crops):
             face = inputs[name][number % crops]
             steps[name].time(face[None])
     return [row(name, step, steps[PEER]) for name, step in steps.items()]
-
-
-def zero_of(name, bundle):
-    """Zero point of a variant's output; its scale leaves cosines as they are."""
-    variant = bundle.contract.variants.get(name.removeprefix("TFLite "))
-    record = variant and variant.output.quantization
-    return record.zero_point if record else 0
 
 
 def least_cosine(first, second):
