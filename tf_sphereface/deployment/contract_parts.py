@@ -12,6 +12,9 @@ from tf_sphereface.deployment.file_parts import (
     QuantizationRecord,
 )
 
+# What every exported graph calls its input and its output.
+INPUT_NAME, OUTPUT_NAME = "aligned_face", "embedding"
+
 Cosine = Annotated[FiniteFloat, Field(ge=-1.0001, le=1.0001)]
 Rate = Annotated[FiniteFloat, Field(ge=0, le=1)]
 

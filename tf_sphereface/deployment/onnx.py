@@ -12,13 +12,13 @@ import tensorflow as tf
 from tf_sphereface import __version__
 from tf_sphereface.deployment import onnx_session, parity, strip
 from tf_sphereface.deployment.contract import GraphRecord, OnnxContract
+from tf_sphereface.deployment.contract_parts import INPUT_NAME, OUTPUT_NAME
 from tf_sphereface.deployment.folding import fold_batch_norm
 from tf_sphereface.deployment.graph import GraphOptions, embedding_graph
 from tf_sphereface.deployment.reference_features import (
     held_out_crops,
     reference_features,
 )
-from tf_sphereface.deployment.saved_model import INPUT_NAME, OUTPUT_NAME
 from tf_sphereface.files import write_atomically
 from tf_sphereface.preprocessing import PixelContract
 

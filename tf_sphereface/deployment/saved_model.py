@@ -7,12 +7,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_sphereface.deployment.contract_parts import INPUT_NAME, OUTPUT_NAME
 from tf_sphereface.deployment.folding import fold_batch_norm
 from tf_sphereface.deployment.graph import GraphOptions, embedding_graph
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
 
-INPUT_NAME, ENCODED_NAME, OUTPUT_NAME = "aligned_face", "encoded_image", "embedding"
+ENCODED_NAME = "encoded_image"
 SIGNATURES = {"serving_default": INPUT_NAME, "encoded": ENCODED_NAME}
 _BATCH = 16
 

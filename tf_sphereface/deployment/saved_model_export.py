@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_sphereface import __version__
 from tf_sphereface.deployment import parity, saved_model, strip
 from tf_sphereface.deployment.contract import CONTRACT_FILE, SavedModelContract
+from tf_sphereface.deployment.contract_parts import OUTPUT_NAME
 from tf_sphereface.deployment.folders import check_output, replacing_folder
 from tf_sphereface.deployment.graph import GraphOptions
 from tf_sphereface.deployment.reference_features import (
@@ -62,7 +63,7 @@ def export_saved_model(
             embedding_dim=backbone.output_shape[1],
             mirror=mirror,
             signatures={
-                name: {"input": taken, "output": saved_model.OUTPUT_NAME}
+                name: {"input": taken, "output": OUTPUT_NAME}
                 for name, taken in saved_model.SIGNATURES.items()
             },
             drift=min(drifts, key=lambda drift: drift.min_cosine),

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_sphereface.deployment.contract_parts import INPUT_NAME
 from tf_sphereface.deployment.graph import GraphOptions, embedding_graph
+from tf_sphereface.deployment.saved_model import write_graph
 from tf_sphereface.preprocessing import PixelContract
 
-INPUT_NAME, OUTPUT_NAME = "aligned_face", "embedding"
 SIGNATURE = "serving_default"
 
 
@@ -73,11 +74,4 @@ class FloatModel:
         spec = tf.TensorSpec(shape, self.options.input_dtype, name=INPUT_NAME)
         graph = embedding_graph(self.backbone, self.pixel_contract, self.options)
 
-        @tf.function(input_signature=[spec])
-        def embed(aligned_face):
-            return {OUTPUT_NAME: graph(aligned_face)}
-
-        # Keras' own export writes every variable twice.
-        module = tf.Module()
-        module.weights = [variable.value for variable in self.backbone.variables]
-        tf.saved_model.save(module, directory, signatures={SIGNATURE: embed})
+        write_graph(directory, {SIGNATURE: (graph, spec)}, self.backbone.variables)

@@ -14,7 +14,11 @@ from pydantic import Field, FiniteFloat, ValidationError
 
 from tf_sphereface.deployment.calibration import ContractPart
 from tf_sphereface.deployment.contract import BundleContract, Landmarks, Pixels
-from tf_sphereface.deployment.contract_parts import GraphRecord
+from tf_sphereface.deployment.contract_parts import (
+    INPUT_NAME,
+    OUTPUT_NAME,
+    GraphRecord,
+)
 from tf_sphereface.deployment.metadata_tables import (
     ImageInput,
     ModelTables,
@@ -26,7 +30,6 @@ STANDARD_ENTRY, OWN_ENTRY = "TFLITE_METADATA", "tf_sphereface"
 _FILE_IDENTIFIER = b"TFL3"
 _LARGEST = 2**31  # bytes; the offsets of a flatbuffer are signed 32-bit numbers
 _ALIGNMENT = 16  # bytes; `force_align` of the schema's buffers
-_INPUT_NAME, _OUTPUT_NAME = "aligned_face", "embedding"
 
 
 class FileMetadata(ContractPart):
@@ -227,7 +230,7 @@ def _tables(metadata):
             f"(pixel - {pixels.mean:g}) / {pixels.scale:g}."
         )
     image = ImageInput(
-        name=_INPUT_NAME,
+        name=INPUT_NAME,
         description=taken,
         height=pixels.height,
         width=pixels.width,
@@ -246,6 +249,6 @@ def _tables(metadata):
         version=metadata.library_version,
         licence=metadata.licence,
         image=image,
-        output_name=_OUTPUT_NAME,
+        output_name=OUTPUT_NAME,
         output_description=f"{width} numbers, {length}.",
     )
