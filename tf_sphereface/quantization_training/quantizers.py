@@ -136,9 +136,18 @@ def _config_of(layer, per_channel):
         return EightBitLayer(round_output=False)
     if kind == "PReLU":
         return EightBitLayer("alpha")
-    # The converter takes no channels of a dense kernel.
+    # The converter takes no channels of a dense kernel, and puts ReLU into the layer.
     return EightBitLayer(
         KERNELS.get(kind),
         per_channel=per_channel and kind in ("Conv2D", "DepthwiseConv2D"),
         depthwise=kind == "DepthwiseConv2D",
+        round_output=not _goes_into_relu(layer),
+    )
+
+
+def _goes_into_relu(layer):
+    readers = [node.outbound_layer for node in layer.outbound_nodes]
+    return len(readers) == 1 and (
+        type(readers[0]).__name__ == "RectifiedLinear"
+        or getattr(readers[0], "activation", None) is tf_keras.activations.relu
     )
