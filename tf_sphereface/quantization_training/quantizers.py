@@ -63,7 +63,7 @@ class EightBitLayer(tfmot_quantization.QuantizeConfig):
     that has one entry.
 
     Args:
-        weight: Name of the layer's kernel or alpha, or None.
+        weight: Name of the layer's kernel, or None.
         per_channel: As in `KernelQuantizer`.
         depthwise: As in `KernelQuantizer`.
         round_output: False where the output has the scale of the input.
@@ -135,7 +135,9 @@ def _config_of(layer, per_channel):
     if kind in PASSED_ON:
         return EightBitLayer(round_output=False)
     if kind == "PReLU":
-        return EightBitLayer("alpha")
+        # The converter rounds alphas itself; if they are rounded here, it does not
+        # recognise them, and PReLU stays float between two conversions.
+        return EightBitLayer()
     # The converter takes no channels of a dense kernel, and puts ReLU into the layer.
     return EightBitLayer(
         KERNELS.get(kind),
