@@ -63,7 +63,7 @@ class EightBitLayer(tfmot_quantization.QuantizeConfig):
     that has one entry.
 
     Args:
-        weight: Name of the layer's kernel or alpha, or None.
+        weight: Name of the layer's kernel, or None.
         per_channel: As in `KernelQuantizer`.
         depthwise: As in `KernelQuantizer`.
         round_output: False where the output has the scale of the input.
@@ -135,10 +135,21 @@ def _config_of(layer, per_channel):
     if kind in PASSED_ON:
         return EightBitLayer(round_output=False)
     if kind == "PReLU":
-        return EightBitLayer("alpha")
-    # The converter takes no channels of a dense kernel.
+        # The converter rounds alphas itself; if they are rounded here, it does not
+        # recognise them, and PReLU stays float between two conversions.
+        return EightBitLayer()
+    # The converter takes no channels of a dense kernel, and puts ReLU into the layer.
     return EightBitLayer(
         KERNELS.get(kind),
         per_channel=per_channel and kind in ("Conv2D", "DepthwiseConv2D"),
         depthwise=kind == "DepthwiseConv2D",
+        round_output=not _goes_into_relu(layer),
+    )
+
+
+def _goes_into_relu(layer):
+    readers = [node.outbound_layer for node in layer.outbound_nodes]
+    return len(readers) == 1 and (
+        type(readers[0]).__name__ == "RectifiedLinear"
+        or getattr(readers[0], "activation", None) is tf_keras.activations.relu
     )

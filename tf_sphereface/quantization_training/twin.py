@@ -23,16 +23,32 @@ class L2Pooling2D(tf_keras.layers.Layer):
         return tf.sqrt(tf.maximum(sums, 1e-30))
 
 
+class RectifiedLinear(tf_keras.layers.ReLU):
+    """ReLU under a name of its own.
+
+    Where tensorflow-model-optimization finds a layer and "ReLU", it puts a config that
+    rounds nothing in the place of the layer's own, kernel and all.
+    """
+
+
+class NamedActivation(tf_keras.layers.Activation):
+    """Activation under a name of its own, as `RectifiedLinear`."""
+
+
+_OWN = {
+    "Activation": NamedActivation,
+    "L2Pooling2D": L2Pooling2D,
+    "ReLU": RectifiedLinear,
+}
+
+
 def build_twin(plan: NetworkPlan) -> tf_keras.Model:
     """The network of a plan, layer by layer, with its names and weights."""
     inputs = tf_keras.Input(plan.input_shape, name=plan.input_name)
     outputs = {plan.input_name: inputs}
     for layer in plan.layers:
-        if layer.kind == "L2Pooling2D":
-            twin = L2Pooling2D(name=layer.name)
-        else:
-            kind = getattr(tf_keras.layers, layer.kind)
-            twin = kind(name=layer.name, **layer.arguments)
+        kind = _OWN.get(layer.kind) or getattr(tf_keras.layers, layer.kind)
+        twin = kind(name=layer.name, **layer.arguments)
         tensors = [outputs[name] for name in layer.inputs]
         outputs[layer.name] = twin(tensors[0] if len(tensors) == 1 else tensors)
         twin.set_weights(list(layer.weights))
