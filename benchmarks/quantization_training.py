@@ -16,7 +16,6 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -46,17 +45,18 @@ def build_parser():
 def main(argv=None):
     args = build_parser().parse_args(argv)
     from tf_sphereface.deployment.strip import load_backbone
-    from tf_sphereface.deployment.tflite import to_tflite
+    from tf_sphereface.deployment.tflite import FloatModel
 
     args.out.mkdir(parents=True, exist_ok=True)
     checkpoint = args.run / "best.keras"
     backbone = load_backbone(checkpoint)
-    (args.out / "float.tflite").write_bytes(to_tflite(backbone))
+    network = FloatModel(backbone, backbone.pixel_contract)
+    (args.out / "float.tflite").write_bytes(network.content)
     files = {"float32": args.out / "float.tflite"}
     crops = training_crops(args.records, backbone.pixel_contract)
     for scales in args.scales:
         path = args.out / f"converted_{scales}.tflite"
-        path.write_bytes(converted(backbone, crops, scales == "channel"))
+        path.write_bytes(converted(network, crops, scales == "channel"))
         files[f"int8, a scale a {scales}, converted"] = path
         folder = args.out / f"trained_{scales}"
         if not folder.exists():
@@ -91,20 +91,17 @@ def training_crops(records, contract):
     return [image[None] for image in images.numpy()]
 
 
-def converted(backbone, crops, per_channel):
+def converted(network, crops, per_channel):
     """tf.lite's 8-bit file without training: integers inside, float outside."""
     import tensorflow as tf
 
-    from tf_sphereface.deployment.saved_model import write_saved_model
-
-    with tempfile.TemporaryDirectory() as directory:
-        write_saved_model(backbone, directory, batch=1)
-        converter = tf.lite.TFLiteConverter.from_saved_model(directory)
+    def configure(converter):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ([crop] for crop in crops)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter._experimental_disable_per_channel = not per_channel
-        return converter.convert()
+
+    return network.convert(configure)
 
 
 def train(args, folder, per_channel):

@@ -11,7 +11,7 @@ import keras
 
 from tf_sphereface.data.appearing_folder import appearing
 from tf_sphereface.deployment.strip import as_float32, pixel_contract_of
-from tf_sphereface.deployment.tflite import to_tflite
+from tf_sphereface.deployment.tflite import FloatModel
 from tf_sphereface.files import sha256_of
 from tf_sphereface.native_messages import native_messages_held_back
 from tf_sphereface.quantization_training.eight_bit_file import to_eight_bit_tflite
@@ -121,7 +121,7 @@ def _kernels(scheme, plan, weights):
 
 def _tflite(backbone):
     with native_messages_held_back():
-        return to_tflite(backbone)
+        return FloatModel(backbone, pixel_contract_of(backbone)).content
 
 
 def _eight_bit(model):
