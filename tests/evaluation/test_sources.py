@@ -191,3 +191,23 @@ def test_public_names_load_without_tensorflow():
         [sys.executable, "-c", script], capture_output=True, text=True
     )
     assert done.stdout == "set()\n", done.stderr
+
+
+@pytest.mark.parametrize(("mirror", "images"), [(None, 1), ("none", 1), ("mean", 2)])
+def test_time_is_that_of_one_image(monkeypatch, mirror, images):
+    clock = iter([0.0, 3.0, 10.0, 10.8])
+    monkeypatch.setattr(sources.time, "perf_counter", lambda: next(clock))
+
+    class Source:
+        kind, pixel_contract, embedding_dim = "test", PixelContract(), 4
+
+        def embed(self, aligned_faces):
+            return np.zeros((len(aligned_faces), 4))
+
+    source = Source()
+    if mirror:
+        source.mirrors_itself, source.mirror = True, mirror
+    timed = sources.TimedSource(source)
+    for _ in range(2):  # the first call does not count
+        timed.embed(np.zeros((4, 112, 96, 3), np.uint8))
+    assert timed.milliseconds_per_face() == pytest.approx(200 / images)

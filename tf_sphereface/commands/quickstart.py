@@ -88,6 +88,9 @@ def _print_result(result, out: Path) -> None:
             f"{row.milliseconds_per_face:.2f}",
         )
     console.print(table)
+    for row in result.models:
+        for failure in row.failures:
+            console.print(f"{row.model} did not pass the gate: {failure}")
     if any(row.tar_at_far is None for row in result.models):
         console.print(f"-: too few impostor pairs for a FAR of {result.far:.0%}")
     for match in result.matches:

@@ -119,6 +119,7 @@ class TimedSource:
         self.pixel_contract = source.pixel_contract
         self.embedding_dim = source.embedding_dim
         self.mirrors_itself = mirrors_itself(source)
+        self.mirror = getattr(source, "mirror", None)
 
     def embed(self, aligned_faces: np.ndarray) -> np.ndarray:
         start = time.perf_counter()
@@ -127,12 +128,16 @@ class TimedSource:
         return embeddings
 
     def milliseconds_per_face(self) -> float:
-        """Wall-clock time of one crop in its batch; NaN before the first call."""
+        """Wall-clock time of one image in its batch; NaN before the first call.
+
+        A source that mirrors crops itself embeds two images a crop.
+        """
         calls = self._calls[1:] or self._calls
         if not calls:
             return float("nan")
         seconds, faces = map(sum, zip(*calls, strict=True))
-        return 1e3 * seconds / faces
+        images = 1 if self.mirror in (None, "none") else 2
+        return 1e3 * seconds / (images * faces)
 
 
 def _is_saved_model(path):

@@ -13,7 +13,8 @@ FAR = 0.01
 class ModelRow:
     """One line of the closing table; rates as fractions.
 
-    `tar_at_far` is None if there are too few impostor pairs to measure it.
+    `tar_at_far` is None if there are too few impostor pairs to measure it; `failures`
+    says why a variant did not pass the gate.
     """
 
     model: str
@@ -21,6 +22,7 @@ class ModelRow:
     tar_at_far: float | None
     megabytes: float
     milliseconds_per_face: float
+    failures: tuple[str, ...] = ()
 
 
 def export_and_evaluate(out: Path, pairs, model: str, command: str, progress_bar):
@@ -72,6 +74,7 @@ def export_and_evaluate(out: Path, pairs, model: str, command: str, progress_bar
     names = ["Keras", "SavedModel", *(f"TFLite {name}" for name, _ in variants)]
     sizes = [embedding.stat().st_size, _folder_size(saved_model)]
     sizes += [variant.bytes for _, variant in variants]
+    failures = [(), (), *(variant.gate.failures for _, variant in variants)]
     return [
         ModelRow(
             model=name,
@@ -79,8 +82,9 @@ def export_and_evaluate(out: Path, pairs, model: str, command: str, progress_bar
             tar_at_far=_known(report.tar_at_far[FAR]),
             megabytes=size / 1e6,
             milliseconds_per_face=report.milliseconds_per_face,
+            failures=why,
         )
-        for name, size, report in zip(names, sizes, reports, strict=True)
+        for name, size, report, why in zip(names, sizes, reports, failures, strict=True)
     ]
 
 
