@@ -3,22 +3,14 @@
 import argparse
 import json
 import sys
-from pathlib import Path
+
+from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.export_options import add_server_options
 
 
 def build_parser():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "model", type=Path, help=".keras file (classifier or backbone) or run folder"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="file, *.onnx")
-    parser.add_argument(
-        "--mirror",
-        choices=["none", "concat", "mean"],
-        default="concat",
-        help="what becomes of the mirror image's embedding: left out, appended "
-        "(default, as in a bundle) or averaged with the crop's",
-    )
+    add_server_options(parser, "file, *.onnx")
     parser.add_argument(
         "--leave-out",
         nargs="+",
@@ -27,48 +19,18 @@ def build_parser():
         help="what the file does not do: take uint8 crops and normalise them, give "
         "embeddings of length 1 (default: it does both)",
     )
-    parser.add_argument(
-        "--calibration",
-        type=Path,
-        metavar="DIR",
-        help="aligned faces for the check; default: rendered faces",
-    )
-    parser.add_argument(
-        "--min-cosine",
-        type=float,
-        default=0.9999,
-        metavar="C",
-        help="least cosine of a crop to the Keras model (default: 0.9999)",
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace an earlier file"
-    )
     return parser
 
 
+@reports_errors
 def main(argv=None):
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    if not -1 <= args.min_cosine <= 1:
-        parser.error("--min-cosine must be -1..1")
+    args = build_parser().parse_args(argv)
     from tf_sphereface.deployment import onnx_session
-    from tf_sphereface.errors import InputError
-
-    try:
-        onnx_session.check_extra()  # before TensorFlow loads
-        onnx_session.check_output(args.out, args.overwrite)
-        return export(args)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-
-
-def export(args):
-    """Loads TensorFlow, exports and prints the result; returns the exit status."""
     from tf_sphereface.native_messages import load_tensorflow
 
+    onnx_session.check_extra()  # before TensorFlow loads
+    onnx_session.check_output(args.out, args.overwrite)
     load_tensorflow()
-    from tf_sphereface.deployment import DriftError
     from tf_sphereface.deployment.graph import GraphOptions
     from tf_sphereface.deployment.onnx import export_onnx
 
@@ -77,18 +39,14 @@ def export(args):
         mirror=args.mirror,
         l2_normalized="l2" not in args.leave_out,
     )
-    try:
-        contract = export_onnx(
-            args.model,
-            args.out,
-            options,
-            args.calibration,
-            args.min_cosine,
-            args.overwrite,
-        )
-    except DriftError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    contract = export_onnx(
+        args.model,
+        args.out,
+        options,
+        args.calibration,
+        args.min_cosine,
+        args.overwrite,
+    )
     result = {"onnx": str(args.out), **contract.model_dump(mode="json")}
     print(json.dumps(result, indent=2))
     return 0

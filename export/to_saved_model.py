@@ -3,76 +3,35 @@
 import argparse
 import json
 import sys
-from pathlib import Path
+
+from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.export_options import add_server_options
 
 
 def build_parser():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "model", type=Path, help=".keras file (classifier or backbone) or run folder"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="SavedModel folder")
-    parser.add_argument(
-        "--mirror",
-        choices=["none", "concat", "mean"],
-        default="concat",
-        help="what becomes of the mirror image's embedding: left out, appended "
-        "(default, as in a bundle) or averaged with the crop's",
-    )
-    parser.add_argument(
-        "--calibration",
-        type=Path,
-        metavar="DIR",
-        help="aligned faces for the check; default: rendered faces",
-    )
-    parser.add_argument(
-        "--min-cosine",
-        type=float,
-        default=0.9999,
-        metavar="C",
-        help="least cosine of a crop to the Keras model (default: 0.9999)",
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace an earlier SavedModel"
-    )
+    add_server_options(parser, "SavedModel folder")
     return parser
 
 
+@reports_errors
 def main(argv=None):
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    if not -1 <= args.min_cosine <= 1:
-        parser.error("--min-cosine must be -1..1")
+    args = build_parser().parse_args(argv)
     from tf_sphereface.deployment.folders import check_paths
-    from tf_sphereface.errors import InputError
-
-    try:
-        check_paths(args.model, args.out, args.overwrite)  # before TensorFlow loads
-        return export(args)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-
-
-def export(args):
-    """Loads TensorFlow, exports and prints the result; returns the exit status."""
     from tf_sphereface.native_messages import load_tensorflow
 
+    check_paths(args.model, args.out, args.overwrite)  # before TensorFlow loads
     load_tensorflow()
-    from tf_sphereface.deployment import DriftError, export_saved_model
+    from tf_sphereface.deployment import export_saved_model
 
-    try:
-        contract = export_saved_model(
-            args.model,
-            args.out,
-            args.calibration,
-            args.min_cosine,
-            args.overwrite,
-            args.mirror,
-        )
-    except DriftError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    contract = export_saved_model(
+        args.model,
+        args.out,
+        args.calibration,
+        args.min_cosine,
+        args.overwrite,
+        args.mirror,
+    )
     result = {"saved_model": str(args.out), **contract.model_dump(mode="json")}
     print(json.dumps(result, indent=2))
     return 0

@@ -59,18 +59,14 @@ def export(args, parser):
 
     load_tensorflow()
     from tf_sphereface.commands.progress_bar import progress_bar
-    from tf_sphereface.deployment import DriftError, export_bundle
+    from tf_sphereface.deployment import export_bundle
 
     try:
         options = export_options(args)
     except ValueError as error:
         parser.error(str(error))
     measure = measurement(args.images, args.pairs, progress_bar)
-    try:
-        bundle = export_bundle(args.model, args.out, options, measure, progress_bar)
-    except DriftError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    bundle = export_bundle(args.model, args.out, options, measure, progress_bar)
     print(json.dumps(summary(bundle), indent=2))
     return report_gates(bundle)
 

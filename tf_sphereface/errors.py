@@ -8,3 +8,10 @@ class InputError(ValueError):
     next step. Commands turn it into `error: MESSAGE` on stderr and exit status 2;
     any other exception is a defect of this library and keeps its traceback.
     """
+
+
+class ResultError(RuntimeError):
+    """Something ran, and its result must not be used.
+
+    Commands print it in one line and end with 1.
+    """

@@ -4,7 +4,7 @@ import functools
 import sys
 from collections.abc import Callable
 
-from tf_sphereface.errors import InputError
+from tf_sphereface.errors import InputError, ResultError
 
 _Main = Callable[[list[str] | None], int]
 
@@ -13,7 +13,8 @@ def reports_errors(main: _Main) -> _Main:
     """A command's `main` whose errors are `error: MESSAGE` on stderr.
 
     Input that is unusable and files that cannot be read or written end with 2, training
-    that diverged with 1. Any other exception is a defect and keeps its traceback.
+    that diverged and exports that are not the model with 1. Any other exception is a
+    defect and keeps its traceback.
     """
 
     @functools.wraps(main)
@@ -25,7 +26,7 @@ def reports_errors(main: _Main) -> _Main:
         except (InputError, OSError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
-        except FloatingPointError as error:
+        except (FloatingPointError, ResultError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
 

@@ -1,5 +1,6 @@
-"""Options of export/to_tflite.py: what is exported, and what it must be worth."""
+"""Options of the export scripts: what is exported, and what it must be worth."""
 
+import argparse
 from pathlib import Path
 
 # Those of deployment.variants and deployment.detector_variants, which load TensorFlow.
@@ -118,6 +119,45 @@ def add_detector_options(group):
         metavar="DIR",
         help="photos to compare detectors on; default: rendered photos",
     )
+
+
+def add_server_options(parser, out):
+    """What exports for servers have in common; `out` says what is written."""
+    parser.add_argument(
+        "model", type=Path, help=".keras file (classifier or backbone) or run folder"
+    )
+    parser.add_argument("--out", type=Path, required=True, help=out)
+    parser.add_argument(
+        "--mirror",
+        choices=["none", "concat", "mean"],
+        default="concat",
+        help="what becomes of the mirror image's embedding: left out, appended "
+        "(default, as in a bundle) or averaged with the crop's",
+    )
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DIR",
+        help="aligned faces for the check; default: rendered faces",
+    )
+    parser.add_argument(
+        "--min-cosine",
+        type=cosine,
+        default=0.9999,
+        metavar="C",
+        help="least cosine of a crop to the Keras model (default: 0.9999)",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an earlier export"
+    )
+
+
+def cosine(text):
+    """A number -1..1, for argparse."""
+    value = float(text)
+    if not -1 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"a cosine must be -1..1. Received: {text}")
+    return value
 
 
 def ready_files(parser, texts):

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tf_sphereface.errors import InputError
+from tf_sphereface.commands.errors import reports_errors
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -29,24 +29,21 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     from tf_sphereface.quantization_training.process import Job, run_job
     from tf_sphereface.quantization_training.recipe import QuantizationRecipe
     from tf_sphereface.training.recipe import read_recipe
 
-    try:
-        recipe = read_recipe(args.recipe, args.set, QuantizationRecipe)
-        job = Job(
-            run=str(args.run),
-            recipe=recipe.model_dump(mode="json"),
-            records=str(args.records),
-            out=str(args.out),
-        )
-        return run_job(job)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    recipe = read_recipe(args.recipe, args.set, QuantizationRecipe)
+    job = Job(
+        run=str(args.run),
+        recipe=recipe.model_dump(mode="json"),
+        records=str(args.records),
+        out=str(args.out),
+    )
+    return run_job(job)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tf_sphereface.deployment.contract_parts import Drift, RankAgreement
+from tf_sphereface.errors import ResultError
 
 _LEAST_NORM = 1e-12
 # An export that ignores its input keeps a high cosine on an untrained network, whose
@@ -12,7 +13,7 @@ _LEAST_CENTRED_COSINE = 0.5
 LEAST_EXACT_COSINE = 0.9999
 
 
-class DriftError(RuntimeError):
+class DriftError(ResultError):
     """An export ran, and its embeddings are not those of the Keras model."""
 
 
