@@ -8,8 +8,6 @@ from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.commands.main import COMMANDS, main
 from tf_sphereface.errors import InputError
 
-# They catch errors by themselves.
-
 
 def failing(error):
     @reports_errors

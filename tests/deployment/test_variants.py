@@ -11,6 +11,7 @@ from tf_sphereface.deployment.analysis import (
     delegate_partitions,
     layer_losses,
 )
+from tf_sphereface.deployment.folding import fold_batch_norm
 from tf_sphereface.deployment.graph import GraphOptions
 from tf_sphereface.deployment.layer_names import layer_of, layers_of
 from tf_sphereface.deployment.tflite import FloatModel
@@ -107,6 +108,20 @@ def test_int8_range_is_not_the_moving_average(model, crops):
     embeddings = embed(model.content, model.inputs(crops))
     assert scale * (127 - zero_point) >= embeddings.max() - scale
     assert scale * (-128 - zero_point) <= embeddings.min() + scale
+
+
+def test_depthwise_convolutions_do_not_break_the_graph_apart(crops):
+    network = MobileFaceNet(width=0.125, embedding_dim=8)
+    small = FloatModel(fold_batch_norm(network), network.pixel_contract)
+    content = quantizer_for("dynamic").quantize(small, "dynamic", crops)
+    assert delegate_partitions(content).outside == {}
+    graph = schema.ModelT.InitFromPackedBuf(content, 0)
+    kernels = {
+        tensor.type
+        for tensor in graph.subgraphs[0].tensors
+        if len(tensor.shape) == 4 and graph.buffers[tensor.buffer].data is not None
+    }
+    assert kernels == {schema.TensorType.INT8}
 
 
 def test_kept_layer_is_float_and_no_other(model, crops):

@@ -31,10 +31,17 @@ def _int8_with_float_ends(recipe):
         leave_float(recipe, end)
 
 
+def _dynamic(recipe):
+    recipe.add_dynamic_config(_EVERYWHERE, _ALL, 8)
+    # With 8-bit activations they would run outside the CPU delegate, each a border
+    # between two partitions; their arithmetic is little.
+    recipe.add_weight_only_config(_EVERYWHERE, TFLOperationName.DEPTHWISE_CONV_2D, 8)
+
+
 def _int4(recipe):
     # Convolutions of 4 bits run outside the CPU delegate, some ten times slower, and
     # blocks are for dense layers only: without them 4 bits lose much more.
-    recipe.add_dynamic_config(_EVERYWHERE, _ALL, 8)
+    _dynamic(recipe)
     recipe.add_dynamic_config(
         _EVERYWHERE, TFLOperationName.FULLY_CONNECTED, 4, QuantGranularity.BLOCKWISE_32
     )
@@ -45,7 +52,7 @@ RECIPES = {
     "fp16": lambda recipe: recipe.add_weight_only_config(
         _EVERYWHERE, _ALL, 16, algorithm_key=AlgorithmName.FLOAT_CASTING
     ),
-    "dynamic": lambda recipe: recipe.add_dynamic_config(_EVERYWHERE, _ALL, 8),
+    "dynamic": _dynamic,
     "weight-only": lambda recipe: recipe.add_weight_only_config(_EVERYWHERE, _ALL, 8),
     "int8": _int8_with_float_ends,
     "int8-io": lambda recipe: recipe.add_static_config(_EVERYWHERE, _ALL, 8, 8),
