@@ -15,7 +15,9 @@ from tf_sphereface.geometry import CropGeometry, align_face
 # Other processors round sums in another order; integer kernels make steps of that.
 LANDMARK_TOLERANCE = 0.1  # pixels of the photo
 CROP_TOLERANCE = 1  # grey levels of 255
-FLOAT_TOLERANCE, INTEGER_TOLERANCE = 0.01, 0.05  # |a - b| / |b| of embeddings
+# |a - b| / |b| of embeddings. Two processors may differ as much as rounding to integers
+# does at all, which the drift of the variant tells.
+FLOAT_TOLERANCE, LEAST_INTEGER_TOLERANCE = 0.01, 0.05
 _FLOAT_VARIANTS = ("none", "fp16")
 
 
@@ -116,7 +118,7 @@ def _crop_difference(bundle, photo, face):
 def _embedding_differences(bundle, intact, name):
     crops = np.stack([read_photo(bundle.path / face["crop"]) for _, face in intact])
     embeddings = bundle.embedder(name, threads=1).embed(crops)
-    tolerance = FLOAT_TOLERANCE if name in _FLOAT_VARIANTS else INTEGER_TOLERANCE
+    tolerance = _tolerance(name, bundle.variant(name).drift)
     for (number, face), embedding in zip(intact, embeddings, strict=True):
         if name not in face["embeddings"]:
             yield f"golden face {number}: it has no embedding of {name}"
@@ -134,3 +136,10 @@ def _embedding_differences(bundle, intact, name):
                 f"golden face {number}: the embedding of {name} is {away:.2g} of its "
                 f"length away, the tolerance is {tolerance:g}"
             )
+
+
+def _tolerance(name, drift):
+    if name in _FLOAT_VARIANTS:
+        return FLOAT_TOLERANCE
+    # Unit vectors of a cosine c are sqrt(2 - 2 c) apart.
+    return max(LEAST_INTEGER_TOLERANCE, float(np.sqrt(2 - 2 * drift.min_cosine)))
