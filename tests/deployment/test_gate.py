@@ -69,6 +69,12 @@ def test_float_variants_are_held_to_rounding(variant, passes):
     assert judge(variant, GateLimits(), drift(least=0.9998)).passed == passes
 
 
+def test_limit_of_the_cosine_is_not_for_float_variants():
+    near = drift(mean=0.99999, least=0.9999)
+    assert judge("none", GateLimits(min_cosine=1), near).passed
+    assert not judge("dynamic", GateLimits(min_cosine=1), near).passed
+
+
 @pytest.mark.parametrize(
     "limit",
     [{"min_cosine": 1.1}, {"max_accuracy_drop": -1}, {"min_rank_agreement": 2}],

@@ -46,6 +46,10 @@ def test_too_few_crops_are_counted_in_the_error(tmp_path):
         read_samples(few, SMALL, 7)
     assert len(read_samples(few, SMALL, 6).representative) == 6
     assert len(read_samples(few, SMALL, 0).representative) == 0
+    with pytest.raises(InputError, match="6 of 2 people .* 8 are needed"):
+        read_samples(few, SMALL, None)
+    more = folder(tmp_path / "more", [8, 5, 4])
+    assert len(read_samples(more, SMALL, None).representative) == 9
     with pytest.raises(InputError, match="7 of 1 other people .* 8 are needed"):
         read_samples(folder(tmp_path / "fewer", [7, 30]), SMALL, 1)
     with pytest.raises(InputError, match="no such folder of aligned faces"):

@@ -112,7 +112,12 @@ def layer_losses(
     Args: as `analyse_quantization`.
     """
     exact, rounded = _Inspected(float_content), _Inspected(content)
-    common = [name for name in exact.made_from if name in rounded.indices]
+    # A name may be that of a layer's output in one file and of its kernel in the other.
+    common = [
+        name
+        for name in exact.made_from
+        if name in rounded.made_from and exact.shape(name) == rounded.shape(name)
+    ]
     error, power = collections.Counter(), collections.Counter()
     for face in inputs:
         first, second = exact.run(face, common), rounded.run(face, common)
@@ -151,6 +156,9 @@ class _Inspected:
         self._interpreter.set_tensor(taken["index"], to_stored(face[None], taken))
         self._interpreter.invoke()
         return {name: self._real(self.indices[name]) for name in names}
+
+    def shape(self, name):
+        return tuple(self._details[self.indices[name]]["shape"])
 
     def _real(self, index):
         values = self._interpreter.get_tensor(index)

@@ -49,7 +49,8 @@ class ExportOptions:
         batch: Number of faces of a call; None is any number.
         calibration: Folder of aligned faces, a subfolder for each person, for int8
             ranges and for the comparison; None: rendered faces.
-        representative: Number of crops that int8 ranges are taken from.
+        representative: Number of crops that int8 ranges are taken from; None: as many
+            as there are, at most 500.
         limits: Of the gate.
         detector_variants: Of `DETECTOR_VARIANTS`, each once; the first is the default.
         detector_photos: Folder of photos to compare detectors on; None: rendered ones.
@@ -68,7 +69,7 @@ class ExportOptions:
     inside: tuple[str, ...] = ()
     batch: int | None = 1
     calibration: Path | None = None
-    representative: int = sample_faces.REPRESENTATIVE
+    representative: int | None = sample_faces.REPRESENTATIVE
     limits: GateLimits = GateLimits()
     detector_variants: tuple[str, ...] = ("none",)
     detector_photos: Path | None = None
@@ -94,7 +95,8 @@ class ExportOptions:
             raise ValueError(
                 f"`mirror` must be one of {MIRRORS}. Received: mirror={self.mirror!r}"
             )
-        if self.representative < 1 or (self.batch is not None and self.batch < 1):
+        counts = (self.representative, self.batch)
+        if any(count is not None and count < 1 for count in counts):
             raise ValueError(
                 "`representative` and `batch` must be at least 1. Received: "
                 f"representative={self.representative!r}, batch={self.batch!r}"

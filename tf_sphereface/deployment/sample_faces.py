@@ -56,7 +56,7 @@ class Samples:
 
 
 def read_samples(
-    directory: Path, pixel_contract: PixelContract, representative: int
+    directory: Path, pixel_contract: PixelContract, representative: int | None
 ) -> Samples:
     """Takes samples from a folder of aligned faces, a subfolder for each person.
 
@@ -66,7 +66,8 @@ def read_samples(
     Args:
         directory: Folder; what lies deeper counts for the folder that it is in.
         pixel_contract: Says how large the crops are.
-        representative: Number of crops to take ranges from; 0 if none are needed.
+        representative: Number of crops to take ranges from; 0 if none are needed, None
+            for as many as there are, between 8 and 500.
 
     Raises: InputError if the folder is missing, holds too few crops, or one that is
         damaged or not of the contract's size.
@@ -80,7 +81,10 @@ def read_samples(
     names = sorted(people)
     held_out = names[::_HELD_OUT_SHARE]
     others = [name for name in names if name not in set(held_out)]
-    ranges = _in_turn(people, others, representative)
+    wanted = REPRESENTATIVE if representative is None else representative
+    ranges = _in_turn(people, others, wanted)
+    if representative is None:
+        representative = max(len(ranges), _SMALLEST_COMPARISON)
     compared = _in_turn(people, held_out, _LARGEST_COMPARISON)
     if len(compared) < _SMALLEST_COMPARISON or len(ranges) < representative:
         raise InputError(
@@ -98,8 +102,11 @@ def read_samples(
     )
 
 
-def rendered_samples(pixel_contract: PixelContract, representative: int) -> Samples:
+def rendered_samples(
+    pixel_contract: PixelContract, representative: int | None
+) -> Samples:
     """Samples of people who do not exist; `representative` as for `read_samples`."""
+    representative = REPRESENTATIVE if representative is None else representative
     count = _RENDERED_COMPARISON + representative
     faces = synthetic_faces(pixel_contract, -(-count // _PHOTOS_EACH))
     crops = [face.crop for face in itertools.islice(faces, count)]
