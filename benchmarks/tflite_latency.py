@@ -206,7 +206,7 @@ def measure_all(bundles, threads, rounds, crops):
     tf.config.threading.set_inter_op_parallelism_threads(1)
     return [
         {
-            "network": model.stem,
+            "network": folder.name,
             "threads": threads,
             "rows": measure(model, folder, threads, rounds, crops),
         }
