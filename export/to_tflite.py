@@ -86,7 +86,8 @@ def measurement(images, pairs_file, progress_bar):
 
 def summary(bundle):
     contract = bundle.contract
-    shown = {"file", "bytes", "drift", "rank", "verification", "thresholds", "gate"}
+    shown = {"file", "bytes", "drift", "rank", "verification", "thresholds"}
+    shown |= {"quantization", "gate"}
     return {
         "bundle": str(bundle.path),
         "variants": {
