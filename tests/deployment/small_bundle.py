@@ -132,7 +132,11 @@ def add_golden(bundle, pixels):
             {
                 **files,
                 "sha256": {kind: sha256_of(bundle / files[kind]) for kind in files},
-                "detected": {"landmarks": np.asarray(nearest.landmarks).tolist()},
+                "detected": {
+                    "box": np.asarray(nearest.box).tolist(),
+                    "score": float(nearest.score),
+                    "landmarks": np.asarray(nearest.landmarks).tolist(),
+                },
                 "landmarks": face.landmarks.tolist(),
                 "embeddings": {
                     name: embed(bundle / file, face.crop)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tf_sphereface.deployment.folders import check_output, replacing_folder
+from tf_sphereface.deployment.folders import check_output, check_paths, replacing_folder
 from tf_sphereface.errors import InputError
 
 
@@ -47,3 +47,17 @@ def test_checks_load_no_tensorflow():
         "sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_model_inside_the_folder_that_is_replaced_is_refused(tmp_path):
+    (tmp_path / "contract.json").write_text('{"library_version": "1", "pixels": {}}')
+    (tmp_path / "model.keras").touch()
+    with pytest.raises(InputError, match="the model lies in the folder"):
+        check_paths(tmp_path / "model.keras", tmp_path, overwrite=True)
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "{", '{"pixels": {}}', "\x00"])
+def test_folder_with_a_contract_of_others_is_not_replaced(tmp_path, content):
+    (tmp_path / "contract.json").write_text(content)
+    with pytest.raises(InputError, match="not an earlier export"):
+        check_output(tmp_path, overwrite=True)

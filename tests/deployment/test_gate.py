@@ -182,3 +182,8 @@ def test_saved_model_of_another_network_is_refused(
     with pytest.raises(DriftError, match="saved_model model drifts"):
         export_saved_model(classifier_file, tmp_path / "saved", aligned)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rank_limit_without_a_rank_fails():
+    (failure,) = judge("int8", GateLimits(min_rank_agreement=0.9), drift()).failures
+    assert failure.startswith("rank-1 agreement could not be measured")

@@ -76,6 +76,15 @@ def test_file_that_ignores_its_input_is_not_the_same_network():
         check_exact("float", reference, constant, least=0.99)
 
 
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_one_unusable_embedding_is_enough_to_fail(value):
+    exported = embeddings(crops=400)
+    exported[3] = value
+    assert measure_drift(embeddings(crops=400), exported).mean_cosine > 0.997
+    (failure,) = wiring_failures(embeddings(crops=400), exported)
+    assert failure == "1 of 400 embeddings are zero or not finite"
+
+
 def test_rank_agreement_counts_nearest_faces():
     angles = np.array([0, 90, 180, 10, 100, 170])  # degrees; gallery, then probes
     reference = np.stack([np.cos(np.radians(angles)), np.sin(np.radians(angles))], 1)

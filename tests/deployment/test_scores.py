@@ -22,6 +22,12 @@ from tf_sphereface.errors import InputError
             "--far 0.0001 (a FAR of 0.001 needs 1000 impostor pairs to measure)",
         ),
         (
+            {"far_0.1": 0.2},
+            1e-320,
+            "the bundle has no threshold at FAR 9.99989e-321; it has FAR 0.1: say "
+            "--far 0.1",
+        ),
+        (
             {"accuracy": 0.3},
             0.3,
             "the bundle has no threshold at FAR 0.3 "

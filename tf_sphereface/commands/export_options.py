@@ -58,7 +58,7 @@ def add_graph_options(group):
         type=int,
         default=1,
         metavar="N",
-        help="faces of a call; 0 is any number (default: 1)",
+        help="faces of a call, 1 (default), or 0 for any number",
     )
 
 
@@ -167,6 +167,8 @@ def ready_files(parser, texts):
         name, _, file = text.partition("=")
         if not (name.replace("-", "").replace("_", "").isalnum() and file):
             parser.error(f"--add-variant takes NAME=FILE. Received: {text}")
+        if name in files:
+            parser.error(f"--add-variant names {name} twice")
         files[name] = Path(file)
     return files
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_sphereface.deployment.contract_parts import GraphRecord
+from tf_sphereface.deployment.features import require_crops
 from tf_sphereface.errors import InputError
 from tf_sphereface.litert import allocate, open_interpreter
 from tf_sphereface.preprocessing import PixelContract
@@ -77,13 +78,8 @@ class TFLiteEmbedder:
             that. A row is the same, bit by bit, in any company and with any `threads`.
         Raises: ValueError if the array has another type or shape.
         """
-        expected = (self.pixel_contract.height, self.pixel_contract.width, 3)
         aligned_faces = np.asarray(aligned_faces)
-        if aligned_faces.dtype != np.uint8 or aligned_faces.shape[1:] != expected:
-            raise ValueError(
-                f"`aligned_faces` must be uint8 (faces, {', '.join(map(str, expected))}"
-                f"). Received: {aligned_faces.dtype} {aligned_faces.shape}"
-            )
+        require_crops(aligned_faces, self.pixel_contract)
         embeddings = np.empty((len(aligned_faces), self.embedding_dim), np.float32)
         workers = min(self._threads, len(aligned_faces))
         if workers < 2:

@@ -46,7 +46,7 @@ class ExportOptions:
         keep_float: Layers that are not quantised.
         mirror: How the mirror image enters the feature: "none", "concat" or "mean".
         inside: Of "pixels", "mirror" and "l2": what the graph does itself.
-        batch: Number of faces of a call; None is any number.
+        batch: Number of faces of a call, 1; None is any number.
         calibration: Folder of aligned faces, a subfolder for each person, for int8
             ranges and for the comparison; None: rendered faces.
         representative: Number of crops that int8 ranges are taken from; None: as many
@@ -100,6 +100,11 @@ class ExportOptions:
             raise ValueError(
                 "`representative` and `batch` must be at least 1. Received: "
                 f"representative={self.representative!r}, batch={self.batch!r}"
+            )
+        if self.batch not in (1, None):
+            raise ValueError(
+                "`batch` must be 1 or None: the runtime and the checks take crops one "
+                f"by one. Received: batch={self.batch!r}"
             )
         if taken := set(self.ready) & {*variants.VARIANTS}:
             raise ValueError(f"`ready` must have names of its own. Received: {taken}")

@@ -33,6 +33,16 @@ def combine(plain: np.ndarray, mirrored: np.ndarray, policy: str) -> np.ndarray:
     return (plain + mirrored) / 2
 
 
+def require_crops(crops: np.ndarray, contract: PixelContract) -> None:
+    """Raises ValueError unless `crops` is uint8 (faces, height, width, 3)."""
+    expected = (contract.height, contract.width, 3)
+    if crops.dtype != np.uint8 or crops.shape[1:] != expected:
+        raise ValueError(
+            f"`aligned_faces` must be uint8 (faces, {', '.join(map(str, expected))}"
+            f"). Received: {crops.dtype} {crops.shape}"
+        )
+
+
 class FeatureSource:
     """An embedding source of whole features, for evaluation under a bundle's policy.
 

@@ -9,7 +9,7 @@ from tf_sphereface.deployment.calibration import ContractPart
 
 def _inside_the_bundle(name):
     parts = str(name).split("/")
-    if not all(parts) or "\\" in str(name) or {".", ".."} & set(parts):
+    if not all(parts) or {"\\", "\0"} & set(str(name)) or {".", ".."} & set(parts):
         raise ValueError("a file must be named relative to the bundle, with '/'")
     return name
 
@@ -18,7 +18,7 @@ def _inside_the_bundle(name):
 FileName = Annotated[
     str,
     BeforeValidator(_inside_the_bundle),
-    Field(json_schema_extra={"pattern": r"^(?!.*(^|/)\.{0,2}(/|$))[^\\]+$"}),
+    Field(json_schema_extra={"pattern": r"^(?!.*(^|/)\.{0,2}(/|$))[^\\\x00]+$"}),
 ]
 
 

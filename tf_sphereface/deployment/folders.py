@@ -1,6 +1,7 @@
 """Folders that exist either whole or not at all."""
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
@@ -46,8 +47,17 @@ def check_output(out: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise InputError(f"output exists: {out}; replace it with --overwrite")
-    if out.is_symlink() or not (out / CONTRACT_FILE).is_file():
+    if out.is_symlink() or not _is_export(out):
         raise InputError(f"not an earlier export, so it is not replaced: {out}")
+
+
+def _is_export(folder):
+    """Whether its contract.json is one of ours: others have files of that name too."""
+    try:
+        content = json.loads((folder / CONTRACT_FILE).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and {"library_version", "pixels"} <= content.keys()
 
 
 def check_paths(model: Path, out: Path, overwrite: bool) -> None:
@@ -55,8 +65,10 @@ def check_paths(model: Path, out: Path, overwrite: bool) -> None:
 
     Raises: InputError as `model_file` and `check_output`.
     """
-    model_file(model)
+    file = model_file(model)
     check_output(out, overwrite)
+    if out.resolve() in file.resolve().parents:  # it would go with the earlier export
+        raise InputError(f"the model lies in the folder that is replaced: {file}")
 
 
 @contextlib.contextmanager

@@ -76,6 +76,11 @@ def judge(
             f"mean cosine {drift.mean_cosine:.5f}, the limit is {limits.min_cosine:g}"
         )
     least = limits.min_rank_agreement
+    if least is not None and rank is None:
+        failures.append(
+            f"rank-1 agreement could not be measured, the limit is {least:g}: it needs "
+            "two people, and second crops"
+        )
     if rank and least is not None and not rank.same_gallery >= least:
         failures.append(
             f"rank-1 agreement {rank.same_gallery:.4f}, the limit is {least:g}"

@@ -1,13 +1,14 @@
 """The golden faces of a bundle, computed again: detect, warp, embed."""
 
-import json
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BaseModel, Field, ValidationError
 
 from tf_sphereface.data.images import read_photo
 from tf_sphereface.deployment.bundle import Bundle
-from tf_sphereface.deployment.contract import file_record
+from tf_sphereface.deployment.contract import Landmarks, file_record
+from tf_sphereface.deployment.file_parts import FileName
 from tf_sphereface.detection import nearest_to_centre
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import CropGeometry, align_face
@@ -21,6 +22,30 @@ FLOAT_TOLERANCE, LEAST_INTEGER_TOLERANCE = 0.01, 0.05
 _FLOAT_VARIANTS = ("none", "fp16")
 
 
+class _Detected(BaseModel):
+    box: Annotated[tuple[float, ...], Field(min_length=4, max_length=4)]
+    score: float
+    landmarks: Landmarks
+
+
+class _Sums(BaseModel):
+    photo: str
+    crop: str
+
+
+class _GoldenFace(BaseModel):
+    photo: FileName
+    crop: FileName
+    sha256: _Sums
+    detected: _Detected | None
+    landmarks: Landmarks
+    embeddings: dict[str, tuple[float, ...]]  # not finite ones are told as differences
+
+
+class _GoldenFile(BaseModel):
+    faces: tuple[_GoldenFace, ...]
+
+
 def read_golden(bundle: Bundle) -> list[dict[str, Any]]:
     """The entries of golden.json.
 
@@ -28,17 +53,14 @@ def read_golden(bundle: Bundle) -> list[dict[str, Any]]:
     """
     path = bundle.path / bundle.contract.golden.file
     try:
-        faces = json.loads(path.read_bytes())["faces"]
-        for face in faces:
-            _ = face["photo"], face["crop"], face["detected"], face["landmarks"]
-            _ = (
-                face["sha256"]["photo"],
-                face["sha256"]["crop"],
-                dict(face["embeddings"]),
-            )
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"damaged golden file: {path} ({error!r})") from error
-    return faces
+        golden = _GoldenFile.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "file"
+        raise InputError(
+            f"damaged golden file: {path} ({place}: {first['msg']})"
+        ) from error
+    return golden.model_dump()["faces"]
 
 
 def golden_files(faces: list[dict[str, Any]]) -> dict[str, str]:
@@ -102,10 +124,13 @@ def _detection_difference(detector, photo, expected):
 
 def _crop_difference(bundle, photo, face):
     contract = bundle.contract
-    geometry = CropGeometry(
-        contract.pixels.height, contract.pixels.width, contract.landmark_template
-    )
-    crop = align_face(photo, np.asarray(face["landmarks"]), geometry)
+    try:
+        geometry = CropGeometry(
+            contract.pixels.height, contract.pixels.width, contract.landmark_template
+        )
+        crop = align_face(photo, np.asarray(face["landmarks"]), geometry)
+    except ValueError as error:  # points that coincide, a size of no crop
+        return f"no crop can be cut ({error})"
     expected = read_photo(bundle.path / face["crop"])
     if crop.shape != expected.shape:
         return f"the crop is {crop.shape}, not {expected.shape}"
@@ -116,10 +141,15 @@ def _crop_difference(bundle, photo, face):
 
 
 def _embedding_differences(bundle, intact, name):
-    crops = np.stack([read_photo(bundle.path / face["crop"]) for _, face in intact])
-    embeddings = bundle.embedder(name, threads=1).embed(crops)
+    embedder = bundle.embedder(name, threads=1)
     tolerance = _tolerance(name, bundle.variant(name).drift)
-    for (number, face), embedding in zip(intact, embeddings, strict=True):
+    for number, face in intact:
+        try:
+            crop = read_photo(bundle.path / face["crop"])
+            (embedding,) = embedder.embed(crop[None])
+        except ValueError as error:  # a picture of another size
+            yield f"golden face {number}: {name} cannot embed its crop ({error})"
+            continue
         if name not in face["embeddings"]:
             yield f"golden face {number}: it has no embedding of {name}"
             continue
@@ -130,7 +160,8 @@ def _embedding_differences(bundle, intact, name):
                 f"{expected.size}"
             )
             continue
-        away = np.linalg.norm(embedding - expected) / np.linalg.norm(expected)
+        length = np.linalg.norm(expected) or np.nan
+        away = np.linalg.norm(embedding - expected) / length
         if not away <= tolerance:
             yield (
                 f"golden face {number}: the embedding of {name} is {away:.2g} of its "

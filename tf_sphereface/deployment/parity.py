@@ -40,6 +40,11 @@ def wiring_failures(reference: np.ndarray, exported: np.ndarray) -> tuple[str, .
 
     Args: as `measure_drift`.
     """
+    usable = np.isfinite(exported).all(axis=1) & np.any(exported, axis=1)
+    if not usable.all():
+        return (
+            f"{np.sum(~usable)} of {len(usable)} embeddings are zero or not finite",
+        )
     centred = _centred_cosine(reference, exported)
     if centred >= _LEAST_CENTRED_COSINE:
         return ()

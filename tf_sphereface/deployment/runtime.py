@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_sphereface.deployment.bundle import Bundle, load_bundle
 from tf_sphereface.deployment.face_finder import FaceFinder
-from tf_sphereface.deployment.features import FeatureSource
+from tf_sphereface.deployment.features import FeatureSource, require_crops
 from tf_sphereface.deployment.scores import cosine_scores, measured_threshold
 from tf_sphereface.detection import Face
 from tf_sphereface.errors import InputError
@@ -120,6 +120,8 @@ class Embedder:
             says that the graph does that.
         Raises: ValueError if the array has another type or shape.
         """
+        crops = np.asarray(crops)
+        require_crops(crops, self.contract.pixels)
         return self._network.embed(crops)
 
     def embed_faces(self, photo: np.ndarray, faces: Sequence[Face]) -> np.ndarray:

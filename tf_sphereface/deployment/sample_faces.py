@@ -85,7 +85,8 @@ def read_samples(
     ranges = _in_turn(people, others, wanted)
     if representative is None:
         representative = max(len(ranges), _SMALLEST_COMPARISON)
-    compared = _in_turn(people, held_out, _LARGEST_COMPARISON)
+    # Two at a time: with one each there would be a gallery and no probe.
+    compared = _in_turn(people, held_out, _LARGEST_COMPARISON, together=2)
     if len(compared) < _SMALLEST_COMPARISON or len(ranges) < representative:
         raise InputError(
             f"too few aligned faces in {directory}: {len(ranges)} of "
@@ -153,14 +154,14 @@ def _read_crop(path, pixel_contract):
     return crop
 
 
-def _in_turn(people, names, count):
-    """(person, path) of at most `count` crops: everybody's first, then second ones."""
-    rounds = itertools.zip_longest(*(people[name] for name in names))
+def _in_turn(people, names, count, together=1):
+    """(person, path) of at most `count` crops: everybody's first, then the next."""
+    most = max((len(people[name]) for name in names), default=0)
     pairs = (
         (name, path)
-        for paths in rounds
-        for name, path in zip(names, paths, strict=True)
-        if path is not None
+        for start in range(0, most, together)
+        for name in names
+        for path in people[name][start : start + together]
     )
     return list(itertools.islice(pairs, count))
 

@@ -67,5 +67,10 @@ def _no_threshold(far, thresholds):
         nearest = min(measured, key=lambda other: abs(math.log(other / far)))
         listed = ", ".join(f"{other:g}" for other in measured)
         message += f"; it has FAR {listed}: say --far {nearest:g}"
-    needed = math.ceil(1 / far - 1e-9 / far)
-    return f"{message} (a FAR of {far:g} needs {needed} impostor pairs to measure)"
+    needed = (1 - 1e-9) / far
+    if math.isinf(needed):  # the least numbers have no reciprocal
+        return message
+    return (
+        f"{message} (a FAR of {far:g} needs {math.ceil(needed)} impostor pairs to "
+        "measure)"
+    )

@@ -119,6 +119,11 @@ class VariantMaker:
                     progress,
                 )
         embedder = self._opened(directory, name, content)
+        if embedder.embedding_dim != self._reference.shape[1]:
+            raise InputError(
+                f"{name} is of another network: it gives {embedder.embedding_dim} "
+                f"numbers, the model {self._reference.shape[1]}"
+            )
         exported = embedder.embed(self.samples.compared)
         drift = parity.measure_drift(self._reference, exported)
         source = self._features(embedder)

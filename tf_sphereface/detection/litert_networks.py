@@ -14,6 +14,12 @@ _CACHED_PIXELS = 3_000_000
 _CACHED_SHAPES = 32
 # Crops are run in batches of these sizes only, so that few input shapes occur.
 _BATCH_SIZES = (64, 16, 4)
+# What a network takes (-1 is any side) and the last sizes of what it gives.
+_ENDS = {
+    "pnet": ((-1, -1, 3), [2, 4]),
+    "rnet": ((24, 24, 3), [2, 4]),
+    "onet": ((48, 48, 3), [2, 4, 10]),
+}
 
 
 class LiteRTNetworks:
@@ -33,8 +39,7 @@ class LiteRTNetworks:
         if threads < 1:
             raise ValueError(f"`threads` must be at least 1. Received: {threads!r}")
         self._networks = {
-            name: _Network(Path(directory) / f"{name}.tflite", threads)
-            for name in NETWORK_NAMES
+            name: _Network(Path(directory), name, threads) for name in NETWORK_NAMES
         }
 
     def pnet(self, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -67,7 +72,8 @@ class LiteRTNetworks:
 class _Network:
     """One TFLite file with an interpreter for each recent input shape."""
 
-    def __init__(self, path, threads):
+    def __init__(self, directory, name, threads):
+        path = directory / f"{name}.tflite"
         try:
             self._content = path.read_bytes()
         except FileNotFoundError as error:
@@ -78,6 +84,7 @@ class _Network:
             interpreter = self._new_interpreter()
         except ValueError as error:
             raise InputError(f"not a TFLite model: {path} ({error})") from error
+        _require_ends(interpreter, name, path)
         # The order in the file is the converter's own; the output names keep ours.
         signature = interpreter.get_signature_list()["serving_default"]
         runner = interpreter.get_signature_runner("serving_default")
@@ -132,3 +139,11 @@ class _Network:
 
     def _new_interpreter(self):
         return open_interpreter(self._content, self._threads)
+
+
+def _require_ends(interpreter, name, path):
+    taken = [tuple(d["shape_signature"][1:]) for d in interpreter.get_input_details()]
+    given = sorted(d["shape_signature"][-1] for d in interpreter.get_output_details())
+    signed = "serving_default" in interpreter.get_signature_list()
+    if not signed or (taken, given) != ([_ENDS[name][0]], _ENDS[name][1]):
+        raise InputError(f"not the network {name} of a face detector: {path}")
