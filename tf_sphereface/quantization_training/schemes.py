@@ -157,7 +157,12 @@ class Cluster(Plain):
                 copy.set_weights(layer.get_weights())
                 ready.add(layer.name)
                 return tfmot_clustering.cluster_weights(
-                    copy, number_of_clusters=clusters, cluster_centroids_init=start
+                    copy,
+                    number_of_clusters=clusters,
+                    cluster_centroids_init=start,
+                    # The default is the sum over a value's weights: steps so long that
+                    # a kernel may end with a single value.
+                    cluster_gradient_aggregation="GradientAggregation.AVG",
                 )
             return copy
 
