@@ -1,14 +1,13 @@
 """Tests for the command `sphereface bundle`."""
 
 import json
-import shutil
 import subprocess
 import sys
 
 import pytest
 from PIL import Image
 
-from tests.deployment.small_bundle import COMPARED, make_bundle
+from tests.deployment.small_bundle import COMPARED, copy, whole
 from tf_sphereface.commands.bundle import main
 from tf_sphereface.deployment.contract import BundleContract
 from tf_sphereface.deployment.sample_faces import synthetic_faces
@@ -17,15 +16,7 @@ from tf_sphereface.evaluation import make_pairs, write_lfw_pairs
 from tf_sphereface.files import sha256_of
 from tf_sphereface.preprocessing import PixelContract
 
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return make_bundle(tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture
-def copy(whole, tmp_path):
-    return shutil.copytree(whole, tmp_path / "bundle")
+__all__ = ["copy", "whole"]
 
 
 @pytest.fixture(scope="module")

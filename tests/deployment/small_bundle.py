@@ -9,6 +9,7 @@ import shutil
 
 import keras
 import numpy as np
+import pytest
 from PIL import Image
 
 from tf_sphereface.backbones import SphereFaceCNN
@@ -165,3 +166,44 @@ def add_documents(bundle):
         "model_card": file_record(bundle, "MODEL_CARD.md"),
         "schema": file_record(bundle, "contract.schema.json"),
     }
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The bundle, not to be changed."""
+    return make_bundle(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+def copy(whole, tmp_path):
+    """A copy of it, to be changed."""
+    return shutil.copytree(whole, tmp_path / "bundle")
+
+
+def rewrite(folder, change):
+    """Changes the contract and makes all checksums those of the files again."""
+    path = folder / "contract.json"
+    content = json.loads(path.read_text())
+    change(content)
+    networks = content["detector"]["variants"]["none"]["files"].values()
+    for record in (
+        *content["variants"].values(),
+        *networks,
+        content["golden"],
+        *content["documents"].values(),
+    ):
+        record.update(file_record(folder, record["file"]).model_dump())
+    BundleContract.model_validate(content).write(path)
+
+
+def no_change(content):
+    """For tests that change another file than the contract."""
+
+
+def change_golden(folder, change):
+    """Changes the second golden face and makes the checksums right again."""
+    path = folder / "golden/golden.json"
+    content = json.loads(path.read_text())
+    change(content["faces"][1])
+    path.write_text(json.dumps(content))
+    rewrite(folder, no_change)

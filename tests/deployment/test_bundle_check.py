@@ -1,23 +1,21 @@
-"""Tests for tf_sphereface.deployment.bundle_check and golden_check."""
+"""Tests for tf_sphereface.deployment.bundle_check."""
 
-import json
-import shutil
 
-import numpy as np
 import pytest
 
-from tests.deployment.small_bundle import make_bundle
+from tests.deployment.small_bundle import copy, no_change, rewrite, whole
 from tf_sphereface.deployment.bundle_check import (
     check_bundle,
     contract_differences,
 )
-from tf_sphereface.deployment.contract import BundleContract, file_record
 from tf_sphereface.deployment.tflite_metadata import (
     metadata_entries,
     read_metadata,
     with_metadata,
 )
 from tf_sphereface.errors import InputError
+
+__all__ = ["copy", "whole"]
 
 # What `make_bundle` writes, contract.json and its checksum included.
 NAMES = [
@@ -36,36 +34,6 @@ NAMES = [
     "golden/photo_0.png",
     "golden/photo_1.png",
 ]
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return make_bundle(tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture
-def copy(whole, tmp_path):
-    return shutil.copytree(whole, tmp_path / "bundle")
-
-
-def rewrite(folder, change):
-    """Changes the contract and makes all checksums those of the files again."""
-    path = folder / "contract.json"
-    content = json.loads(path.read_text())
-    change(content)
-    networks = content["detector"]["variants"]["none"]["files"].values()
-    for record in (
-        *content["variants"].values(),
-        *networks,
-        content["golden"],
-        *content["documents"].values(),
-    ):
-        record.update(file_record(folder, record["file"]).model_dump())
-    BundleContract.model_validate(content).write(path)
-
-
-def no_change(content):
-    """For tests that change another file than the contract."""
 
 
 def test_a_bundle_as_it_was_made_holds(whole):
@@ -221,88 +189,3 @@ def test_tensors_that_are_not_the_contracts_are_told(copy, end, change, told):
     rewrite(copy, lambda content: content["variants"]["none"][end].update(change))
     (line,) = check_bundle(copy).differences
     assert line.startswith(f"embedder.tflite: {told}")
-
-
-def change_golden(folder, change):
-    path = folder / "golden/golden.json"
-    content = json.loads(path.read_text())
-    change(content["faces"][1])
-    path.write_text(json.dumps(content))
-    rewrite(folder, no_change)
-
-
-def moved(face, key, distance):
-    face[key]["landmarks"][2][0] += distance
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        (lambda face: moved(face, "detected", 0.2), "a landmark is found 0.20 pixels"),
-        (lambda face: face.update(detected=None), "the detector finds a face"),
-        (
-            lambda face: face.update(
-                landmarks=(np.array(face["landmarks"]) + 0.7).tolist()
-            ),
-            "the crop is ",
-        ),
-        (
-            lambda face: face["embeddings"].update(
-                none=(1.02 * np.array(face["embeddings"]["none"])).tolist()
-            ),
-            "the embedding of none is 0.02 of its length away",
-        ),
-        (
-            lambda face: face["embeddings"].update(
-                dynamic=(-np.array(face["embeddings"]["dynamic"])).tolist()
-            ),
-            "the embedding of dynamic is 2 of its length away",
-        ),
-        (
-            lambda face: face["embeddings"]["none"].pop(),
-            "none gives 32 numbers, not 31",
-        ),
-        (lambda face: face["embeddings"].pop("none"), "it has no embedding of none"),
-    ],
-)
-def test_each_step_of_a_golden_face_is_compared(copy, change, told):
-    change_golden(copy, change)
-    (line,) = check_bundle(copy).differences
-    assert line.startswith(f"golden face 1: {told}")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda face: moved(face, "detected", 0.05),
-        lambda face: face["embeddings"].update(
-            none=(1.005 * np.array(face["embeddings"]["none"])).tolist()
-        ),
-    ],
-)
-def test_what_another_processor_may_do_is_tolerated(copy, change):
-    change_golden(copy, change)
-    assert check_bundle(copy).differences == ()
-
-
-def test_other_weights_with_the_same_metadata_are_told(copy):
-    # As if the wrong file had been copied: only the golden faces can tell.
-    shutil.copy(copy / "embedder_dynamic.tflite", copy / "other")
-    content = (copy / "other").read_bytes()
-    said = read_metadata(content).model_copy(update={"variant": "none"})
-    (copy / "embedder.tflite").write_bytes(with_metadata(content, said))
-    (copy / "other").unlink()
-    rewrite(copy, no_change)
-    lines = check_bundle(copy).differences
-    assert lines
-    for line in lines:
-        assert "the embedding of none is" in line or "has name" in line
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"faces": [{}]}', '{"faces": 3}'])
-def test_a_damaged_golden_file_is_told(copy, text):
-    (copy / "golden/golden.json").write_text(text + " ")
-    rewrite(copy, no_change)
-    lines = check_bundle(copy).differences
-    assert any("damaged golden file" in line for line in lines)
-    assert any(line.startswith("golden faces: none could be checked") for line in lines)

@@ -6,22 +6,13 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.deployment.small_bundle import make_bundle
-from tests.deployment.test_bundle_check import change_golden, rewrite
+from tests.deployment.small_bundle import change_golden, copy, rewrite, whole
 from tf_sphereface.deployment import Embedder
 from tf_sphereface.deployment.bundle_check import check_bundle
 from tf_sphereface.deployment.contract import BundleContract
 from tf_sphereface.errors import InputError
 
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return make_bundle(tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture
-def copy(whole, tmp_path):
-    return shutil.copytree(whole, tmp_path / "bundle")
+__all__ = ["copy", "whole"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,15 @@ import pytest
 from keras import layers
 
 from tf_sphereface.backbones import IResNet, MobileFaceNet, SphereFaceCNN
-from tf_sphereface.deployment.folding import batch_norms, fold_batch_norm
+from tf_sphereface.deployment.folding import fold_batch_norm
+
+
+def batch_norms(network):
+    return [
+        layer
+        for layer in network.layers
+        if isinstance(layer, layers.BatchNormalization)
+    ]
 
 
 def trained_looking(network, seed=0):

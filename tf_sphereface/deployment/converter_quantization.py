@@ -35,13 +35,12 @@ class ConverterQuantizer:
                 "tf.lite cannot keep single layers float: say --quantizer "
                 "ai-edge-quantizer"
             )
-        inputs = model.inputs(aligned_faces)
 
         def representative():
-            for index, face in enumerate(inputs):
+            for index, face in enumerate(model.inputs(aligned_faces)):
                 yield {INPUT_NAME: face[None]}
                 if progress:
-                    progress(index + 1, len(inputs))
+                    progress(index + 1, len(aligned_faces))
 
         def configure(converter):
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

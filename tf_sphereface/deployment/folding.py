@@ -48,15 +48,6 @@ def fold_batch_norm(network: keras.Model) -> keras.Model:
     return clones
 
 
-def batch_norms(network: keras.Model) -> list[str]:
-    """Names of the batch norms of a network, those of nested networks too."""
-    return [
-        layer.name
-        for layer in network._flatten_layers()
-        if isinstance(layer, layers.BatchNormalization)
-    ]
-
-
 def _is_functional(network):
     return isinstance(network, keras.Model) and hasattr(network, "_run_through_graph")
 

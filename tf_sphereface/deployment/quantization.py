@@ -84,7 +84,7 @@ class AIEdgeQuantizer:
         for layer in _known_layers(model.content, keep_float):
             leave_float(manager, _ALL, rf"(^|[/;]){re.escape(layer)}_\d+/")
         ends = None if model.options.pixels else input_ends(model.pixel_contract)
-        inputs = model.inputs(aligned_faces)
+        inputs = model.inputs(aligned_faces) if manager.need_calibration() else None
         return quantize_content(model.content, manager, inputs, ends, progress)
 
 

@@ -69,11 +69,15 @@ def export_and_evaluate(out: Path, pairs, model: str, command: str, progress_bar
         Measure(evaluate, evaluator.mixed),
         progress_bar,
     )
-    variants = bundle.contract.variants.items()
-    names = ["Keras", "SavedModel", *(f"TFLite {name}" for name, _ in variants)]
     sizes = [embedding.stat().st_size, _folder_size(saved_model)]
-    sizes += [variant.bytes for _, variant in variants]
-    failures = [(), (), *(variant.gate.failures for _, variant in variants)]
+    return _rows(reports, sizes, bundle.contract.variants)
+
+
+def _rows(reports, sizes, variants):
+    """Lines of the closing table: Keras, SavedModel, variants of the bundle."""
+    names = ["Keras", "SavedModel", *(f"TFLite {name}" for name in variants)]
+    sizes = [*sizes, *(variant.bytes for variant in variants.values())]
+    failures = [(), (), *(variant.gate.failures for variant in variants.values())]
     return [
         ModelRow(
             model=name,
