@@ -62,7 +62,7 @@ def render(folder, count):
     import numpy as np
     from PIL import Image
 
-    from tf_sphereface.data.synthetic_faces import (
+    from tf_sphereface.data.synthetic import (
         render_photo,
         sample_capture,
         sample_identity,
@@ -78,7 +78,7 @@ def render(folder, count):
 
 def our_pass(photos):
     """Runs `align_photos`; gives the photos a second, and those while under way."""
-    from tf_sphereface.data.alignment import align_photos
+    from tf_sphereface.data.alignment.align import align_photos
 
     reports = []
     with tempfile.TemporaryDirectory() as out:

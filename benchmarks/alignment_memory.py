@@ -34,7 +34,7 @@ def render(folder, side):
     import numpy as np
     from PIL import Image
 
-    from tf_sphereface.data.synthetic_faces import (
+    from tf_sphereface.data.synthetic import (
         render_photo,
         sample_capture,
         sample_identity,

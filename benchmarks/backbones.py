@@ -104,8 +104,8 @@ def tflite_step(content):
 def prepared(description):
     """What is known of a backbone without timing, and the steps to time."""
     from tf_sphereface.backbones import multiply_accumulates
-    from tf_sphereface.deployment.quantization import quantize_dynamic
-    from tf_sphereface.deployment.tflite import to_tflite
+    from tf_sphereface.deployment.conversion.tflite import to_tflite
+    from tf_sphereface.deployment.quantization.ai_edge import quantize_dynamic
 
     backbone = built(description)
     content = to_tflite(backbone)

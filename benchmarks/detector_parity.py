@@ -34,7 +34,7 @@ def build_parser():
 
 
 def choose_photos(folder, count):
-    from tf_sphereface.data.photo_folders import list_photos
+    from tf_sphereface.data.photos.folders import list_photos
 
     names = list_photos(folder).photos
     return random.Random(SEED).sample(names, min(count, len(names)))
@@ -90,7 +90,7 @@ def compare(pairs):
 
 def main(argv=None):
     args = build_parser().parse_args(argv)
-    from tf_sphereface.data.images import read_photo
+    from tf_sphereface.data.photos.images import read_photo
     from tf_sphereface.detection import (
         PACKAGE_SETTINGS,
         LiteRTNetworks,

@@ -32,8 +32,8 @@ def build_parser():
 
 
 def choose_photos(folder, count):
-    from tf_sphereface.data.images import read_photo
-    from tf_sphereface.data.photo_folders import list_photos
+    from tf_sphereface.data.photos.folders import list_photos
+    from tf_sphereface.data.photos.images import read_photo
 
     names = list_photos(folder).photos
     chosen = random.Random(SEED).sample(names, min(count, len(names)))

@@ -80,7 +80,7 @@ def peer_of(model_file, mirror, crop):
     """The `mtcnn` package, our warp, the Keras model; as `one_by_one`."""
     from mtcnn import MTCNN
 
-    from tf_sphereface.deployment.strip import load_backbone
+    from tf_sphereface.embedding_models import load_backbone
     from tf_sphereface.geometry import align_face
     from tf_sphereface.preprocessing import mirror as mirrored
 
@@ -164,7 +164,7 @@ def import_times(command):
 
 def main(argv=None):
     args = build_parser().parse_args(argv)
-    from tf_sphereface.data.images import read_photo
+    from tf_sphereface.data.photos.images import read_photo
 
     files = sorted(args.photos.rglob("*.jpg"))[: args.count]
     photos = [read_photo(file) for file in files]

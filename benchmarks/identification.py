@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from tf_sphereface.evaluation.blocked_scores import TILE_COLUMNS, unit_rows
 from tf_sphereface.evaluation.identification import FaceSet, evaluate_megaface
+from tf_sphereface.similarity import TILE_COLUMNS, unit_rows
 
 SEED = 0
 _WRITTEN = 1 << 16  # distractors made at a time

@@ -41,7 +41,7 @@ def random_records(folder, people=40, images=25):
     import cv2
     import numpy as np
 
-    from tf_sphereface.data.records import write_records
+    from tf_sphereface.data.records.writer import write_records
 
     rng = np.random.default_rng(0)
     for person in range(people):
@@ -60,7 +60,7 @@ def random_records(folder, people=40, images=25):
 def bare_decoding(records, batch):
     import tensorflow as tf
 
-    from tf_sphereface.data.records import parse_record, shard_paths
+    from tf_sphereface.data.records.writer import parse_record, shard_paths
 
     def decode(serialized):
         return tf.io.decode_jpeg(parse_record(serialized)[0], channels=3)
@@ -72,8 +72,8 @@ def bare_decoding(records, batch):
 
 
 def preset_pipeline(records, batch, name):
-    from tf_sphereface.data.augmentation import preset
-    from tf_sphereface.data.pipeline import training_batches
+    from tf_sphereface.data.batches.augmentation import preset
+    from tf_sphereface.data.batches.pipeline import training_batches
     from tf_sphereface.preprocessing import PixelContract
 
     mirrored, augmentation = preset(name)

@@ -44,8 +44,8 @@ def build_parser():
 
 def main(argv=None):
     args = build_parser().parse_args(argv)
-    from tf_sphereface.deployment.strip import load_backbone
-    from tf_sphereface.deployment.tflite import FloatModel
+    from tf_sphereface.deployment.conversion.tflite import FloatModel
+    from tf_sphereface.embedding_models import load_backbone
 
     args.out.mkdir(parents=True, exist_ok=True)
     checkpoint = args.run / "best.keras"
@@ -82,7 +82,7 @@ def main(argv=None):
 
 def training_crops(records, contract):
     """Normalised crops, float32 (1, height, width, 3) each."""
-    from tf_sphereface.data.pipeline import training_batches
+    from tf_sphereface.data.batches.pipeline import training_batches
 
     batches = training_batches(
         records, CALIBRATION_CROPS, contract=contract, seed=1, mirrored=False

@@ -112,10 +112,10 @@ def peers(model, threads):
     """
     import tensorflow as tf
 
-    from tf_sphereface.deployment import onnx, onnx_session
-    from tf_sphereface.deployment.folding import fold_batch_norm
-    from tf_sphereface.deployment.graph import GraphOptions
-    from tf_sphereface.deployment.strip import load_backbone, pixel_contract_of
+    from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
+    from tf_sphereface.deployment.conversion.graph import GraphOptions
+    from tf_sphereface.deployment.servers import onnx, onnx_session
+    from tf_sphereface.embedding_models import load_backbone, pixel_contract_of
 
     backbone = load_backbone(model)
     contract = pixel_contract_of(backbone)
@@ -141,7 +141,7 @@ def measure(model, folder, threads, rounds, crops):
     import numpy as np
 
     from tf_sphereface.deployment import load_bundle
-    from tf_sphereface.deployment.sample_faces import synthetic_faces
+    from tf_sphereface.deployment.samples import synthetic_faces
 
     calls, contract = peers(model, threads)
     faces = [face.crop for face in synthetic_faces(contract, crops, 1)]

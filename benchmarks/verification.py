@@ -63,7 +63,7 @@ def with_scikit_learn(features, left, right, same, fold):
 def main(argv=None):
     args = build_parser().parse_args(argv)
     from tf_sphereface.evaluation import evaluate_features, with_intervals
-    from tf_sphereface.evaluation.pair_people import PairPeople
+    from tf_sphereface.evaluation.pairs.people import PairPeople
 
     pairs = simulated_pairs(args.dim)
     left, right = pairs[1] // 2, pairs[2] // 2

@@ -25,14 +25,14 @@ def build_parser():
 @reports_errors
 def main(argv=None):
     args = build_parser().parse_args(argv)
-    from tf_sphereface.deployment import onnx_session
+    from tf_sphereface.deployment.servers import onnx_session
     from tf_sphereface.native_messages import load_tensorflow
 
     onnx_session.check_extra()  # before TensorFlow loads
     onnx_session.check_output(args.out, args.overwrite)
     load_tensorflow()
-    from tf_sphereface.deployment.graph import GraphOptions
-    from tf_sphereface.deployment.onnx import export_onnx
+    from tf_sphereface.deployment.conversion.graph import GraphOptions
+    from tf_sphereface.deployment.servers.onnx import export_onnx
 
     options = GraphOptions(
         pixels="pixels" not in args.leave_out,

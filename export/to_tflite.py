@@ -76,8 +76,8 @@ def measurement(images, pairs_file, progress_bar):
     if pairs_file is None:
         return None
     from tf_sphereface.deployment import Measure
-    from tf_sphereface.evaluation.pair_evaluator import PairEvaluator
-    from tf_sphereface.evaluation.pairs import read_lfw_pairs
+    from tf_sphereface.evaluation.pairs.pair_list import read_lfw_pairs
+    from tf_sphereface.evaluation.verification.pair_evaluator import PairEvaluator
 
     pairs = read_lfw_pairs(pairs_file)
     evaluator = PairEvaluator(images, pairs, progress_bar=progress_bar)
@@ -103,7 +103,7 @@ def summary(bundle):
 
 def report_gates(bundle):
     """Says what did not pass; returns the exit status."""
-    from tf_sphereface.deployment.variant_figures import failed_gates
+    from tf_sphereface.deployment.writing.tables import failed_gates
 
     failed = failed_gates(bundle.contract)
     for name, failures in failed.items():

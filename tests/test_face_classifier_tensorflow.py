@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tests.small_classifier import compiled, faces, small_backbone
 from tf_sphereface import CenterLoss, FaceClassifier
-from tf_sphereface.deployment.strip import load_backbone
+from tf_sphereface.embedding_models import load_backbone
 from tf_sphereface.training.distribution import training_strategy
 
 

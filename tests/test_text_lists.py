@@ -2,8 +2,8 @@
 
 import pytest
 
-from tf_sphereface.data.crop_exclusions import read_crop_exclusions
-from tf_sphereface.data.exclusions import read_identity_list
+from tf_sphereface.data.aligned.crop_exclusions import read_crop_exclusions
+from tf_sphereface.data.photos.exclusions import read_identity_list
 from tf_sphereface.errors import InputError
 from tf_sphereface.text_lists import (
     csv_fields,

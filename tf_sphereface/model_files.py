@@ -1,36 +1,26 @@
-"""Embedding models in Keras' own files, read in Keras' safe mode."""
+"""Model files by their paths; nothing is loaded."""
 
 from pathlib import Path
 
-import keras
-
-# Imported for their registration: without it no saved model can be read.
-import tf_sphereface.backbones
-import tf_sphereface.heads  # noqa: F401
 from tf_sphereface.errors import InputError
-from tf_sphereface.face_classifier import FaceClassifier
+
+# What `train` writes into a run folder; the best one only if it was told to validate.
+RUN_MODELS = ("best.keras", "last.keras")
 
 
-def load_embedding_model(path: Path) -> keras.Model:
-    """The backbone of a `.keras` or whole-model `.h5` file; a head is dropped.
+def model_file(path: Path) -> Path:
+    """The `.keras` file at a path: the file itself, or the best one of a run folder.
 
-    No code of the file is run. What is not sure to be a file of one's own goes through
-    `weights.foreign_keras`, which bounds time and memory too.
-
-    Raises: InputError if the file is missing or damaged, holds something else, or asks
-        for code.
+    Raises: InputError if there is no such file, or the folder is no run.
     """
-    if not path.is_file():
-        raise InputError(f"no such model: {path}")
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # a foreign config makes Keras raise anything
-        raise InputError(
-            f"not a usable Keras model: {path} ({first_line(error)})"
-        ) from error
-    return model.backbone if isinstance(model, FaceClassifier) else model
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, without its later lines and at most 300 characters."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+    path = Path(path)
+    if not path.is_dir():
+        if not path.is_file():
+            raise InputError(f"no such model: {path}")
+        if path.suffix != ".keras":
+            raise InputError(f"not a .keras model: {path}")
+        return path
+    for name in RUN_MODELS:
+        if (path / name).is_file():
+            return path / name
+    raise InputError(f"not a run folder (no {' or '.join(RUN_MODELS)}): {path}")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tf_sphereface.commands.align import main
-from tf_sphereface.data.synthetic_faces import (
+from tf_sphereface.data.synthetic import (
     render_photo,
     sample_capture,
     sample_identity,
@@ -130,7 +130,7 @@ def test_command_needs_no_tensorflow(source, tmp_path):
 
 def test_beam_that_is_missing_is_named(source, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    monkeypatch.delitem(sys.modules, "tf_sphereface.data.alignment_beam", raising=False)
+    monkeypatch.delitem(sys.modules, "tf_sphereface.data.alignment.beam", raising=False)
     options = ["--out", str(tmp_path / "out"), "--runner", "beam"]
     assert main([str(source), *options]) == 2
     assert "--runner beam needs the package apache-beam" in capsys.readouterr().err

@@ -5,12 +5,12 @@ import json
 import pytest
 
 from tf_sphereface.commands.audit import main
-from tf_sphereface.data.alignment_manifest import (
+from tf_sphereface.data.aligned.manifest import (
     DROPPED,
     ManifestRow,
-    agree_on_settings,
     write_manifest_rows,
 )
+from tf_sphereface.data.aligned.settings import agree_on_settings
 
 
 @pytest.fixture

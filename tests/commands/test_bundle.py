@@ -7,11 +7,11 @@ import sys
 import pytest
 from PIL import Image
 
-from tests.deployment.small_bundle import COMPARED, copy, whole
+from tests.bundle.small_bundle import COMPARED, copy, whole
+from tf_sphereface.bundle.contract import BundleContract
+from tf_sphereface.bundle.tflite_metadata import read_metadata, with_metadata
 from tf_sphereface.commands.bundle import main
-from tf_sphereface.deployment.contract import BundleContract
-from tf_sphereface.deployment.sample_faces import synthetic_faces
-from tf_sphereface.deployment.tflite_metadata import read_metadata, with_metadata
+from tf_sphereface.deployment.samples import synthetic_faces
 from tf_sphereface.evaluation import make_pairs, write_lfw_pairs
 from tf_sphereface.files import sha256_of
 from tf_sphereface.preprocessing import PixelContract

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.page_reader import read_page
 from tf_sphereface.commands.cluster import main
-from tf_sphereface.evaluation.embedding_files import EmbeddingFile, write_embeddings
+from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile, write_embeddings
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_sphereface.data.synthetic_faces import (
+from tf_sphereface.data.synthetic import (
     render_photo,
     sample_capture,
     sample_identity,

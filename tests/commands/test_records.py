@@ -7,7 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tf_sphereface.commands.records import main
-from tf_sphereface.data.records import read_manifest
+from tf_sphereface.data.records.writer import read_manifest
 
 
 @pytest.fixture

@@ -51,6 +51,6 @@ def test_command_names_the_bad_option_in_one_line(tmp_path, capsys, option, valu
 
 
 def test_rendering_does_not_load_tensorflow():
-    modules = "tf_sphereface.data.synthetic_faces, tf_sphereface.commands.synthesize"
+    modules = "tf_sphereface.data.synthetic, tf_sphereface.commands.synthesize"
     check = f"import sys, {modules}; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

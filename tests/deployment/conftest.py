@@ -12,7 +12,7 @@ from tests.deployment.export_fixtures import (
 )
 from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.deployment import ExportOptions, export_bundle
-from tf_sphereface.deployment.sample_faces import synthetic_faces
+from tf_sphereface.deployment.samples import synthetic_faces
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.heads import ASoftmaxLayer
 from tf_sphereface.preprocessing import PixelContract

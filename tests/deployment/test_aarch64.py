@@ -10,9 +10,9 @@ import pytest
 
 from tests.deployment.aarch64 import Aarch64
 from tf_sphereface.backbones import MobileFaceNet
-from tf_sphereface.deployment.sample_faces import synthetic_faces
-from tf_sphereface.deployment.tflite import FloatModel
-from tf_sphereface.deployment.variants import FLOAT, quantizer_for
+from tf_sphereface.deployment.conversion.tflite import FloatModel
+from tf_sphereface.deployment.quantization.variants import FLOAT, quantizer_for
+from tf_sphereface.deployment.samples import synthetic_faces
 from tf_sphereface.preprocessing import PixelContract
 
 SCRIPT = Path(__file__).with_name("embed_stored.py")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tf_sphereface.deployment.contract_parts import DetectorDrift
+from tf_sphereface.bundle.records import DetectorDrift
 from tf_sphereface.deployment.detector_drift import (
     DetectorLimits,
     detector_gate,

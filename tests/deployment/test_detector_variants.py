@@ -7,8 +7,8 @@ import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 from PIL import Image
 
+from tf_sphereface.bundle.records import DetectorRecord
 from tf_sphereface.deployment import detector_variants
-from tf_sphereface.deployment.contract_parts import DetectorRecord
 from tf_sphereface.deployment.detector_photos import (
     DetectorPhotos,
     read_detector_photos,

@@ -13,8 +13,8 @@ from tf_sphereface.deployment import (
     export_saved_model,
     load_bundle,
 )
-from tf_sphereface.deployment.sample_faces import synthetic_faces
-from tf_sphereface.deployment.strip import load_backbone
+from tf_sphereface.deployment.samples import synthetic_faces
+from tf_sphereface.embedding_models import load_backbone
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
 

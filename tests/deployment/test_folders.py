@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tf_sphereface.deployment.folders import check_output, check_paths, replacing_folder
+from tf_sphereface.deployment.folders import check_output, check_paths, replacing_export
 from tf_sphereface.errors import InputError
 
 
@@ -13,7 +13,7 @@ def test_missing_parents_are_made_when_the_folder_is_written(tmp_path):
     out = tmp_path / "a" / "b" / "out"
     check_output(out, overwrite=False)
     assert list(tmp_path.iterdir()) == []
-    with replacing_folder(out) as folder:
+    with replacing_export(out) as folder:
         (folder / "contract.json").write_text("{}")
     assert [path.name for path in out.parent.iterdir()] == ["out"]
     assert (out / "contract.json").read_text() == "{}"
@@ -21,14 +21,14 @@ def test_missing_parents_are_made_when_the_folder_is_written(tmp_path):
 
 def test_parents_that_were_made_go_with_a_failure(tmp_path):
     (tmp_path / "a").mkdir()
-    with pytest.raises(RuntimeError), replacing_folder(tmp_path / "a/b/c/out") as made:
+    with pytest.raises(RuntimeError), replacing_export(tmp_path / "a/b/c/out") as made:
         (made / "half").touch()
         raise RuntimeError
     assert [path.name for path in tmp_path.rglob("*")] == ["a"]
 
 
 def test_parents_that_others_use_stay(tmp_path):
-    with pytest.raises(RuntimeError), replacing_folder(tmp_path / "a/b/out"):
+    with pytest.raises(RuntimeError), replacing_export(tmp_path / "a/b/out"):
         (tmp_path / "a" / "theirs").touch()
         raise RuntimeError
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "theirs"]

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tf_sphereface.data.images import read_photo
-from tf_sphereface.data.synthetic_faces import (
+from tf_sphereface.data.photos.images import read_photo
+from tf_sphereface.data.synthetic import (
     render_photo,
     sample_capture,
     sample_identity,

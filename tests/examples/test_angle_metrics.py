@@ -1,9 +1,9 @@
-"""Tests for tf_sphereface.examples.angle_metrics, against cases solved by hand."""
+"""Tests for examples.angle_metrics, against cases solved by hand."""
 
 import numpy as np
 import pytest
 
-from tf_sphereface.examples import angle_metrics
+import angle_metrics
 
 
 def on_circle(degrees, lengths=1.0):

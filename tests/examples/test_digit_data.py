@@ -1,10 +1,10 @@
-"""Tests for tf_sphereface.examples.digit_data."""
+"""Tests for examples.digit_data."""
 
 import numpy as np
 import pytest
 
+import digit_data
 from tf_sphereface.errors import InputError
-from tf_sphereface.examples import digit_data
 
 
 def data_of(images, shift):

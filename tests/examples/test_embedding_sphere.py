@@ -1,4 +1,4 @@
-"""Tests for tf_sphereface.examples.embedding_sphere."""
+"""Tests for examples.embedding_sphere."""
 
 import json
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_sphereface.evaluation.embedding_files import EmbeddingFile, write_embeddings
-from tf_sphereface.examples.embedding_sphere import main
+from embedding_sphere import main
+from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile, write_embeddings
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
-"""Tests for tf_sphereface.examples.idx_files, against bytes written by hand."""
+"""Tests for examples.idx_files, against bytes written by hand."""
 
 import gzip
 
 import numpy as np
 import pytest
 
+import idx_files
 from tf_sphereface.errors import InputError
-from tf_sphereface.examples import idx_files
 
 # Two images of two rows and three columns, and their labels.
 IMAGES = bytes.fromhex(

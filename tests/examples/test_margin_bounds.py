@@ -1,11 +1,11 @@
-"""Tests for tf_sphereface.examples.margin_bounds, against the paper's closed forms."""
+"""Tests for examples.margin_bounds, against the paper's closed forms."""
 
 import math
 
 import numpy as np
 import pytest
 
-from tf_sphereface.examples import margin_bounds
+import margin_bounds
 
 
 @pytest.mark.parametrize("margin", [3.0, 3.7, 4.0, 6.0])

@@ -1,4 +1,4 @@
-"""Tests for the command tf_sphereface.examples.margin_curves and its figure."""
+"""Tests for the command examples.margin_curves and its figure."""
 
 import json
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_sphereface.examples import margin_curves, margin_figure
+import margin_curves
+import margin_figure
 
 
 def test_the_figure_is_written_and_the_bounds_are_printed(tmp_path, capsys):

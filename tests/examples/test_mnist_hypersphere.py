@@ -1,4 +1,4 @@
-"""Tests for the command tf_sphereface.examples.mnist_hypersphere, end to end."""
+"""Tests for the command examples.mnist_hypersphere, end to end."""
 
 import dataclasses
 import json
@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_sphereface.examples import (
-    digit_data,
-    mnist_hypersphere,
-    toy_runs,
-    toy_training,
-)
-from tf_sphereface.examples.toy_losses import LOSSES
+import digit_data
+import mnist_hypersphere
+import toy_runs
+import toy_training
+from toy_losses import LOSSES
 
 ARGUMENTS = ["--losses", "normalized_softmax", "--seeds", "1", "--json"]
 

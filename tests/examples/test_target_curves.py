@@ -1,10 +1,10 @@
-"""Tests for tf_sphereface.examples.target_curves: each line is its paper's formula."""
+"""Tests for examples.target_curves: each line is its paper's formula."""
 
 import numpy as np
 import pytest
 
+import target_curves
 from tf_sphereface import heads
-from tf_sphereface.examples import target_curves
 
 THETA = np.linspace(0.0, np.pi, 37)
 COS = np.cos(THETA)

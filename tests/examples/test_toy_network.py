@@ -1,10 +1,10 @@
-"""Tests for tf_sphereface.examples.toy_network."""
+"""Tests for examples.toy_network."""
 
 import keras
 import numpy as np
 import pytest
 
-from tf_sphereface.examples.toy_network import toy_network
+from toy_network import toy_network
 
 
 @pytest.mark.parametrize("size", [(28, 28), (8, 8)])

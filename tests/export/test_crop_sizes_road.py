@@ -12,8 +12,8 @@ from PIL import Image
 
 from tests.weights import ports, writers
 from tf_sphereface.commands.main import main
-from tf_sphereface.data.record_manifest import read_manifest
-from tf_sphereface.data.synthetic_faces import (
+from tf_sphereface.data.records.manifest import read_manifest
+from tf_sphereface.data.synthetic import (
     render_photo,
     sample_capture,
     sample_identity,

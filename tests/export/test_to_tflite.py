@@ -13,12 +13,13 @@ from PIL import Image
 
 from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.commands.export_options import DETECTOR_VARIANTS, VARIANTS
-from tf_sphereface.data.synthetic_faces import (
+from tf_sphereface.data.synthetic import (
     render_photo,
     sample_capture,
     sample_identity,
 )
-from tf_sphereface.deployment import detector_variants, load_bundle, variants
+from tf_sphereface.deployment import detector_variants, load_bundle
+from tf_sphereface.deployment.quantization import variants
 from tf_sphereface.geometry import align_face
 
 EXPORT = Path(__file__).parents[2] / "export"

@@ -11,9 +11,9 @@ from tests.quantization_training.conftest import needs_tfmot, python
 from tests.training.conftest import write_people
 from tests.training.small_recipe import recipe
 from tf_sphereface.commands.quantization_train import main
+from tf_sphereface.embedding_models import load_embedding_model
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import load_embedding_source
-from tf_sphereface.model_files import load_embedding_model
 from tf_sphereface.quantization_training import process
 from tf_sphereface.quantization_training.recipe import QuantizationRecipe
 from tf_sphereface.quantization_training.run_source import open_source_run

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tf_sphereface.data.records import write_records
+from tf_sphereface.data.records.writer import write_records
 
 
 def write_people(folder, people, crops):

@@ -9,7 +9,7 @@ import keras
 import pytest
 
 from tests.training.small_recipe import recipe
-from tf_sphereface.data.records import write_records
+from tf_sphereface.data.records.writer import write_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.callbacks import read_history, restore_backup

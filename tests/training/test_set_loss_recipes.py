@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tf_sphereface import losses
-from tf_sphereface.data.records import write_records
+from tf_sphereface.data.records.writer import write_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.training.assembly import build_classifier, build_set_loss
 from tf_sphereface.training.callbacks import read_history

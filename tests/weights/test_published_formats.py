@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from tests.weights import ports, writers
-from tf_sphereface.deployment.strip import load_backbone, pixel_contract_of
+from tf_sphereface.embedding_models import load_backbone, pixel_contract_of
 from tf_sphereface.weights import import_weights
 
 IMAGE = np.random.default_rng(5).normal(size=(112, 96, 3)).astype(np.float32)

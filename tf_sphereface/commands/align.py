@@ -13,8 +13,8 @@ from tf_sphereface.commands.errors import reports_errors
 
 
 def build_parser() -> argparse.ArgumentParser:
-    from tf_sphereface.data.face_choice import CHOICES
-    from tf_sphereface.data.images import PHOTO_SUFFIXES
+    from tf_sphereface.data.alignment.crops import CHOICES
+    from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
     from tf_sphereface.data.sources import KINDS_HELP
 
     parser = argparse.ArgumentParser(
@@ -148,7 +148,7 @@ def _runner(args, options):
     if args.processes is not None:
         raise InputError("--processes goes with --runner local; Beam has its own")
     try:
-        from tf_sphereface.data.alignment_beam import BeamRunner
+        from tf_sphereface.data.alignment.beam import BeamRunner
     except ModuleNotFoundError as error:
         raise InputError(
             f"--runner beam needs the package apache-beam ({error}); see the README"
@@ -160,10 +160,10 @@ def _runner(args, options):
 
 def _align(args, runner):
     from tf_sphereface.commands.progress_bar import progress_bar
-    from tf_sphereface.data.alignment import align_photos
-    from tf_sphereface.data.alignment_settings import parse_size
-    from tf_sphereface.data.exclusions import exclusion_note, read_exclusions
-    from tf_sphereface.data.landmark_table import read_landmark_table
+    from tf_sphereface.data.alignment.align import align_photos
+    from tf_sphereface.data.alignment.landmark_table import read_landmark_table
+    from tf_sphereface.data.alignment.settings import parse_size
+    from tf_sphereface.data.photos.exclusions import exclusion_note, read_exclusions
     from tf_sphereface.data.sources import open_source
 
     settings, crop = _settings(args), parse_size(args.size)
@@ -208,7 +208,7 @@ def _settings(args):
 
 def _write_pairs(source, path):
     """The pairs of a verification set, for `sphereface evaluate --pairs`."""
-    from tf_sphereface.data.crop_names import crop_name
+    from tf_sphereface.data.alignment.crops import crop_name
     from tf_sphereface.errors import InputError
     from tf_sphereface.evaluation import pair_list_of_set, write_lfw_pairs
 

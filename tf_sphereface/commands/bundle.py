@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _show(args):
-    from tf_sphereface.deployment.bundle import load_bundle
+    from tf_sphereface.bundle.bundle import load_bundle
 
     contract = load_bundle(args.bundle).contract
     if args.json:
@@ -64,7 +64,7 @@ def _show(args):
 
 
 def _verify(args):
-    from tf_sphereface.deployment.bundle_check import check_bundle
+    from tf_sphereface.deployment.checking.bundle import check_bundle
 
     if (args.pairs is None) != (args.images is None):
         raise InputError("--pairs and --images belong together")
@@ -97,7 +97,7 @@ def _drift(args, check, measured):
     from tf_sphereface.native_messages import load_tensorflow
 
     load_tensorflow()
-    from tf_sphereface.deployment.measurement_check import (
+    from tf_sphereface.deployment.checking.measurement import (
         drift_differences,
         measure_drifts,
         model_differences,
@@ -115,11 +115,11 @@ def _drift(args, check, measured):
 
 def _verification(args, check, measured):
     from tf_sphereface.commands.progress_bar import progress_bar
-    from tf_sphereface.deployment.measurement import measurement_of
-    from tf_sphereface.deployment.measurement_check import (
+    from tf_sphereface.deployment.checking.measurement import (
         measured_fars,
         measurement_differences,
     )
+    from tf_sphereface.deployment.parity.measurement import measurement_of
     from tf_sphereface.evaluation import (
         evaluate_verification,
         open_features,
@@ -152,7 +152,7 @@ def _print_tables(contract, file):
     from rich.console import Console
     from rich.table import Table
 
-    from tf_sphereface.deployment.variant_figures import (
+    from tf_sphereface.deployment.writing.tables import (
         HEADINGS,
         failed_gates,
         threshold_rows,

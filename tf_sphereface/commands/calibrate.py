@@ -73,14 +73,14 @@ def main(argv: list[str] | None = None) -> int:
 def _calibrate(args):
     from tf_sphereface.commands.progress_bar import progress_bar
     from tf_sphereface.deployment import load_bundle
-    from tf_sphereface.deployment.measurement import (
+    from tf_sphereface.deployment.parity.measurement import (
         calibration_of,
         measurement_of,
         write_calibrations,
     )
     from tf_sphereface.evaluation import evaluate_verification, read_lfw_pairs
-    from tf_sphereface.evaluation.calibration import calibrate
-    from tf_sphereface.evaluation.sources import source_of_bundle
+    from tf_sphereface.evaluation.embeddings.sources import source_of_bundle
+    from tf_sphereface.evaluation.verification.calibration import calibrate
 
     for far in args.far:
         if not 0 < far <= 1:

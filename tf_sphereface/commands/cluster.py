@@ -80,12 +80,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _cluster(args, command):
-    from tf_sphereface.evaluation.cluster_report import (
+    from tf_sphereface.evaluation.clustering.clustering import cluster_features
+    from tf_sphereface.evaluation.clustering.report import (
         ClusterReport,
         write_cluster_list,
         write_cluster_page,
     )
-    from tf_sphereface.evaluation.clustering import cluster_features
 
     _check_paths(args)
     threshold = _threshold(args)
@@ -129,7 +129,7 @@ def _check_paths(args):
 
 def _threshold(args):
     """The cosine that was given, or that of the bundle."""
-    from tf_sphereface.evaluation.sources import is_bundle
+    from tf_sphereface.evaluation.embeddings.sources import is_bundle
 
     if args.method == "hdbscan":
         if args.threshold is not None or args.far is not None:
@@ -145,8 +145,8 @@ def _threshold(args):
         raise InputError(
             f"only a bundle has thresholds: say --threshold X. {args.model}"
         )
+    from tf_sphereface.bundle.scores import measured_threshold
     from tf_sphereface.deployment import load_bundle
-    from tf_sphereface.deployment.scores import measured_threshold
 
     variant = load_bundle(args.model).variant(args.variant)
     threshold = measured_threshold(variant.thresholds, args.far)
@@ -158,8 +158,8 @@ def _threshold(args):
 def _embeddings(args):
     from tf_sphereface import evaluation
     from tf_sphereface.commands.progress_bar import progress_bar
-    from tf_sphereface.evaluation.embedding_files import EmbeddingFile
-    from tf_sphereface.evaluation.sources import is_bundle
+    from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
+    from tf_sphereface.evaluation.embeddings.sources import is_bundle
 
     source = evaluation.open_features(args.model, args.variant)
     if isinstance(source, EmbeddingFile):
@@ -176,7 +176,7 @@ def _embeddings(args):
 
 
 def _write_projector(folder, file, report):
-    from tf_sphereface.evaluation.projector import write_projector
+    from tf_sphereface.evaluation.embeddings.projector import write_projector
 
     columns = {"cluster": [str(number) for number in report.clusters]}
     if report.people is not None:

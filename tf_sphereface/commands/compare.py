@@ -51,9 +51,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _compare(args, command):
-    from tf_sphereface.evaluation.comparison import write_comparison
-    from tf_sphereface.evaluation.stored_reports import read_report
-    from tf_sphereface.evaluation.trained_runs import read_run
+    from tf_sphereface.evaluation.stored.comparison import write_comparison
+    from tf_sphereface.evaluation.stored.reader import read_report
+    from tf_sphereface.evaluation.stored.trained_runs import read_run
 
     if bool(args.reports) == bool(args.runs):
         raise InputError("give either the folders of reports, or --runs RUN ...")

@@ -80,8 +80,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _write(args):
     from tf_sphereface.commands.progress_bar import progress_bar
-    from tf_sphereface.data.crop_exclusions import read_crop_exclusions
-    from tf_sphereface.data.exclusions import (
+    from tf_sphereface.data.aligned.crop_exclusions import read_crop_exclusions
+    from tf_sphereface.data.photos.exclusions import (
         exclusion_note,
         read_exclusions,
         read_identity_list,
@@ -89,7 +89,7 @@ def _write(args):
     from tf_sphereface.native_messages import load_tensorflow
 
     load_tensorflow()
-    from tf_sphereface.data.records import write_records
+    from tf_sphereface.data.records.writer import write_records
 
     names = args.identities and read_identity_list(args.identities)
     exclude = read_exclusions(args.exclude) if args.exclude else ()

@@ -83,7 +83,7 @@ def _check_options(args):
 
 def _synthesize(args):
     from tf_sphereface.commands.progress_bar import progress_bar
-    from tf_sphereface.data.synthetic_faces import write_synthetic_faces
+    from tf_sphereface.data.synthetic import write_synthetic_faces
 
     total, done = args.identities * args.images, 0
     with progress_bar("rendering", "photos") as report:

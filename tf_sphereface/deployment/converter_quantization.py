@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tf_sphereface.deployment.contract_parts import INPUT_NAME
-from tf_sphereface.deployment.tflite import FloatModel
+from tf_sphereface.bundle.records import INPUT_NAME
+from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.errors import InputError
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf_sphereface.deployment.contract_parts import DetectorDrift, Gate
+from tf_sphereface.bundle.records import DetectorDrift, Gate
 from tf_sphereface.detection import Face
 from tf_sphereface.detection.boxes import overlap
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_sphereface.data.images import PHOTO_SUFFIXES, read_photo
-from tf_sphereface.deployment.sample_faces import synthetic_faces
+from tf_sphereface.data.photos.images import PHOTO_SUFFIXES, read_photo
+from tf_sphereface.deployment.samples import synthetic_faces
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
 

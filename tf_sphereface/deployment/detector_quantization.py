@@ -7,7 +7,7 @@ import numpy as np
 from ai_edge_quantizer import recipe_manager
 from ai_edge_quantizer.qtyping import TFLOperationName
 
-from tf_sphereface.deployment.quantization import (
+from tf_sphereface.deployment.quantization.ai_edge import (
     RECIPES,
     leave_float,
     quantize_content,

@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from tf_sphereface.deployment.contract import file_record
-from tf_sphereface.deployment.contract_parts import (
+from tf_sphereface.bundle.contract import file_record
+from tf_sphereface.bundle.records import (
     DetectorDrift,
     DetectorRecord,
     DetectorVariant,

@@ -9,25 +9,28 @@ from pathlib import Path
 
 import keras
 
-from tf_sphereface.deployment import sample_faces, strip, variants
-from tf_sphereface.deployment.bundle import Bundle
-from tf_sphereface.deployment.bundle_writer import BundleContent, write_bundle
-from tf_sphereface.deployment.card_facts import CardFacts, training_facts
-from tf_sphereface.deployment.contract_parts import GraphRecord, ModelRecord
+from tf_sphereface import embedding_models
+from tf_sphereface.bundle.bundle import Bundle
+from tf_sphereface.bundle.records import GraphRecord, ModelRecord
+from tf_sphereface.deployment import samples
+from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
+from tf_sphereface.deployment.conversion.graph import MIRRORS, GraphOptions
+from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.detector_photos import (
     read_detector_photos,
     rendered_photos,
 )
 from tf_sphereface.deployment.detector_variants import DETECTOR_VARIANTS, make_detectors
-from tf_sphereface.deployment.folders import check_output, model_file
-from tf_sphereface.deployment.folding import fold_batch_norm
-from tf_sphereface.deployment.gate import GateLimits
-from tf_sphereface.deployment.graph import MIRRORS, GraphOptions
-from tf_sphereface.deployment.measurement import Measure
-from tf_sphereface.deployment.tflite import FloatModel
-from tf_sphereface.deployment.variant_making import VariantMaker
+from tf_sphereface.deployment.folders import check_output
+from tf_sphereface.deployment.parity.measurement import Measure
+from tf_sphereface.deployment.quantization import variants
+from tf_sphereface.deployment.quantization.gate import GateLimits
+from tf_sphereface.deployment.quantization.variant_builder import VariantMaker
+from tf_sphereface.deployment.writing.bundle import BundleContent, write_bundle
+from tf_sphereface.deployment.writing.training_facts import CardFacts, training_facts
 from tf_sphereface.detection import load_detector
 from tf_sphereface.files import sha256_of
+from tf_sphereface.model_files import model_file
 
 GOLDEN_FACES = 4
 
@@ -69,7 +72,7 @@ class ExportOptions:
     inside: tuple[str, ...] = ()
     batch: int | None = 1
     calibration: Path | None = None
-    representative: int | None = sample_faces.REPRESENTATIVE
+    representative: int | None = samples.REPRESENTATIVE
     limits: GateLimits = GateLimits()
     detector_variants: tuple[str, ...] = ("none",)
     detector_photos: Path | None = None
@@ -149,8 +152,8 @@ def export_bundle(
         pairs=measure.pairs if measure else None,
     )
     model_path = model_file(model_path)
-    backbone = strip.load_backbone(model_path)
-    contract = strip.pixel_contract_of(backbone)
+    backbone = embedding_models.load_backbone(model_path)
+    contract = embedding_models.pixel_contract_of(backbone)
     network = FloatModel(
         fold_batch_norm(backbone), contract, options.graph, options.batch
     )
@@ -197,6 +200,6 @@ def _model_record(path: Path, backbone: keras.Model, licence: str | None):
 
 def _golden_faces(contract, detector):
     """The first rendered faces that the detector finds, for tests of the whole road."""
-    faces = sample_faces.synthetic_faces(contract, GOLDEN_FACES * 8, photos_each=1)
+    faces = samples.synthetic_faces(contract, GOLDEN_FACES * 8, photos_each=1)
     found = (face for face in faces if detector.detect([face.photo])[0])
     return list(itertools.islice(found, GOLDEN_FACES))

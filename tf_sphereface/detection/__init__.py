@@ -10,7 +10,8 @@ from tf_sphereface.detection.cascade import (
 )
 from tf_sphereface.detection.face import Face, FaceDetector, nearest_to_centre
 from tf_sphereface.detection.litert_networks import LiteRTNetworks
-from tf_sphereface.detection.weight_files import NETWORK_NAMES, cached_networks
+from tf_sphereface.detection.network_cache import cached_networks
+from tf_sphereface.detection.weight_files import NETWORK_NAMES
 
 __all__ = [
     "MTCNN",

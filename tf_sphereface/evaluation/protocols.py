@@ -35,7 +35,7 @@ class Protocol:
 
 def _pairs(about):
     takes = ("images", "mirror", "rule", "missing", "resamples", "seed", "groups")
-    function = "verification_protocols.verify_pair_list"
+    function = "verification.protocol.verify_pair_list"
     return Protocol(function, about, ("pairs",), takes, has_accuracy=True)
 
 

@@ -5,7 +5,7 @@ import tempfile
 import tensorflow as tf
 import tf_keras
 
-from tf_sphereface.deployment.contract_parts import INPUT_NAME, OUTPUT_NAME
+from tf_sphereface.bundle.records import INPUT_NAME, OUTPUT_NAME
 
 
 def to_eight_bit_tflite(model: tf_keras.Model) -> bytes:

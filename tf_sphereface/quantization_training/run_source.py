@@ -5,9 +5,9 @@ from pathlib import Path
 
 import keras
 
-import tf_sphereface.model_files  # noqa: F401 - registers what a run's files hold
-from tf_sphereface.data.record_manifest import MANIFEST_NAME
-from tf_sphereface.data.records import verify_records
+import tf_sphereface.embedding_models  # noqa: F401 - registers what a run's files hold
+from tf_sphereface.data.records.manifest import MANIFEST_NAME
+from tf_sphereface.data.records.writer import verify_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.files import sha256_of

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import keras
 
-from tf_sphereface.data.appearing_folder import appearing
-from tf_sphereface.deployment.strip import as_float32, pixel_contract_of
-from tf_sphereface.deployment.tflite import FloatModel
+from tf_sphereface.deployment.conversion.tflite import FloatModel
+from tf_sphereface.embedding_models import as_float32, pixel_contract_of
 from tf_sphereface.files import sha256_of
 from tf_sphereface.native_messages import native_messages_held_back
 from tf_sphereface.quantization_training.eight_bit_file import to_eight_bit_tflite
@@ -30,6 +29,7 @@ from tf_sphereface.training.batches import naming_damaged_records, recipe_batche
 from tf_sphereface.training.callbacks import History
 from tf_sphereface.training.recipe import DataRecipe
 from tf_sphereface.training.run_folder import HISTORY
+from tf_sphereface.whole_folders import appearing
 
 MODEL, TFLITE, RESULT = "model.keras", "model.tflite", "quantization_training.json"
 

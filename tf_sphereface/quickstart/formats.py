@@ -37,7 +37,7 @@ def export_and_evaluate(out: Path, pairs, model: str, command: str, progress_bar
         load_embedding_source,
         write_report,
     )
-    from tf_sphereface.evaluation.pair_evaluator import PairEvaluator
+    from tf_sphereface.evaluation.verification.pair_evaluator import PairEvaluator
 
     reports = []
     evaluator = PairEvaluator(
@@ -96,7 +96,7 @@ def _known(rate: float) -> float | None:
 
 
 def _strip(model: Path, embedding: Path) -> Path:
-    from tf_sphereface.deployment.strip import load_backbone
+    from tf_sphereface.embedding_models import load_backbone
     from tf_sphereface.files import replacing
 
     backbone = load_backbone(model)
@@ -111,9 +111,9 @@ def _folder_size(folder: Path) -> int:
 
 def match_unseen(out: Path, pairs):
     """Matches the photos of one genuine and one impostor pair, photos to verdict."""
+    from tf_sphereface.bundle.contract import threshold_key
+    from tf_sphereface.data.photos.lookup import find_photos
     from tf_sphereface.deployment import load_bundle, match_photos
-    from tf_sphereface.deployment.contract import threshold_key
-    from tf_sphereface.evaluation.photo_embeddings import find_photos
 
     contract = load_bundle(out / "bundle").contract
     measured = contract.variants[contract.default_variant].thresholds

@@ -12,13 +12,8 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib import resources
 from pathlib import Path
 
-from tf_sphereface.data.alignment import AlignmentSummary, align_photos
-from tf_sphereface.data.alignment_settings import crop_of_size
-from tf_sphereface.data.starter_photos import (
-    StarterPhotos,
-    check_people,
-    prepare_photos,
-)
+from tf_sphereface.data.alignment.align import AlignmentSummary, align_photos
+from tf_sphereface.data.alignment.settings import crop_of_size
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
 from tf_sphereface.geometry import CropGeometry
@@ -27,6 +22,11 @@ from tf_sphereface.quickstart.formats import (
     ModelRow,
     export_and_evaluate,
     match_unseen,
+)
+from tf_sphereface.quickstart.photos import (
+    StarterPhotos,
+    check_people,
+    prepare_photos,
 )
 
 FOLDS = 5
@@ -167,7 +167,7 @@ def _align(
 
 
 def _pack(out: Path) -> None:
-    from tf_sphereface.data.records import write_records
+    from tf_sphereface.data.records.writer import write_records
 
     if not (out / "records").exists():
         write_records(out / "aligned" / "train", out / "records", shards=4)

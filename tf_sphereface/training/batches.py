@@ -5,11 +5,11 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tf_sphereface.data.augmentation import preset
-from tf_sphereface.data.balanced_batches import balanced_batches
-from tf_sphereface.data.identity_batches import identity_batches
-from tf_sphereface.data.pipeline import training_batches
-from tf_sphereface.data.records import verify_records
+from tf_sphereface.data.batches.augmentation import preset
+from tf_sphereface.data.batches.balanced import balanced_batches
+from tf_sphereface.data.batches.by_identity import identity_batches
+from tf_sphereface.data.batches.pipeline import training_batches
+from tf_sphereface.data.records.writer import verify_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
 from tf_sphereface.training.recipe import DataRecipe

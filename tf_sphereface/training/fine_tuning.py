@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.progress import track
 
 from tf_sphereface.backbones import Backbone
-from tf_sphereface.data.pipeline import face_batches
-from tf_sphereface.data.record_manifest import read_manifest, shard_paths
+from tf_sphereface.data.batches.pipeline import face_batches
+from tf_sphereface.data.records.manifest import read_manifest, shard_paths
+from tf_sphereface.embedding_models import load_embedding_model
 from tf_sphereface.errors import InputError
-from tf_sphereface.model_files import load_embedding_model
 
 _FACES_TOGETHER = 64
 

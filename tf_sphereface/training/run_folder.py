@@ -10,7 +10,7 @@ from pathlib import Path
 import filelock
 import tensorflow as tf
 
-from tf_sphereface.data.record_manifest import MANIFEST_NAME
+from tf_sphereface.data.records.manifest import MANIFEST_NAME
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import sha256_of, write_atomically
 from tf_sphereface.training.recipe import Recipe

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import keras
 
-from tf_sphereface.data.augmentation import preset
-from tf_sphereface.data.identity_batches import check_identities
-from tf_sphereface.data.records import verify_records
+from tf_sphereface.data.batches.augmentation import preset
+from tf_sphereface.data.batches.by_identity import check_identities
+from tf_sphereface.data.records.writer import verify_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing
 from tf_sphereface.precision import dtype_policy

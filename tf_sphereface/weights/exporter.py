@@ -5,9 +5,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tf_sphereface.embedding_models import load_embedding_model
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import sha256_of
-from tf_sphereface.model_files import load_embedding_model
 from tf_sphereface.weights.keras_file import metadata_of
 from tf_sphereface.weights.safetensors_file import write_safetensors
 from tf_sphereface.weights.targets import port_name, targets_of

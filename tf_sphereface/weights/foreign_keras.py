@@ -10,8 +10,8 @@ from pathlib import Path
 import keras
 from keras.src.backend.common import global_state
 
+from tf_sphereface.embedding_models import load_embedding_model
 from tf_sphereface.errors import InputError
-from tf_sphereface.model_files import load_embedding_model
 from tf_sphereface.weights import hdf5_check
 
 _LARGEST_CONFIG = 16 << 20  # bytes

@@ -7,8 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tf_sphereface.embedding_models import first_line
 from tf_sphereface.errors import InputError
-from tf_sphereface.model_files import first_line
 from tf_sphereface.weights.foreign_keras import check_keras_file, load_foreign_model
 from tf_sphereface.weights.targets import targets_of
 from tf_sphereface.weights.tensors import SourceTensor, WeightFile

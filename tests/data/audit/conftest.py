@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_sphereface.data.alignment_manifest import (
+from tf_sphereface.data.aligned.manifest import (
     DROPPED,
     KEPT,
     ManifestRow,
-    agree_on_settings,
     write_manifest_rows,
 )
-from tf_sphereface.data.synthetic_faces import (
+from tf_sphereface.data.aligned.settings import agree_on_settings
+from tf_sphereface.data.synthetic import (
     render_photo,
     sample_capture,
     sample_identity,

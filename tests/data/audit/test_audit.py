@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from tests.page_reader import read_page
-from tf_sphereface.data.alignment_manifest import (
+from tf_sphereface.data.aligned.manifest import (
     DROPPED,
     ManifestRow,
-    agree_on_settings,
     write_manifest_rows,
 )
+from tf_sphereface.data.aligned.settings import agree_on_settings
 from tf_sphereface.data.audit import write_audit
 from tf_sphereface.data.audit.facts import read_facts
 from tf_sphereface.data.audit.sheets import choose_sheets, take_pictures

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tf_sphereface.data.alignment_manifest import KEPT, ManifestRow
+from tf_sphereface.data.aligned.manifest import KEPT, ManifestRow
 from tf_sphereface.data.audit.measures import fit_similarities, measure_crops
 from tf_sphereface.geometry import LANDMARK_TEMPLATE, similarity_transform
 

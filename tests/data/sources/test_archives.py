@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from tf_sphereface.data.alignment import align_photos
+from tf_sphereface.data.alignment.align import align_photos
 from tf_sphereface.data.sources import open_source
 from tf_sphereface.errors import InputError
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from tf_sphereface.data.alignment import align_photos
+from tf_sphereface.data.alignment.align import align_photos
 from tf_sphereface.data.sources import open_source
 from tf_sphereface.errors import InputError
 

@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 
 from tests.damaged_files import CASES, check_reader, mutations
-from tf_sphereface.data.landmark_table import read_landmark_table
+from tf_sphereface.data.alignment.landmark_table import read_landmark_table
+from tf_sphereface.data.records.frames import record_spans
 from tf_sphereface.data.sources import open_source
 from tf_sphereface.data.sources.insightface_bin import read_verification_set
-from tf_sphereface.data.tfrecord_frames import record_spans
 from tf_sphereface.errors import InputError
 
 MAGIC = b"\x0a\x23\xd7\xce"

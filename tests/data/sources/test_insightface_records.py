@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_sphereface.data.alignment import align_photos
-from tf_sphereface.data.insightface_crops import cut_insightface_crop
-from tf_sphereface.data.record_manifest import read_manifest
-from tf_sphereface.data.records import write_records as pack
+from tf_sphereface.data.alignment.align import align_photos
+from tf_sphereface.data.alignment.crops import cut_insightface_crop
+from tf_sphereface.data.records.manifest import read_manifest
+from tf_sphereface.data.records.writer import write_records as pack
 from tf_sphereface.data.sources import open_source
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import LANDMARK_TEMPLATE, CropGeometry, align_face

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from tf_sphereface.data.alignment import align_photos
+from tf_sphereface.data.alignment.align import align_photos
 from tf_sphereface.data.sources import open_source
 from tf_sphereface.errors import InputError
 

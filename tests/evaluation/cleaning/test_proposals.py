@@ -12,8 +12,8 @@ from PIL import Image
 from tests.page_reader import read_page
 from tf_sphereface.commands import clean as command
 from tf_sphereface.commands import records
-from tf_sphereface.data.crop_exclusions import read_crop_exclusions
-from tf_sphereface.data.synthetic_faces import (
+from tf_sphereface.data.aligned.crop_exclusions import read_crop_exclusions
+from tf_sphereface.data.synthetic import (
     render_photo,
     sample_capture,
     sample_identity,
@@ -141,7 +141,7 @@ def test_nothing_is_changed(aligned):
 
 def test_command_writes_list_and_page(aligned, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
-        "tf_sphereface.evaluation.sources.load_embedding_source",
+        "tf_sphereface.evaluation.embeddings.sources.load_embedding_source",
         lambda path, variant: GreyPixels(),
     )
     model = tmp_path / "model.tflite"

@@ -6,17 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_sphereface.data.alignment_manifest import (
+from tf_sphereface.data.aligned.manifest import (
     DROPPED,
     MANIFEST_NAME,
     ManifestRow,
     alignment_is_complete,
-    read_alignment_settings,
     read_manifest_rows,
 )
+from tf_sphereface.data.aligned.settings import described_crop, read_alignment_settings
+from tf_sphereface.data.alignment.crops import is_further_face
 from tf_sphereface.data.audit.measures import CropMeasures, measure_crops
-from tf_sphereface.data.crop_names import is_further_face
-from tf_sphereface.data.foreign_folders import described_crop
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import CropGeometry
 

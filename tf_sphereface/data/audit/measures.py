@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tf_sphereface.data.alignment_manifest import KEPT, ManifestRow
+from tf_sphereface.data.aligned.manifest import KEPT, ManifestRow
 from tf_sphereface.errors import InputError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_sphereface.data.audit.facts import CollectionFacts
 from tf_sphereface.data.audit.measures import CropMeasures
-from tf_sphereface.data.images import read_photo
+from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.errors import InputError
 from tf_sphereface.pages.markup import picture_address
 

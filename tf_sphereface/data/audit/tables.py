@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from tf_sphereface.data.alignment.crops import CHOICE_RECORDS
 from tf_sphereface.data.audit.measures import measured
-from tf_sphereface.data.face_choice import CHOICE_RECORDS
 from tf_sphereface.pages.markup import cards, escape, plural
 
 _NAMES_SHOWN = 30

@@ -6,11 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tf_sphereface
-from tf_sphereface.data.alignment_manifest import (
-    LOCK_NAME,
-    MANIFEST_NAME,
-    SETTINGS_NAME,
-)
+from tf_sphereface.data.aligned.manifest import MANIFEST_NAME
+from tf_sphereface.data.aligned.settings import LOCK_NAME, SETTINGS_NAME
 from tf_sphereface.data.audit.facts import read_facts
 from tf_sphereface.data.audit.page import render_audit
 from tf_sphereface.data.audit.sheets import choose_sheets, take_pictures

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from tf_sphereface.data.images import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
 
 _DRIVE = re.compile(r"[A-Za-z]:")

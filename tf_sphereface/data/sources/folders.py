@@ -4,8 +4,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from tf_sphereface.data.alignment_manifest import SETTINGS_NAME
-from tf_sphereface.data.photo_folders import list_photos
+from tf_sphereface.data.aligned.settings import SETTINGS_NAME
+from tf_sphereface.data.photos.folders import list_photos
 from tf_sphereface.data.sources.files_reader import FileReader, file_photo
 from tf_sphereface.data.sources.photo_source import Photo
 from tf_sphereface.errors import InputError

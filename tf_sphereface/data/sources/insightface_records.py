@@ -10,7 +10,7 @@ import dataclasses
 import math
 from pathlib import Path, PurePosixPath
 
-from tf_sphereface.data.images import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
 from tf_sphereface.data.sources.photo_source import Photo, checked_names
 from tf_sphereface.data.sources.recordio import read_head, read_image
 from tf_sphereface.errors import InputError

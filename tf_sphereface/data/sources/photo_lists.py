@@ -3,7 +3,7 @@
 import re
 from pathlib import Path, PurePosixPath
 
-from tf_sphereface.data.images import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
 from tf_sphereface.data.sources.files_reader import FileReader, file_photo
 from tf_sphereface.data.sources.photo_source import Photo, checked_names
 from tf_sphereface.errors import InputError

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from tf_sphereface.data.photo_folders import refuse_merging, refuse_unusable
+from tf_sphereface.data.photos.folders import refuse_merging, refuse_unusable
 from tf_sphereface.errors import InputError
 
 # No photo is larger; a length field that says so is damage, or an attack.

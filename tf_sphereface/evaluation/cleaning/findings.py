@@ -6,7 +6,7 @@ import io
 import math
 from pathlib import Path
 
-from tf_sphereface.data.crop_exclusions import COLUMNS
+from tf_sphereface.data.aligned.crop_exclusions import COLUMNS
 from tf_sphereface.files import write_atomically
 
 # In the order of the list: the surest and most harmful first.

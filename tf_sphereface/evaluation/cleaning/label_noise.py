@@ -5,7 +5,6 @@ from statistics import NormalDist
 
 import numpy as np
 
-from tf_sphereface.evaluation.blocked_scores import unit_rows
 from tf_sphereface.evaluation.cleaning.findings import (
     MISLABELLED,
     MIXED,
@@ -23,6 +22,7 @@ from tf_sphereface.evaluation.cleaning.people import (
     scores_within,
     trimmed_centre,
 )
+from tf_sphereface.similarity import unit_rows
 
 _STRANGER_SHARE = 0.99  # of scores with strangers that `stranger` exceeds
 _NEAREST_SHARE = 0.99  # of sound crops whose nearest stranger is below `other_person`

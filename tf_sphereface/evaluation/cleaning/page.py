@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from tf_sphereface.data.images import read_photo
+from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.cleaning.findings import (
     COPY_ELSEWHERE,

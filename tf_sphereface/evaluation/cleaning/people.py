@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from tf_sphereface.evaluation.blocked_scores import unit_rows
+from tf_sphereface.similarity import unit_rows
 
 _ROUNDS = 5
 _BLOCK = 1 << 22  # scores in memory at once, 16 MB

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_sphereface.data.aligned_folders import select_crops
-from tf_sphereface.data.images import read_photo
+from tf_sphereface.data.aligned.crops import select_crops
+from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.blocked_scores import unit_rows
 from tf_sphereface.evaluation.cleaning.copies import find_copies
 from tf_sphereface.evaluation.cleaning.findings import KINDS, Finding, sort_findings
 from tf_sphereface.evaluation.cleaning.label_noise import (
@@ -23,9 +22,10 @@ from tf_sphereface.evaluation.cleaning.people import (
     score_strangers,
     trimmed_centre,
 )
-from tf_sphereface.evaluation.photo_embeddings import embed_photos
-from tf_sphereface.evaluation.sources import EmbeddingSource
+from tf_sphereface.evaluation.embeddings.photos import embed_photos
+from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.files import sha256_of
+from tf_sphereface.similarity import unit_rows
 
 _SHOWN_OF_A_PERSON = 4
 

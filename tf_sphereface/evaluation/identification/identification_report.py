@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from tf_sphereface.evaluation.report_parts import Curve, percent, without_nan
-from tf_sphereface.evaluation.top_scores import RatePoint, rates_at_fars
+from tf_sphereface.evaluation.rates.top_scores import RatePoint, rates_at_fars
+from tf_sphereface.evaluation.report_types import Curve, percent, without_nan
 
 SHOWN_RANKS = (1, 5, 10, 20, 100)
 _POINTS = 200  # of a curve

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.blocked_scores import check_same_size, unit_rows
 from tf_sphereface.evaluation.identification.face_set import (
     FaceSet,
     notes_on_copies,
@@ -24,8 +23,9 @@ from tf_sphereface.evaluation.identification.search import (
     tail_capacity,
     with_distractors,
 )
-from tf_sphereface.evaluation.thresholds import supports_far
-from tf_sphereface.evaluation.top_scores import rates_at_fars
+from tf_sphereface.evaluation.rates.thresholds import supports_far
+from tf_sphereface.evaluation.rates.top_scores import rates_at_fars
+from tf_sphereface.similarity import check_same_size, unit_rows
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 FPIRS = (1e-1, 1e-2, 1e-3)

@@ -14,7 +14,7 @@ from tf_sphereface.evaluation.identification.identify import (
     FARS,
     evaluate_identification,
 )
-from tf_sphereface.evaluation.report_parts import Curve, percent
+from tf_sphereface.evaluation.report_types import Curve, percent
 
 LFW_FPIRS = (1e-1, 1e-2)
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.blocked_scores import check_same_size, unit_rows
 from tf_sphereface.evaluation.identification.face_set import FaceSet, present
 from tf_sphereface.evaluation.identification.identification_report import (
     IdentificationReport,
@@ -21,7 +20,8 @@ from tf_sphereface.evaluation.identification.search import (
     search_distractors,
     tail_capacity,
 )
-from tf_sphereface.evaluation.top_scores import rates_at_fars
+from tf_sphereface.evaluation.rates.top_scores import rates_at_fars
+from tf_sphereface.similarity import check_same_size, unit_rows
 
 
 def evaluate_megaface(

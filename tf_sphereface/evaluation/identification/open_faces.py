@@ -5,19 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_sphereface.data.aligned_folders import select_crops
-from tf_sphereface.data.images import PHOTO_SUFFIXES
+from tf_sphereface.data.aligned.crops import select_crops
+from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.embedding_files import (
+from tf_sphereface.evaluation.embeddings.features import features_of
+from tf_sphereface.evaluation.embeddings.npz import (
     SUFFIX,
     EmbeddingFile,
     read_embeddings,
 )
-from tf_sphereface.evaluation.features import features_of
+from tf_sphereface.evaluation.embeddings.photos import Progress
+from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.identification.face_set import FaceSet, face_set
 from tf_sphereface.evaluation.identification.noise_lists import distractor_noise
-from tf_sphereface.evaluation.photo_embeddings import Progress
-from tf_sphereface.evaluation.sources import EmbeddingSource
 
 
 def faces_of(

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tf_sphereface.data.exclusions import read_identity_list
+from tf_sphereface.data.photos.exclusions import read_identity_list
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.embedding_files import EmbeddingFile
+from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
+from tf_sphereface.evaluation.embeddings.photos import Progress
+from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.identification.identification_report import (
     IdentificationReport,
 )
@@ -22,8 +24,6 @@ from tf_sphereface.evaluation.identification.open_faces import (
     open_distractors,
     open_faces,
 )
-from tf_sphereface.evaluation.photo_embeddings import Progress
-from tf_sphereface.evaluation.sources import EmbeddingSource
 
 Source = EmbeddingSource | EmbeddingFile
 

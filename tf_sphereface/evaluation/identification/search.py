@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_sphereface.evaluation.blocked_scores import (
+from tf_sphereface.evaluation.rates.top_scores import ImpostorTally, TopScores, Trials
+from tf_sphereface.similarity import (
     check_same_size,
     scan_scores,
     unit_rows,
     usable_cores,
 )
-from tf_sphereface.evaluation.top_scores import ImpostorTally, TopScores, Trials
 
 LARGEST_TAIL = 1 << 24  # impostor scores kept for rates, 64 MB
 _GALLERY_SCORES = 1 << 22  # of probes with the gallery, in memory at once

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from tf_sphereface.evaluation.blocked_scores import unit_rows
+from tf_sphereface.similarity import unit_rows
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.embedding_files import EmbeddingFile
-from tf_sphereface.evaluation.features import features_of
-from tf_sphereface.evaluation.photo_embeddings import Progress
-from tf_sphereface.evaluation.sources import EmbeddingSource
+from tf_sphereface.evaluation.embeddings.features import features_of
+from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
+from tf_sphereface.evaluation.embeddings.photos import Progress
+from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.templates.ijb_lists import (
     read_photo_list,
     read_subjects,

@@ -11,10 +11,10 @@ from tf_sphereface.evaluation.identification.identify import (
     evaluate_identification,
     far_notes,
 )
+from tf_sphereface.evaluation.rates.top_scores import rates_at_fars
 from tf_sphereface.evaluation.templates.ijb_lists import TemplatePairs
 from tf_sphereface.evaluation.templates.pooling import Templates
 from tf_sphereface.evaluation.templates.template_report import TemplateReport
-from tf_sphereface.evaluation.top_scores import rates_at_fars
 
 IJB_FPIRS = (1e-1, 1e-2)
 _BLOCK = 1 << 15  # pairs whose embeddings are gathered at once

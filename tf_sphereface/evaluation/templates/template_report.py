@@ -9,8 +9,8 @@ from tf_sphereface.evaluation.identification.identification_report import (
     rate_curves,
     rates_json,
 )
-from tf_sphereface.evaluation.report_parts import Curve, percent, without_nan
-from tf_sphereface.evaluation.top_scores import RatePoint
+from tf_sphereface.evaluation.rates.top_scores import RatePoint
+from tf_sphereface.evaluation.report_types import Curve, percent, without_nan
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_sphereface.data.images import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.blocked_scores import unit_rows
-from tf_sphereface.evaluation.embedding_files import EmbeddingFile
-from tf_sphereface.evaluation.features import features_of
-from tf_sphereface.evaluation.photo_embeddings import Progress
-from tf_sphereface.evaluation.sources import EmbeddingSource
+from tf_sphereface.evaluation.embeddings.features import features_of
+from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
+from tf_sphereface.evaluation.embeddings.photos import Progress
+from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
+from tf_sphereface.similarity import unit_rows
 
 
 class VideoMeans(NamedTuple):

@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.bootstrap import RESAMPLES
-from tf_sphereface.evaluation.embedding_files import EmbeddingFile
-from tf_sphereface.evaluation.features import has_mirror
-from tf_sphereface.evaluation.pair_people import (
+from tf_sphereface.evaluation.embeddings.features import has_mirror
+from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
+from tf_sphereface.evaluation.embeddings.photos import Progress
+from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
+from tf_sphereface.evaluation.pairs.pair_list import Pair, PairList
+from tf_sphereface.evaluation.pairs.people import (
     check_folds,
     notes_on_list,
     people_of_pairs,
 )
-from tf_sphereface.evaluation.pairs import Pair, PairList
-from tf_sphereface.evaluation.photo_embeddings import Progress
-from tf_sphereface.evaluation.sources import EmbeddingSource
-from tf_sphereface.evaluation.verification import evaluate_features
-from tf_sphereface.evaluation.verification_intervals import with_intervals
-from tf_sphereface.evaluation.verification_report import VerificationReport
+from tf_sphereface.evaluation.rates.bootstrap import RESAMPLES
+from tf_sphereface.evaluation.verification.evaluate import evaluate_features
+from tf_sphereface.evaluation.verification.intervals import with_intervals
+from tf_sphereface.evaluation.verification.report import VerificationReport
 from tf_sphereface.evaluation.video.video_embeddings import video_means
 from tf_sphereface.text_lists import is_number, numbered_lines
 

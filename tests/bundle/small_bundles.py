@@ -1,0 +1,116 @@
+"""Bundles of a tiny network without an export: any mirror policy, any graph."""
+
+import dataclasses
+import shutil
+
+from tf_sphereface import __version__
+from tf_sphereface.bundle.bundle import Bundle, load_bundle
+from tf_sphereface.bundle.contract import (
+    CONTRACT_FILE,
+    BundleContract,
+    file_record,
+)
+from tf_sphereface.bundle.records import (
+    DetectorRecord,
+    DetectorVariant,
+    Drift,
+    Gate,
+    GraphRecord,
+    ModelRecord,
+    SampleRecord,
+    TensorRecord,
+    Variant,
+)
+from tf_sphereface.detection import NETWORK_NAMES, MTCNNSettings, cached_networks
+from tf_sphereface.preprocessing import PixelContract
+
+
+def write_bundle(folder, content, embedding_dim, mirror="concat", graph=None, **parts):
+    """A bundle of one TFLite file, as its only variant "none".
+
+    Args:
+        folder: New.
+        content: Of the file.
+        embedding_dim: Of the network.
+        mirror: Policy of the contract.
+        graph: GraphRecord; what the file does itself.
+        parts: More of the variant, such as `thresholds`.
+    """
+    (folder / "detector").mkdir(parents=True)
+    (folder / "embedder.tflite").write_bytes(content)
+    (folder / "golden.json").write_text("{}")
+    for name in NETWORK_NAMES:
+        shutil.copy(cached_networks() / f"{name}.tflite", folder / "detector")
+    graph, pixels = graph or GraphRecord(), PixelContract()
+    contract = BundleContract(
+        library_version=__version__,
+        pixels=pixels,
+        embedding_dim=embedding_dim,
+        model=ModelRecord(name="tiny", sha256="0" * 64, parameters=1),
+        samples=SampleRecord(
+            rendered=True,
+            representative=0,
+            representative_people=0,
+            compared=1,
+            compared_people=1,
+        ),
+        landmark_template=pixels.crop.template,
+        mirror=mirror,
+        graph=graph,
+        detector=_detector(folder),
+        variants={"none": _variant(folder, graph.pixels, parts)},
+        default_variant="none",
+        golden=file_record(folder, "golden.json"),
+    )
+    contract.write(folder / CONTRACT_FILE)
+    return load_bundle(folder)
+
+
+def with_variants(bundle, **changes):
+    """The bundle with parts of each variant replaced, by the variant's name.
+
+    A variant that is not there is made of the file of "none".
+    """
+    variants, first = dict(bundle.contract.variants), bundle.contract.variants["none"]
+    for name, parts in changes.items():
+        variants[name] = variants.get(name, first).model_copy(update=parts)
+    return with_contract(bundle, variants=variants)
+
+
+def with_contract(bundle, **parts):
+    """The bundle with parts of its contract replaced."""
+    return Bundle(bundle.path, bundle.contract.model_copy(update=parts))
+
+
+def failed(*failures):
+    """A gate that did not pass."""
+    return Gate(passed=False, failures=failures)
+
+
+def _detector(folder):
+    files = {
+        name: file_record(folder, f"detector/{name}.tflite") for name in NETWORK_NAMES
+    }
+    return DetectorRecord(
+        variants={"none": DetectorVariant(files=files)},
+        default_variant="none",
+        settings=dataclasses.asdict(MTCNNSettings()),
+    )
+
+
+def _variant(folder, pixels, parts):
+    dtype = "uint8" if pixels else "float32"
+    tensors = {
+        "input": TensorRecord(
+            name="aligned_face", dtype=dtype, shape=(1, 112, 96, 3), quantization=None
+        ),
+        "output": TensorRecord(
+            name="embedding", dtype="float32", shape=(1, 32), quantization=None
+        ),
+    }
+    return Variant(
+        **file_record(folder, "embedder.tflite").model_dump(),
+        **tensors,
+        drift=Drift(mean_cosine=1, p01_cosine=1, min_cosine=1, crops=1),
+        **parts,
+    )

@@ -1,0 +1,120 @@
+"""Tests for tf_sphereface.data.alignment.rows, and for the memory of an alignment."""
+
+import csv
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tf_sphereface.data.aligned.manifest import ManifestRow, read_manifest_rows
+from tf_sphereface.data.alignment.align import align_photos
+from tf_sphereface.data.alignment.rows import AlignmentRows, Journal
+from tf_sphereface.data.sources.photo_source import Photo
+from tf_sphereface.detection import cached_networks
+
+
+def row(photo, crop="", **fields):
+    status = "kept" if crop else "dropped"
+    identity = photo.partition("/")[0]
+    return ManifestRow(photo, identity, status, crop=crop, **fields)
+
+
+def test_manifest_is_sorted_as_python_sorts_names(tmp_path):
+    names = ["Zoë/1.jpg", "a/1.jpg", "B/1, 2.jpg", "é/1.jpg", "𝔸/1.jpg", "\uffee/1.jpg"]
+    with AlignmentRows() as rows:
+        rows.add([row(name) for name in names])
+        rows.write_manifest(tmp_path)
+    with open(tmp_path / "manifest.csv", newline="", encoding="utf-8") as file:
+        assert [line["photo"] for line in csv.DictReader(file)] == sorted(names)
+
+
+def test_rows_come_back_as_they_were(tmp_path):
+    points = tuple(np.round(np.linspace(-1, 300, 10), 3).tolist())
+    kept = row("A/1.jpg", "A/1.jpg", faces=2, score=0.987654, landmarks=points)
+    kept = ManifestRow(**{**vars(kept), "box": (1.5, 2.25, 30.125, 4.0), "bytes": 7})
+    with Journal(tmp_path) as journal:
+        journal.append([row("A/2.jpg", reason='a "b", c'), kept])
+    with AlignmentRows() as rows:
+        rows.load(tmp_path)
+        assert rows.known("A/1.jpg") == kept
+        assert rows.known("A/2.jpg").reason == 'a "b", c'
+        assert rows.known("A/3.jpg") is None
+
+
+def test_newer_rows_replace_older_ones(tmp_path):
+    with AlignmentRows() as rows:
+        rows.add([row("A/1.jpg", reason="no face"), row("A/2.jpg", "A/2.jpg")])
+        rows.add([row("A/1.jpg", "A/1.jpg")])
+        assert rows.count_kept() == (2, 1)
+        assert rows.count_dropped() == {}
+        rows.write_manifest(tmp_path)
+    assert list(read_manifest_rows(tmp_path)) == ["A/1.jpg", "A/2.jpg"]
+
+
+def test_orphans_are_crops_that_no_row_names_any_more(tmp_path):
+    with Journal(tmp_path) as journal:
+        journal.append([row(f"{name}/1.jpg", f"{name}/1.jpg") for name in "ABC"])
+        journal.append([row("D/1.jpg", reason="no face")])
+    with AlignmentRows() as rows:
+        rows.load(tmp_path)
+        rows.add([row("A/1.jpg", "A/1.jpg"), row("B/1.jpg", reason="no face")])
+        assert sorted(rows.orphans()) == ["B/1.jpg", "C/1.jpg"]
+        assert sorted(rows.identities()) == ["A", "B", "C", "D"]
+        assert rows.known_are_of(["X/1.jpg", "D/1.jpg"])
+        assert not rows.known_are_of(["X/1.jpg"])
+
+
+class Listing:
+    """A source of many photos that are never read."""
+
+    aligned, other_files, path = False, 0, Path("nowhere")
+
+    def __init__(self, count):
+        self.names = tuple(
+            f"person{number // 50:05d}/photo_{number:06d}.jpg"
+            for number in range(count)
+        )
+
+    def photo(self, name):
+        return Photo(name, name, 12345, 1_700_000_000_000_000_000)
+
+    def reader(self):
+        return None
+
+
+def no_work(task, items, count):
+    """A runner that aligns nothing and has a row for each photo."""
+    for item in items:
+        numbers = np.random.default_rng(0).uniform(0, 250, 14).tolist()
+        yield [
+            ManifestRow(
+                item.photo.name,
+                item.photo.name.partition("/")[0],
+                "kept",
+                crop=item.photo.name,
+                faces=1,
+                score=0.99,
+                box=tuple(numbers[:4]),
+                landmarks=tuple(numbers[4:]),
+                bytes=item.photo.bytes,
+                modified_ns=item.photo.modified_ns,
+            )
+        ]
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_memory_hardly_grows_with_the_number_of_photos(tmp_path, resumed):
+    networks, peaks = cached_networks(), []
+    for count in (500, 2500):
+        source, out = Listing(count), tmp_path / str(count)
+        for again in (False, True)[: 1 + resumed]:
+            tracemalloc.start()
+            summary = align_photos(source, out, networks=networks, runner=no_work)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+            assert summary.kept == count and not (again and summary.reused)
+    step = 1 + resumed
+    growth = (peaks[-1] - peaks[step - 1]) / 2000
+    # The names themselves are made before; a row is about 1,800 bytes of objects.
+    assert growth < 600

@@ -1,0 +1,226 @@
+"""Tests for tf_sphereface.data.records.writer."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tf_sphereface.data.aligned.manifest import ManifestRow, write_manifest_rows
+from tf_sphereface.data.aligned.settings import agree_on_settings
+from tf_sphereface.data.records.writer import (
+    parse_record,
+    read_manifest,
+    shard_paths,
+    verify_records,
+    write_records,
+)
+from tf_sphereface.errors import InputError
+from tf_sphereface.geometry import LANDMARK_TEMPLATE
+
+COUNTS = {"zoë": 1, "Ada Byron": 7, "bob": 4}
+SORTED = ["Ada Byron", "bob", "zoë"]
+
+
+@pytest.fixture
+def aligned(tmp_path):
+    """Noise crops of three people: JPEG, with one PNG."""
+    rng = np.random.default_rng(0)
+    for identity, count in COUNTS.items():
+        folder = tmp_path / "aligned" / identity
+        folder.mkdir(parents=True)
+        for number in range(count):
+            crop = Image.fromarray(rng.integers(0, 256, (112, 96, 3), np.uint8))
+            crop.save(folder / f"{number}.{'png' if number == 3 else 'jpg'}")
+    return tmp_path / "aligned"
+
+
+def read_examples(records):
+    """All records in order, read with the protocol buffer and not with our parser."""
+    examples = []
+    for path in sorted(records.glob("*.tfrecord")):
+        for serialized in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            feature = tf.train.Example.FromString(serialized).features.feature
+            examples.append(
+                {
+                    "encoded": feature["image/encoded"].bytes_list.value[0],
+                    "label": feature["image/label"].int64_list.value[0],
+                    "identity": feature["image/identity"].bytes_list.value[0].decode(),
+                    "source": feature["image/source"].bytes_list.value[0].decode(),
+                }
+            )
+    return examples
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_records_hold_each_crop_once_as_it_is(aligned, tmp_path):
+    summary = write_records(aligned, tmp_path / "records", 3)
+    examples = read_examples(tmp_path / "records")
+    assert summary.records == len(examples) == 12
+    expected = {
+        f"{path.parent.name}/{path.name}": path.read_bytes()
+        for path in aligned.glob("*/*")
+    }
+    assert {one["source"]: one["encoded"] for one in examples} == expected
+    for one in examples:
+        assert one["identity"] == one["source"].split("/")[0]
+        assert SORTED[one["label"]] == one["identity"]
+
+
+def test_manifest_says_what_the_shards_hold(aligned, tmp_path):
+    out = tmp_path / "records"
+    write_records(aligned, out, 5, seed=3)
+    manifest = read_manifest(out)
+    assert manifest.identities == SORTED
+    assert manifest.images_per_identity == [7, 4, 1]
+    assert [shard.records for shard in manifest.shards] == [3, 3, 2, 2, 2]
+    assert manifest.shards[0].name == "faces-00000-of-00005.tfrecord"
+    assert (manifest.records, manifest.seed, manifest.detector) == (12, 3, None)
+    assert (manifest.crop.height, manifest.crop.width) == (112, 96)
+    assert (manifest.crop.mean, manifest.crop.scale) == (127.5, 128.0)
+    np.testing.assert_array_equal(manifest.crop.template, LANDMARK_TEMPLATE)
+    assert [path.name for path in shard_paths(out)] == sorted(
+        path.name for path in out.glob("*.tfrecord")
+    )
+    assert verify_records(out) == manifest
+
+
+def test_parsed_record_is_the_crop_and_its_label(aligned, tmp_path):
+    write_records(aligned, tmp_path / "records", 1)
+    (path,) = shard_paths(tmp_path / "records")
+    dataset = tf.data.TFRecordDataset(str(path)).map(parse_record)
+    parsed = [(bytes(a), int(b)) for a, b in dataset.as_numpy_iterator()]
+    expected = [(x["encoded"], x["label"]) for x in read_examples(tmp_path / "records")]
+    assert parsed == expected
+
+
+def test_seed_decides_the_order(aligned, tmp_path):
+    for name, seed in (("one", 1), ("same", 1), ("other", 2)):
+        write_records(aligned, tmp_path / name, 2, seed=seed)
+    assert contents(tmp_path / "one") == contents(tmp_path / "same")
+    one, other = read_examples(tmp_path / "one"), read_examples(tmp_path / "other")
+    assert [x["source"] for x in one] != [x["source"] for x in other]
+    labels = [x["label"] for x in one]
+    assert labels != sorted(labels)  # identities are mixed
+    assert {x["label"] for x in one[:6]} > {0}
+
+
+def test_identities_are_chosen_by_count_and_by_name(aligned, tmp_path):
+    summary = write_records(aligned, tmp_path / "a", 1, min_images=4)
+    assert read_manifest(tmp_path / "a").identities == ["Ada Byron", "bob"]
+    assert (summary.identities, summary.dropped_identities) == (2, 1)
+    summary = write_records(
+        aligned, tmp_path / "b", 1, identities=["zoë", "bob", "Eve"]
+    )
+    assert read_manifest(tmp_path / "b").identities == ["bob", "zoë"]
+    assert summary.missing_identities == 1
+    with pytest.raises(InputError, match="no identity .* meets the conditions"):
+        write_records(aligned, tmp_path / "c", 1, min_images=8)
+
+
+def test_manifest_of_the_alignment_decides_which_crops_there_are(aligned, tmp_path):
+    settings = {"detector": {"name": "MTCNN"}, "crop": {}}
+    kept = ManifestRow("bob/1.jpg", "bob", "kept", crop="bob/1.jpg", box=(1, 2, 3, 4))
+    dropped = ManifestRow("bob/2.jpg", "bob", "dropped", "no face")
+    shutil.copytree(aligned, tmp_path / "whole")
+    (aligned / "align.json").write_text(json.dumps({"settings": settings}))
+    write_manifest_rows(aligned, {row.photo: row for row in (kept, dropped)})
+    agree_on_settings(aligned, settings, "any")
+    write_records(aligned, tmp_path / "records", 1)
+    assert [x["source"] for x in read_examples(tmp_path / "records")] == ["bob/1.jpg"]
+    assert read_manifest(tmp_path / "records").detector == {"name": "MTCNN"}
+
+
+def test_interrupted_alignment_is_refused(aligned, tmp_path):
+    (aligned / "manifest.partial.csv").write_text("")
+    with pytest.raises(InputError, match="was interrupted"):
+        write_records(aligned, tmp_path / "records", 1)
+
+
+def test_truncated_shard_is_named(aligned, tmp_path):
+    out = tmp_path / "records"
+    write_records(aligned, out, 3)
+    path = out / "faces-00001-of-00003.tfrecord"
+    path.write_bytes(path.read_bytes()[:-10])
+    for check in (shard_paths, verify_records):
+        with pytest.raises(InputError, match=f"truncated shard: {path}"):
+            check(out)
+    path.unlink()
+    with pytest.raises(InputError, match=f"missing shard: {path}"):
+        verify_records(out)
+
+
+def test_changed_byte_is_found(aligned, tmp_path):
+    out = tmp_path / "records"
+    write_records(aligned, out, 2)
+    path = out / "faces-00001-of-00002.tfrecord"
+    content = bytearray(path.read_bytes())
+    content[1000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"damaged shard: {path}"):
+        verify_records(out)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"records": 13}, "does not add up to records"),
+        ({"format_version": 2}, "format_version"),
+        ({"identities": ["a", "a", "b"]}, "an identity occurs twice"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_damaged_manifest_is_named(aligned, tmp_path, change, message):
+    out = tmp_path / "records"
+    write_records(aligned, out, 1)
+    manifest = json.loads((out / "manifest.json").read_text())
+    (out / "manifest.json").write_text(json.dumps(manifest | change))
+    with pytest.raises(InputError, match=f"damaged manifest: .*{message}"):
+        read_manifest(out)
+
+
+def test_torn_and_missing_manifests_are_named(aligned, tmp_path):
+    out = tmp_path / "records"
+    write_records(aligned, out, 1)
+    (out / "manifest.json").write_text((out / "manifest.json").read_text()[:200])
+    with pytest.raises(InputError, match="damaged manifest"):
+        read_manifest(out)
+    with pytest.raises(InputError, match="not a record folder"):
+        read_manifest(tmp_path / "nowhere")
+
+
+def test_bad_crop_is_named_and_nothing_is_left(aligned, tmp_path):
+    path = aligned / "bob" / "2.jpg"
+    Image.new("RGB", (112, 112)).save(path)
+    with pytest.raises(InputError, match=rf"96 x 112 .*{path} of 112 x 112"):
+        write_records(aligned, tmp_path / "records", 2)
+    path.write_bytes((aligned / "bob" / "1.jpg").read_bytes()[:2000])
+    with pytest.raises(InputError, match=f"not a whole JPEG or PNG: {path}"):
+        write_records(aligned, tmp_path / "records", 2)
+    Image.new("CMYK", (96, 112)).save(path)
+    with pytest.raises(InputError, match=f"{path} of mode CMYK"):
+        write_records(aligned, tmp_path / "records", 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["aligned"]
+
+
+def test_existing_records_are_not_overwritten(aligned, tmp_path):
+    out = tmp_path / "records"
+    out.mkdir()
+    write_records(aligned, out, 2)  # empty is as good as new
+    before = contents(out)
+    with pytest.raises(InputError, match="--out must be new or empty"):
+        write_records(aligned, out, 2)
+    assert contents(out) == before
+    with pytest.raises(InputError, match="must not be inside"):
+        write_records(aligned, aligned / "records", 2)
+
+
+@pytest.mark.parametrize("shards", [0, -1, 13])
+def test_bad_number_of_shards_is_named(aligned, tmp_path, shards):
+    with pytest.raises(InputError, match=f"number of faces, 12. Received: {shards}"):
+        write_records(aligned, tmp_path / "records", shards)

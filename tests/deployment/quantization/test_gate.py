@@ -1,0 +1,189 @@
+"""Tests of the gate: limits are kept to the letter, and no broken file passes."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_sphereface.bundle.records import (
+    Drift,
+    RankAgreement,
+    Verification,
+)
+from tf_sphereface.deployment import (
+    DriftError,
+    ExportOptions,
+    GateLimits,
+    export_bundle,
+    export_saved_model,
+    parity,
+)
+from tf_sphereface.deployment.conversion.tflite import FloatModel
+from tf_sphereface.deployment.quantization.ai_edge import AIEdgeQuantizer
+from tf_sphereface.deployment.quantization.gate import judge
+from tf_sphereface.errors import InputError
+
+
+def drift(mean=0.999, least=0.99):
+    return Drift(mean_cosine=mean, p01_cosine=least, min_cosine=least, crops=9)
+
+
+def verified(accuracy):
+    return Verification(pairs=600, accuracy=accuracy, tar_at_far={})
+
+
+@pytest.mark.parametrize(
+    ("mean", "accuracy", "failures"),
+    [
+        (0.99, 0.895, []),
+        (0.9899, 0.9, ["mean cosine 0.98990, the limit is 0.99"]),
+        (1.0, 0.8949, ["accuracy 0.51 points below float, the limit is 0.5"]),
+        (float("-0.5"), 0.5, ["mean cosine -0.5", "accuracy 40.00 points below"]),
+        (1.0, 0.95, []),
+    ],
+)
+def test_limits_of_a_quantised_variant(mean, accuracy, failures):
+    gate = judge(
+        *("int8", GateLimits(), drift(mean, -0.9), (), None),
+        *(verified(accuracy), verified(0.9)),
+    )
+    assert gate.passed == (not failures)
+    assert len(gate.failures) == len(failures)
+    for said, expected in zip(gate.failures, failures, strict=True):
+        assert expected in said
+
+
+def test_rank_limit_and_wiring():
+    rank = RankAgreement(same_gallery=0.994, float_gallery=1, probes=9, gallery=9)
+    limits = GateLimits(min_rank_agreement=0.995)
+    gate = judge("int8", limits, drift(), ("it is upside down",), rank)
+    assert gate.failures == (
+        "it is upside down",
+        "rank-1 agreement 0.9940, the limit is 0.995",
+    )
+    assert judge("int8", GateLimits(), drift(), (), rank).passed
+
+
+@pytest.mark.parametrize(("variant", "passes"), [("fp16", False), ("dynamic", True)])
+def test_float_variants_are_held_to_rounding(variant, passes):
+    assert judge(variant, GateLimits(), drift(least=0.9998)).passed == passes
+
+
+def test_limit_of_the_cosine_is_not_for_float_variants():
+    near = drift(mean=0.99999, least=0.9999)
+    assert judge("none", GateLimits(min_cosine=1), near).passed
+    assert not judge("dynamic", GateLimits(min_cosine=1), near).passed
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [{"min_cosine": 1.1}, {"max_accuracy_drop": -1}, {"min_rank_agreement": 2}],
+)
+def test_impossible_limits_are_named(limit):
+    with pytest.raises(ValueError, match=f"`{next(iter(limit))}` must be"):
+        GateLimits(**limit)
+
+
+@pytest.mark.usefixtures("one_detector")
+def test_bundle_says_which_variant_failed(classifier_file, aligned, tmp_path):
+    options = ExportOptions(
+        ("none", "dynamic"), calibration=aligned, limits=GateLimits(min_cosine=1)
+    )
+    bundle = export_bundle(classifier_file, tmp_path / "bundle", options)
+    gate = bundle.contract.variants["dynamic"].gate
+    assert not gate.passed and "mean cosine 0.99" in gate.failures[0]
+    card = (bundle.path / "MODEL_CARD.md").read_text()
+    assert "FAILED" in card
+
+
+def test_limit_that_no_cosine_meets_is_refused(classifier_file, aligned, tmp_path):
+    with pytest.raises(ValueError, match="`min_cosine` must be"):
+        export_saved_model(classifier_file, tmp_path / "s", aligned, min_cosine=1.1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def weightless(model, configure=None):
+    """The trap: a conversion of a Keras 3 model that drops the weights silently."""
+    function = tf.function(
+        lambda aligned_face: model.backbone(aligned_face, training=False)
+    ).get_concrete_function(tf.TensorSpec((1, 112, 96, 3), name="aligned_face"))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [function], model.backbone
+    )
+    return converter.convert()
+
+
+def rewired(change):
+    def convert(model, configure=None):
+        inputs = keras.Input((112, 96, 3))
+        network = keras.Model(inputs, model.backbone(change(inputs)))
+        return CONVERT(FloatModel(network, model.pixel_contract), configure)
+
+    return convert
+
+
+def zeroed(model, configure=None):
+    copy = keras.models.clone_model(model.backbone)
+    copy.set_weights([np.zeros_like(weight) for weight in model.backbone.get_weights()])
+    return CONVERT(FloatModel(copy, model.pixel_contract), configure)
+
+
+CONVERT = FloatModel.convert
+BROKEN = {
+    "weightless": weightless,
+    "zeroed": zeroed,
+    "without_input": rewired(lambda inputs: inputs * 0.0),  # the embedding of grey
+    "upside_down": rewired(lambda inputs: inputs[:, ::-1]),
+    "swapped_channels": rewired(lambda inputs: inputs[..., ::-1]),
+}
+
+
+@pytest.mark.usefixtures("one_detector")
+@pytest.mark.parametrize("broken", BROKEN)
+def test_broken_float_conversion_leaves_nothing(
+    classifier_file, aligned, tmp_path, monkeypatch, broken
+):
+    monkeypatch.setattr(FloatModel, "convert", BROKEN[broken])
+    options = ExportOptions(("none", "dynamic"), calibration=aligned)
+    with pytest.raises((DriftError, InputError)):
+        export_bundle(classifier_file, tmp_path / "bundle", options)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("one_detector")
+@pytest.mark.parametrize("broken", ["zeroed", "without_input", "upside_down"])
+def test_broken_quantised_file_cannot_pass(
+    classifier_file, aligned, tmp_path, monkeypatch, broken
+):
+    whole = AIEdgeQuantizer.quantize
+
+    def quantize(self, model, *rest, **others):
+        content = BROKEN[broken](model)
+        sound = FloatModel(model.backbone, model.pixel_contract)
+        vars(sound)["content"] = content  # what is quantised is the broken file
+        return whole(self, sound, *rest, **others)
+
+    monkeypatch.setattr(AIEdgeQuantizer, "quantize", quantize)
+    options = ExportOptions(("none", "dynamic"), calibration=aligned)
+    bundle = export_bundle(classifier_file, tmp_path / "bundle", options)
+    assert bundle.contract.variants["none"].gate.passed
+    assert not bundle.contract.variants["dynamic"].gate.passed
+
+
+def test_saved_model_of_another_network_is_refused(
+    classifier_file, aligned, tmp_path, monkeypatch
+):
+    check = drift.check_exact
+
+    def turned(what, reference, exported, least):
+        return check(what, reference, np.roll(exported, 1, axis=1), least)
+
+    monkeypatch.setattr(parity, "check_exact", turned)
+    with pytest.raises(DriftError, match="saved_model model drifts"):
+        export_saved_model(classifier_file, tmp_path / "saved", aligned)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rank_limit_without_a_rank_fails():
+    (failure,) = judge("int8", GateLimits(min_rank_agreement=0.9), drift()).failures
+    assert failure.startswith("rank-1 agreement could not be measured")

@@ -1,0 +1,217 @@
+"""Tests for tf_sphereface.evaluation.embeddings.sources."""
+
+import json
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_sphereface.backbones import SphereFaceCNN
+from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation import (
+    KerasEmbeddingSource,
+    load_embedding_source,
+    sources,
+)
+from tf_sphereface.face_classifier import FaceClassifier
+from tf_sphereface.heads import SoftmaxLayer
+from tf_sphereface.preprocessing import PixelContract
+
+
+def tiny_model(height=8, width=6, outputs=4):
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((height, width, 3))
+    flat = keras.layers.Flatten()(inputs)
+    return keras.Model(inputs, keras.layers.Dense(outputs, activation="tanh")(flat))
+
+
+def faces(height=8, width=6, number=3):
+    shape = (number, height, width, 3)
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def by_hand(model, crops, bgr=False):
+    """Kernel and bias of the last layer in NumPy, after the default pixel contract."""
+    kernel, bias = (np.asarray(w) for w in model.layers[-1].get_weights())
+    pixels = (crops.astype(np.float64) - 127.5) / 128
+    if bgr:
+        pixels = np.flip(pixels, -1)
+    return np.tanh(pixels.reshape(len(crops), -1) @ kernel + bias)
+
+
+def save_signature(model, path, dtype=tf.float32, outputs=1):
+    @tf.function(input_signature=[tf.TensorSpec((None, 8, 6, 3), dtype, name="face")])
+    def serve(face):
+        if dtype.is_integer:
+            face = (tf.cast(face, tf.float32) - 127.5) / 128
+        return {f"embedding{i}": model(face) for i in range(outputs)}
+
+    module = tf.Module()
+    module.model = model
+    tf.saved_model.save(module, str(path), signatures={"serving_default": serve})
+
+
+def test_keras_file_is_normalised_and_embedded(tmp_path):
+    model = tiny_model()
+    model.save(tmp_path / "model.keras")
+    source = load_embedding_source(tmp_path / "model.keras")
+    assert (source.kind, source.embedding_dim) == ("keras", 4)
+    assert source.pixel_contract == PixelContract(8, 6)
+    embeddings = source.embed(faces())
+    assert embeddings.dtype == np.float32
+    np.testing.assert_allclose(embeddings, by_hand(model, faces()), atol=1e-6)
+
+
+def test_face_classifier_gives_its_backbone_with_its_contract(tmp_path):
+    backbone = SphereFaceCNN(4, 5, width=0.05, channel_order="BGR")
+    classifier = FaceClassifier(backbone, SoftmaxLayer(7))
+    classifier(np.zeros((1, 112, 96, 3), np.float32))
+    classifier.save(tmp_path / "classifier.keras")
+    source = load_embedding_source(tmp_path / "classifier.keras")
+    assert source.pixel_contract == PixelContract(channel_order="BGR")
+    crops = faces(112, 96)
+    pixels = (crops[..., ::-1].astype(np.float32) - 127.5) / 128
+    np.testing.assert_allclose(
+        source.embed(crops), np.asarray(backbone(pixels)), atol=1e-6
+    )
+
+
+def test_half_precision_model_gives_float32():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 6, 3)),
+            keras.layers.Flatten(dtype="float16"),
+            keras.layers.Dense(2, dtype="float16"),
+        ]
+    )
+    assert KerasEmbeddingSource(model).embed(faces()).dtype == np.float32
+
+
+def test_source_of_a_model_in_training_follows_its_weights():
+    model = tiny_model()
+    source = KerasEmbeddingSource(model)
+    model.set_weights([weights * 0 for weights in model.get_weights()])
+    assert (source.embed(faces()) == 0).all()
+
+
+@pytest.mark.parametrize("place", ["inside", "beside"])
+def test_saved_model_with_contract(tmp_path, place):
+    model, folder = tiny_model(), tmp_path / "saved"
+    save_signature(model, folder)
+    pixels = {"height": 8, "width": 6, "channel_order": "BGR", "mean": 127.5}
+    contract = (folder if place == "inside" else tmp_path) / "contract.json"
+    contract.write_text(json.dumps({"pixels": {**pixels, "scale": 128.0}}))
+    source = load_embedding_source(folder)
+    assert (source.kind, source.embedding_dim) == ("saved_model", 4)
+    np.testing.assert_allclose(
+        source.embed(faces()), by_hand(model, faces(), bgr=True), atol=1e-6
+    )
+
+
+def test_saved_model_of_bytes_gets_the_crops_as_they_are(tmp_path):
+    model = tiny_model()
+    save_signature(model, tmp_path / "saved", tf.uint8)
+    contract = {"pixels": {"height": 8, "width": 6}}
+    (tmp_path / "contract.json").write_text(json.dumps(contract))
+    source = load_embedding_source(tmp_path / "saved")
+    np.testing.assert_allclose(
+        source.embed(faces()), by_hand(model, faces()), atol=1e-6
+    )
+
+
+def test_saved_model_with_two_outputs_is_refused(tmp_path):
+    save_signature(tiny_model(), tmp_path / "saved", outputs=2)
+    with pytest.raises(InputError, match="one input and one output"):
+        load_embedding_source(tmp_path / "saved")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not a model", "archive"],
+    ids=["empty", "text", "archive of something else"],
+)
+@pytest.mark.parametrize(
+    "name", ["model.keras", "model.tflite", "saved/saved_model.pb"]
+)
+def test_file_that_is_no_model_is_one_line(tmp_path, name, content):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    if content == "archive":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("readme.txt", "hello")
+    else:
+        path.write_bytes(content)
+    model = path.parent if name.endswith(".pb") else path
+    with pytest.raises(InputError) as caught:
+        load_embedding_source(model)
+    assert str(model) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("none.keras", "no such model"), ("model.h5", "a model must be"), ("", "must be")],
+)
+def test_path_that_is_no_model_is_refused(tmp_path, name, reason):
+    (tmp_path / "model.h5").write_bytes(b"x")
+    with pytest.raises(InputError, match=reason):
+        load_embedding_source(tmp_path / name)
+
+
+def test_variant_of_anything_but_a_bundle_is_refused(tmp_path):
+    tiny_model().save(tmp_path / "model.keras")
+    with pytest.raises(InputError, match="only a bundle has variants"):
+        load_embedding_source(tmp_path / "model.keras", variant="int8")
+
+
+@pytest.mark.parametrize("contract", ["{", "{}", '{"pixels": {"depth": 3}}'])
+def test_damaged_contract_is_an_input_error(tmp_path, contract):
+    save_signature(tiny_model(), tmp_path / "saved")
+    (tmp_path / "saved" / "contract.json").write_text(contract)
+    with pytest.raises(InputError, match="cannot load the model"):
+        load_embedding_source(tmp_path / "saved")
+
+
+def test_model_without_one_embedding_a_face_is_refused():
+    inputs = keras.Input((8, 6, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs))
+    with pytest.raises(InputError, match="one embedding"):
+        KerasEmbeddingSource(model)
+
+
+def test_public_names_load_without_tensorflow():
+    script = (
+        "import sys\n"
+        "from tf_sphereface import evaluation\n"
+        "for name in evaluation.__all__: getattr(evaluation, name)\n"
+        "print({'tensorflow', 'keras'} & set(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True
+    )
+    assert done.stdout == "set()\n", done.stderr
+
+
+@pytest.mark.parametrize(("mirror", "images"), [(None, 1), ("none", 1), ("mean", 2)])
+def test_time_is_that_of_one_image(monkeypatch, mirror, images):
+    clock = iter([0.0, 3.0, 10.0, 10.8])
+    monkeypatch.setattr(sources.time, "perf_counter", lambda: next(clock))
+
+    class Source:
+        kind, pixel_contract, embedding_dim = "test", PixelContract(), 4
+
+        def embed(self, aligned_faces):
+            return np.zeros((len(aligned_faces), 4))
+
+    source = Source()
+    if mirror:
+        source.mirrors_itself, source.mirror = True, mirror
+    timed = sources.TimedSource(source)
+    for _ in range(2):  # the first call does not count
+        timed.embed(np.zeros((4, 112, 96, 3), np.uint8))
+    assert timed.milliseconds_per_face() == pytest.approx(200 / images)

@@ -1,0 +1,167 @@
+"""Tests for tf_sphereface.quickstart: the whole road, small."""
+
+import contextlib
+import json
+
+import numpy as np
+import pytest
+
+from tf_sphereface.backbones import SphereFaceCNN
+from tf_sphereface.deployment import load_bundle
+from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation import load_embedding_source
+from tf_sphereface.quickstart import run_quickstart
+from tf_sphereface.quickstart.photos import StarterPhotos, prepare_photos
+
+SMALL = StarterPhotos(
+    identities=10, images=4, unseen_identities=15, unseen_images=5, seed=5
+)
+FEW_STEPS = (
+    "schedule.steps=6",
+    "schedule.steps_per_epoch=3",
+    "data.batch_size=16",
+    "backbone.width=0.125",
+    "backbone.embedding_dim=16",
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("quickstart") / "run"
+    result = run_quickstart(out, overrides=FEW_STEPS, starter=SMALL)
+    return out, result
+
+
+def test_it_leaves_report_bundle_and_figures(finished):
+    out, result = finished
+    assert result.photos == 10 * 4 + 15 * 5
+    assert result.detected > 0.8 * result.photos
+    assert result.unseen_identities == 15
+    assert result.steps == 6
+    names = ["Keras", "SavedModel", *(f"TFLite {n}" for n in VARIANTS)]
+    assert [row.model for row in result.models] == names
+    report = json.loads((out / "report.json").read_text())
+    assert report["accuracy"] == pytest.approx(result.models[0].accuracy)
+    assert (out / "report.html").read_text().startswith("<!DOCTYPE html>")
+    for name in ("train", "unseen"):
+        assert (out / "aligned" / name / "audit.html").exists()
+    saved = json.loads((out / "quickstart.json").read_text())
+    assert saved["photos"] == result.photos
+
+
+VARIANTS = ("none", "fp16", "dynamic", "int8")
+
+
+def test_a_network_without_crops_is_refused_before_anything_is_written(tmp_path):
+    narrow, recipe = tmp_path / "narrow.keras", tmp_path / "recipe.toml"
+    SphereFaceCNN(4, embedding_dim=8, width=0.0625, columns=20).save(narrow)
+    recipe.write_text(f"[fine_tuning]\ninitial_weights = '{narrow}'\n")
+    for options in ({"overrides": ("backbone.columns=20",)}, {"recipe": recipe}):
+        with pytest.raises(InputError, match="no crops of 112 x 20: .* for the face"):
+            run_quickstart(tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_formats_agree_on_unseen_people(finished):
+    out, result = finished
+    faces = np.random.default_rng(0).integers(0, 256, (4, 112, 96, 3), np.uint8)
+    keras_model = load_embedding_source(out / "embedding.keras").embed(faces)
+    bundle = load_bundle(out / "bundle")
+    for name in VARIANTS:
+        other = bundle.embedder(name).embed(faces)
+        cosines = (keras_model * other).sum(1) / (
+            np.linalg.norm(keras_model, axis=1) * np.linalg.norm(other, axis=1)
+        )
+        assert cosines.min() > 0.97
+    assert result.models[0].accuracy == result.models[2].accuracy
+
+
+def test_a_second_run_repeats_no_work_and_gives_the_same_figures(finished):
+    out, result = finished
+    crops = sorted((out / "aligned").rglob("*.jpg"))
+    written = [crop.stat().st_mtime_ns for crop in crops]
+    again = run_quickstart(out, overrides=FEW_STEPS, starter=SMALL)
+    assert [crop.stat().st_mtime_ns for crop in crops] == written
+    assert again.steps == 6
+    accuracies = [[row.accuracy for row in run.models] for run in (result, again)]
+    assert accuracies[0] == pytest.approx(accuracies[1])
+
+
+def test_other_data_in_the_same_folder_is_refused(finished, tmp_path):
+    out, _ = finished
+    with pytest.raises(InputError, match="holds a quickstart on synthetic"):
+        run_quickstart(out, "lfw")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("x")
+    with pytest.raises(InputError, match="is not a quickstart folder"):
+        run_quickstart(tmp_path / "mine")
+
+
+def silent_bar(title, unit):
+    return contextlib.nullcontext(lambda done, total: None)
+
+
+def test_own_photos_are_split_by_person_without_loss(tmp_path):
+    source = tmp_path / "people"
+    for person in range(36):
+        (source / f"Zoë {person}").mkdir(parents=True)
+        for number in range(1 + person % 3):
+            (source / f"Zoë {person}" / f"{number}.jpg").write_bytes(bytes([person]))
+    split = prepare_photos(str(source), tmp_path / "out", None, silent_bar)
+    train, unseen = (
+        {str(p.relative_to(folder)) for p in folder.rglob("*.jpg")}
+        for folder in (split.train, split.unseen)
+    )
+    everything = {str(p.relative_to(source)) for p in source.rglob("*.jpg")}
+    assert train | unseen == everything
+    people = [{name.split("/")[0] for name in part} for part in (train, unseen)]
+    assert not people[0] & people[1]
+    assert len(people[1]) == 10
+    assert all(len(list((split.unseen / name).iterdir())) >= 2 for name in people[1])
+
+
+def test_changed_photos_are_not_split_anew(tmp_path):
+    """A new draw could move people that were trained on to those verified on."""
+    source = tmp_path / "people"
+    for person in range(20):
+        (source / str(person)).mkdir(parents=True)
+        for number in range(2):
+            (source / str(person) / f"{number}.jpg").write_bytes(b"x")
+    prepare_photos(str(source), tmp_path / "out", None, silent_bar)
+    prepare_photos(str(source), tmp_path / "out", None, silent_bar)
+    (source / "0" / "more.jpg").write_bytes(b"x")
+    with pytest.raises(InputError, match="photos have changed"):
+        prepare_photos(str(source), tmp_path / "out", None, silent_bar)
+
+
+def test_a_wrong_recipe_or_folder_claims_nothing(tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(InputError, match="no such folder"):
+        run_quickstart(out, str(tmp_path / "absent"))
+    with pytest.raises(InputError, match="unknown key"):
+        run_quickstart(out, overrides=("a.b=1",))
+    assert not out.exists()
+
+
+def test_too_few_people_are_refused(tmp_path):
+    (tmp_path / "people" / "Ada").mkdir(parents=True)
+    (tmp_path / "people" / "Ada" / "1.jpg").write_bytes(b"x")
+    with pytest.raises(InputError, match="quickstart needs 20"):
+        prepare_photos(str(tmp_path / "people"), tmp_path / "out", None, silent_bar)
+
+
+@pytest.mark.slow
+def test_the_default_road_ends_with_the_promised_figures(tmp_path):
+    """Minutes long: what `make quickstart` does, and what it must reach."""
+    result = run_quickstart(tmp_path / "run")
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["eer"] <= 0.05
+    rows = {row.model: row for row in result.models}
+    assert rows["TFLite none"].accuracy == rows["Keras"].accuracy
+    assert rows["SavedModel"].accuracy == rows["Keras"].accuracy
+    for name in ("TFLite dynamic", "TFLite int8"):
+        assert rows[name].accuracy == pytest.approx(rows["Keras"].accuracy, abs=0.01)
+    genuine, impostor = result.matches
+    # At FAR 1 % a tenth of genuine pairs is rejected; this one may be of them.
+    assert genuine["score"] > impostor["score"] and not impostor["same"]
+    assert result.detected >= 0.95 * result.photos

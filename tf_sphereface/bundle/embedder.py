@@ -1,0 +1,251 @@
+"""The runtime of a bundle: from photos to features and scores, without TensorFlow."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from tf_sphereface.bundle.bundle import Bundle, load_bundle
+from tf_sphereface.bundle.face_finder import FaceFinder
+from tf_sphereface.bundle.features import FeatureSource, require_crops
+from tf_sphereface.bundle.scores import cosine_scores, measured_threshold
+from tf_sphereface.detection import Face
+from tf_sphereface.errors import InputError
+from tf_sphereface.geometry import CropGeometry
+
+_MOST_THREADS = 4  # that are taken without being asked for
+
+
+class Embedder:
+    """Detector, warp and embedding network of one bundle: what a phone does.
+
+    The feature of a face is as the bundle's mirror policy has it: the embedding of the
+    crop, that followed by the embedding of the mirror image, or the mean of the two. A
+    score is the cosine of two features; two faces are taken for one person if it is at
+    least the threshold of the chosen FAR. The same photo gives the same feature, bit by
+    bit, in any company and with any number of threads.
+
+    An object serves one thread at a time; programs with several threads take one object
+    for each, or a lock.
+
+    Args:
+        bundle: Folder of the bundle, or what `load_bundle` gave.
+        variant: Of the embedding network; None is the bundle's default.
+        threads: CPU threads; None is one for each core, at most 4.
+
+    Attributes:
+        contract: The bundle's contract.
+        variant: Name of the variant.
+        calibration: What its scores mean; None if the bundle is not calibrated.
+        feature_dim: Length of a feature, int.
+
+    Raises: InputError if the bundle is unusable, has no such variant, or the variant
+        failed its gate; TypeError if `bundle` is neither; ValueError if `threads` is
+        less than 1.
+
+    Example:
+        from tf_sphereface.data.photos.images import read_photo
+        from tf_sphereface.deployment import Embedder
+
+        embedder = Embedder("bundle")
+        first = embedder.embed_photo(read_photo("first.jpg"))
+        second = embedder.embed_photo(read_photo("second.jpg"))
+        score = embedder.score(first, second)  # -1..1
+        threshold = embedder.threshold(far=0.01)  # None if none was measured
+        same = threshold is not None and score >= threshold
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle | Path | str,
+        variant: str | None = None,
+        threads: int | None = None,
+    ):
+        if isinstance(bundle, str | Path):
+            bundle = load_bundle(Path(bundle))
+        if not isinstance(bundle, Bundle):
+            raise TypeError(
+                "`bundle` must be a folder or a Bundle that load_bundle(path) gave. "
+                f"Received: bundle={bundle!r}"
+            )
+        threads = _usable_cores() if threads is None else threads
+        self.contract = bundle.contract
+        self.variant = bundle.contract.default_variant if variant is None else variant
+        self._record = bundle.variant(self.variant)
+        _require_passed(self.variant, bundle.contract)
+        self.calibration = self._record.calibration
+        self.feature_dim = bundle.contract.feature_dim
+        network = bundle.embedder(self.variant, threads)
+        policy, inside = self.contract.mirror, self.contract.graph.mirror
+        self._network = FeatureSource(network, policy, inside)
+        pixels, template = self.contract.pixels, self.contract.landmark_template
+        crop = CropGeometry(pixels.height, pixels.width, template)
+        self._finder = FaceFinder(bundle.detector, crop, threads)
+
+    def find_faces(
+        self, photo: np.ndarray, choose: Literal["centre", "largest", "all"] = "all"
+    ) -> list[Face]:
+        """The faces of a photo, the nearest to its middle first.
+
+        Args:
+            photo: uint8 (height, width, 3), RGB, as `read_photo` gives it.
+            choose: "all"; "centre", the nearest to the middle alone; or "largest".
+
+        Raises: TypeError if `photo` is no array, such as a path; ValueError if it has
+            another shape or dtype, or `choose` is unknown.
+        """
+        return self._finder.find([photo], choose)[0]
+
+    def crop_faces(self, photo: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
+        """The aligned faces of a photo.
+
+        Args:
+            photo: uint8 (height, width, 3), RGB.
+            faces: What `find_faces` gave for this photo.
+
+        Returns: uint8 (faces, height, width, 3), RGB, of the contract's crop size.
+        Raises: TypeError or ValueError as `find_faces`.
+        """
+        return self._finder.crop(photo, faces)
+
+    def embed_crops(self, crops: np.ndarray) -> np.ndarray:
+        """The features of aligned faces.
+
+        Args:
+            crops: uint8 (crops, height, width, 3), RGB, of the contract's crop size.
+
+        Returns: Float32 (crops, feature_dim); not L2-normalised, unless the contract
+            says that the graph does that.
+        Raises: ValueError if the array has another type or shape.
+        """
+        crops = np.asarray(crops)
+        require_crops(crops, self.contract.pixels)
+        return self._network.embed(crops)
+
+    def embed_faces(self, photo: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
+        """The features of faces that were found in a photo.
+
+        Args:
+            photo: uint8 (height, width, 3), RGB.
+            faces: What `find_faces` gave for this photo.
+
+        Returns: Float32 (faces, feature_dim), as `embed_crops`.
+        Raises: TypeError or ValueError as `find_faces`.
+        """
+        return self.embed_crops(self.crop_faces(photo, faces))
+
+    def embed_photo(
+        self, photo: np.ndarray, choose: Literal["centre", "largest"] = "centre"
+    ) -> np.ndarray:
+        """The feature of one face of a photo, the nearest to its middle by default.
+
+        Args:
+            photo: uint8 (height, width, 3), RGB, as `read_photo` gives it.
+            choose: As for `find_faces`.
+
+        Returns: Float32 (feature_dim,), as `embed_crops`.
+        Raises: InputError if there is no face; TypeError or ValueError as `find_faces`.
+        """
+        features, (face,) = self.embed_photos([photo], choose)
+        if face is None:
+            raise InputError("no face found in the photo")
+        return features[0]
+
+    def embed_photos(
+        self,
+        photos: Sequence[np.ndarray],
+        choose: Literal["centre", "largest"] = "centre",
+    ) -> tuple[np.ndarray, list[Face | None]]:
+        """The feature of one face of each photo; photos of one size go faster together.
+
+        Args:
+            photos: uint8 (height, width, 3), RGB each; the sizes may differ.
+            choose: As for `find_faces`.
+
+        Returns: Float32 (photos, feature_dim), as `embed_crops`, a row of NaN for a
+            photo without a face; and the faces, None where there is none.
+        Raises: TypeError or ValueError as `find_faces`.
+        """
+        if choose == "all":
+            raise ValueError(
+                "`choose` must be 'centre' or 'largest': for all faces of a photo take "
+                f"find_faces and embed_faces. Received: choose={choose!r}"
+            )
+        found = self._finder.find(photos, choose)
+        features = np.full((len(photos), self.feature_dim), np.nan, np.float32)
+        seen = [index for index, faces in enumerate(found) if faces]
+        if seen:
+            crops = [self.crop_faces(photos[index], found[index]) for index in seen]
+            features[seen] = self.embed_crops(np.concatenate(crops))
+        return features, [faces[0] if faces else None for faces in found]
+
+    def score(self, first: np.ndarray, second: np.ndarray) -> float:
+        """Cosine of two features; higher is more alike.
+
+        Args:
+            first: Float (feature_dim,), as `embed_photo` gives it, of any length > 0.
+            second: Float (feature_dim,), of the other face.
+
+        Returns: Float, -1..1, to be compared with `threshold`.
+        Raises: ValueError if the shapes are others, or if a feature has length zero or
+            is not finite.
+        """
+        first, second = np.asarray(first), np.asarray(second)
+        if first.ndim != 1 or first.shape != second.shape:
+            raise ValueError(
+                "`first` and `second` must both be (feature_dim,). "
+                f"Received: first={first.shape}, second={second.shape}"
+            )
+        return float(cosine_scores(first[None], second[None])[0, 0])
+
+    def compare(self, features: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+        """Cosine of every feature with every feature of a gallery.
+
+        Args:
+            features: Float (probes, feature_dim), as `embed_photos` gives them.
+            gallery: Float (faces, feature_dim).
+
+        Returns: Float64 (probes, faces), -1..1, to be compared with `threshold`.
+        Raises: ValueError if the shapes are others, or if a feature has length zero or
+            is not finite, as the row of a photo without a face.
+        """
+        return cosine_scores(features, gallery)
+
+    def threshold(self, far: float, mixed: bool = False) -> float | None:
+        """The threshold measured with this variant at a FAR.
+
+        Args:
+            far: False accept rate, a fraction above 0 and at most 1.
+            mixed: For a gallery that was embedded by the float variant, and probes by
+                this one.
+
+        Returns: The least score, -1..1, of one person; None if no threshold was
+            measured for this bundle.
+        Raises: InputError if `far` is no such fraction, or if thresholds were measured,
+            but not at this FAR.
+        """
+        measured = self._record.mixed if mixed else self._record
+        return measured_threshold(measured and measured.thresholds, far)
+
+
+def _usable_cores():
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS or Windows
+        cores = os.cpu_count() or 1
+    return min(cores, _MOST_THREADS)
+
+
+def _require_passed(name, contract):
+    failures = contract.variants[name].gate.failures
+    if not failures:
+        return
+    passed = [other for other, it in contract.variants.items() if it.gate.passed]
+    advice = (
+        f"choose another with --variant: {', '.join(passed)}"
+        if passed
+        else ("no other passed: export again")
+    )
+    raise InputError(f"variant {name} failed its gate: {'; '.join(failures)}; {advice}")

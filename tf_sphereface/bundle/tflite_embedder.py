@@ -1,0 +1,192 @@
+"""Embeddings from a TFLite file, without TensorFlow: as a phone computes them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from tf_sphereface.bundle.features import require_crops
+from tf_sphereface.bundle.records import GraphRecord
+from tf_sphereface.errors import InputError
+from tf_sphereface.litert import allocate, open_interpreter
+from tf_sphereface.preprocessing import PixelContract
+
+_INTEGERS = (np.int8, np.uint8)
+
+
+class TFLiteEmbedder:
+    """The embedding network of a TFLite file.
+
+    Float and quantised inputs and outputs are served alike, and raw pixels if `graph`
+    says so. Crops go through one by one, whether the file's batch is fixed at 1 or
+    free, so that an embedding does not hang on the crops beside it. Of several threads
+    each has an interpreter of its own: that is faster than one interpreter with as many
+    threads, and gives the same bits. An object serves one thread at a time.
+
+    Args:
+        model_path: TFLite file with one input (1 or any, height, width, 3) and one
+            output (1 or any, embedding_dim).
+        pixel_contract: What the network wants its pixels to be.
+        threads: CPU threads that crops are divided among; None is 1.
+        graph: What the file does itself; None: it takes raw pixels if its input is
+            uint8 without a scale, and nothing else is inside.
+
+    Attributes:
+        embedding_dim: Length of the output, int; of a file with the mirror image
+            inside that is the whole feature.
+        mirrors_itself: Whether the mirror image is inside.
+
+    Raises: InputError if the file is missing, damaged or another kind of network;
+        ValueError if `threads` is less than 1.
+    """
+
+    kind = "tflite"
+
+    def __init__(
+        self,
+        model_path: Path,
+        pixel_contract: PixelContract,
+        threads: int | None = None,
+        graph: GraphRecord | None = None,
+    ):
+        if threads is not None and threads < 1:
+            raise ValueError(f"`threads` must be at least 1. Received: {threads!r}")
+        self.pixel_contract = pixel_contract
+        self._content = _read(Path(model_path))
+        interpreter = _open_interpreter(self._content, model_path)
+        details = interpreter.get_input_details(), interpreter.get_output_details()
+        self.input_details = _only(details[0], "input", model_path)
+        self.output_details = _only(details[1], "output", model_path)
+        self._check_shapes(model_path)
+        pixels = _takes_pixels(self.input_details)
+        self.graph = GraphRecord(pixels=pixels) if graph is None else graph
+        self._check_pixels(model_path, pixels)
+        self.mirrors_itself = self.graph.mirror
+        self.embedding_dim = int(self.output_details["shape"][1])
+        self._model_path = model_path
+        self._threads = 1 if threads is None else threads
+        self._interpreters = [interpreter]  # others when there are crops for them
+        self._pool = None
+
+    def embed(self, aligned_faces: np.ndarray) -> np.ndarray:
+        """Embeds aligned faces.
+
+        Args:
+            aligned_faces: uint8 (faces, height, width, 3), RGB.
+
+        Returns: Float32 (faces, embedding_dim), not L2-normalised unless the graph does
+            that. A row is the same, bit by bit, in any company and with any `threads`.
+        Raises: ValueError if the array has another type or shape.
+        """
+        aligned_faces = np.asarray(aligned_faces)
+        require_crops(aligned_faces, self.pixel_contract)
+        embeddings = np.empty((len(aligned_faces), self.embedding_dim), np.float32)
+        workers = min(self._threads, len(aligned_faces))
+        if workers < 2:
+            self._run(self._interpreters[0], aligned_faces, embeddings)
+            return embeddings
+        self._make_ready(workers)
+        runs = [
+            self._pool.submit(
+                # Every n-th crop, so that the shares are equal to within one.
+                *(self._run, self._interpreters[worker]),
+                *(aligned_faces[worker::workers], embeddings[worker::workers]),
+            )
+            for worker in range(workers)
+        ]
+        for run in runs:
+            run.result()
+        return embeddings
+
+    def _make_ready(self, workers):
+        while len(self._interpreters) < workers:
+            self._interpreters.append(
+                _open_interpreter(self._content, self._model_path)
+            )
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads)
+
+    def _run(self, interpreter, faces, embeddings):
+        """Writes the embedding of each face into a row of `embeddings`."""
+        source, sink = self.input_details["index"], self.output_details["index"]
+        for face, embedding in zip(faces, embeddings, strict=True):
+            interpreter.set_tensor(source, self._to_stored(face[None]))
+            interpreter.invoke()  # without the GIL
+            embedding[:] = _to_real(interpreter.get_tensor(sink), self.output_details)
+
+    def _to_stored(self, faces):
+        if self.graph.pixels:
+            return np.ascontiguousarray(faces)
+        inputs = self.pixel_contract.normalize(faces.astype(np.float32))
+        return _to_stored(inputs, self.input_details)
+
+    def _check_shapes(self, model_path):
+        wanted = (self.pixel_contract.height, self.pixel_contract.width, 3)
+        shape = tuple(int(size) for size in self.input_details["shape"])
+        if len(shape) != 4 or shape[1:] != wanted or shape[0] != 1:
+            raise InputError(
+                f"not a face-embedding network for {wanted[0]} x {wanted[1]} crops: "
+                f"{model_path} takes {shape}"
+            )
+        shape = tuple(int(size) for size in self.output_details["shape"])
+        if len(shape) != 2 or shape[0] != 1:
+            raise InputError(
+                f"not a face-embedding network: {model_path} gives {shape}"
+            )
+
+    def _check_pixels(self, model_path, raw):
+        if raw != self.graph.pixels:
+            raise InputError(
+                f"{model_path} {'takes' if raw else 'does not take'} uint8 pixels, its "
+                f"contract says that it {'does not' if raw else 'does'}"
+            )
+
+
+def _takes_pixels(details):
+    """uint8 without a scale: such a file normalises the pixels itself."""
+    return details["dtype"] == np.uint8 and not details["quantization"][0]
+
+
+def _read(path):
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise InputError(f"no such TFLite model: {path}") from error
+    if not content:
+        raise InputError(f"not a TFLite model: {path} is empty")
+    return content
+
+
+def _open_interpreter(content, path):
+    try:
+        interpreter = open_interpreter(content, threads=1)
+        allocate(interpreter)
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"not a TFLite model: {path} ({error})") from error
+    return interpreter
+
+
+def _only(details, side, path):
+    kinds = (np.float32, *_INTEGERS)
+    if len(details) != 1 or details[0]["dtype"] not in kinds:
+        raise InputError(
+            f"not a face-embedding network: {path} must have one {side}, "
+            "float32, int8 or uint8"
+        )
+    return details[0]
+
+
+def _to_stored(values, details):
+    if details["dtype"] not in _INTEGERS:
+        return values.astype(np.float32)
+    scale, zero_point = details["quantization"]
+    limits = np.iinfo(details["dtype"])
+    stored = np.round(values / scale) + zero_point
+    return np.clip(stored, limits.min, limits.max).astype(details["dtype"])
+
+
+def _to_real(values, details):
+    if details["dtype"] not in _INTEGERS:
+        return values
+    scale, zero_point = details["quantization"]
+    return (values.astype(np.float32) - zero_point) * np.float32(scale)

@@ -1,0 +1,1 @@
+"""The folder of aligned faces: manifest, settings and crops."""

@@ -1,0 +1,168 @@
+"""Which crops of an aligned folder go into records, and whether they are sound."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image
+
+from tf_sphereface.data.aligned.manifest import (
+    KEPT,
+    alignment_is_complete,
+    read_manifest_rows,
+)
+from tf_sphereface.data.aligned.settings import described_crop, read_alignment_settings
+from tf_sphereface.data.photos.exclusions import identity_key, without_identities
+from tf_sphereface.data.photos.folders import list_photos
+from tf_sphereface.errors import InputError
+from tf_sphereface.geometry import CropGeometry
+
+# Pillow's names of what the training pipeline decodes, and of what it takes for RGB.
+_FORMATS = frozenset({"JPEG", "PNG"})
+_MODES = frozenset({"RGB", "L"})
+
+
+@dataclasses.dataclass(frozen=True)
+class CropSelection:
+    """Crops that were chosen.
+
+    Args:
+        crops: "IDENTITY/FILE" of each, sorted.
+        identities: Names, sorted: the position is the label.
+        dropped_identities: Number of identities with too few images.
+        missing_identities: Number of wanted names that the folder does not have.
+        excluded_crops: Number of crops that were left out by name.
+        missing_crops: Number of crops to leave out that the folder does not have.
+        excluded_identities: Number of identities that were left out as asked.
+    """
+
+    crops: tuple[str, ...]
+    identities: tuple[str, ...]
+    dropped_identities: int
+    missing_identities: int
+    excluded_crops: int
+    missing_crops: int
+    excluded_identities: int
+
+
+def select_crops(
+    aligned: Path,
+    min_images: int = 1,
+    wanted: Iterable[str] | None = None,
+    exclude: Iterable[str] = (),
+    exclude_crops: Iterable[str] = (),
+) -> CropSelection:
+    """Chooses crops by identity.
+
+    Args:
+        aligned: ALIGNED/IDENTITY/CROP. A manifest.csv decides which crops there are;
+            without one, all images of the folder are crops.
+        min_images: Identities with fewer crops are dropped.
+        wanted: Identities to keep; None keeps all.
+        exclude: Identities to leave out, wanted or not.
+        exclude_crops: Crops "IDENTITY/FILE" to leave out, before identities are
+            counted.
+
+    Raises: InputError if the folder is unusable, has none of the crops to leave out,
+        or no crop is left.
+    """
+    if min_images < 1:
+        raise InputError(f"min_images must be at least 1. Received: {min_images}")
+    everything = _list_crops(aligned)
+    keys = {identity_key(name) for name in exclude_crops}
+    names = [name for name in everything if identity_key(name) not in keys]
+    left_out = len(everything) - len(names)
+    if keys and not left_out:
+        raise InputError(
+            f"{aligned} has none of the {len(keys)} crops to leave out; "
+            "the list is of another folder"
+        )
+    missing_crops, missing = len(keys) - left_out, 0
+    if wanted is not None:
+        keys = {identity_key(name) for name in wanted}
+        missing = len(keys - {identity_key(_identity(name)) for name in names})
+        names = [name for name in names if identity_key(_identity(name)) in keys]
+    names, excluded = without_identities(names, exclude)
+    counts = Counter(map(_identity, names))
+    few = {identity for identity, count in counts.items() if count < min_images}
+    names = [name for name in names if _identity(name) not in few]
+    if not names:
+        raise InputError(f"no identity of {aligned} meets the conditions")
+    return CropSelection(
+        crops=tuple(sorted(names)),
+        identities=tuple(sorted(counts.keys() - few)),
+        dropped_identities=len(few),
+        missing_identities=missing,
+        excluded_crops=left_out,
+        missing_crops=missing_crops,
+        excluded_identities=excluded,
+    )
+
+
+def crop_geometry(aligned: Path, first: str) -> CropGeometry:
+    """Size and template of the crops of a folder.
+
+    Args:
+        aligned: The folder; its align.json decides.
+        first: "IDENTITY/FILE" of a crop, whose size counts without an align.json.
+
+    Raises: InputError if align.json or the crop is damaged, or has no usable size.
+    """
+    settings = read_alignment_settings(aligned) or {}
+    if {"height", "width"} <= settings.get("crop", {}).keys():
+        return described_crop(settings)
+    (width, height), _ = _look_at(aligned / first)
+    try:
+        return described_crop(settings, height, width)
+    except ValueError as error:
+        raise InputError(f"not an aligned face: {aligned / first} ({error})") from error
+
+
+def read_crop(path: Path, height: int, width: int) -> bytes:
+    """The bytes of an encoded crop, after a look at what they decode to.
+
+    Raises: InputError if the file is missing, damaged, of another size, or not an RGB
+        or grey JPEG or PNG.
+    """
+    size, mode = _look_at(path)
+    if size != (width, height):
+        raise InputError(
+            f"crops must be {width} x {height} (width x height). "
+            f"Received: {path} of {size[0]} x {size[1]}"
+        )
+    if mode not in _MODES:
+        raise InputError(f"crops must be RGB or grey. Received: {path} of mode {mode}")
+    return path.read_bytes()
+
+
+def _look_at(path):
+    """Size (width, height) and mode of a crop that can be decoded."""
+    try:
+        with Image.open(path, formats=sorted(_FORMATS)) as image:
+            image.load()
+            return image.size, image.mode
+    except FileNotFoundError as error:
+        raise InputError(
+            f"no such crop: {path}; run `sphereface align` again"
+        ) from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"not a whole JPEG or PNG: {path}") from error
+
+
+def _list_crops(aligned):
+    if not aligned.is_dir():
+        raise InputError(f"no such folder: {aligned}")
+    if not alignment_is_complete(aligned):
+        raise InputError(
+            f"the alignment of {aligned} was interrupted; "
+            "finish it with the same `sphereface align` command"
+        )
+    rows = read_manifest_rows(aligned)
+    if not rows:
+        return list(list_photos(aligned).photos)
+    return [row.crop for row in rows.values() if row.status == KEPT]
+
+
+def _identity(name):
+    return name.split("/")[0]

@@ -1,0 +1,1 @@
+"""The alignment of photos into a folder of aligned faces."""

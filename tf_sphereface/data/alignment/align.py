@@ -1,0 +1,234 @@
+"""From any collection of photos to aligned crops with a manifest."""
+
+import contextlib
+import dataclasses
+import functools
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import tf_sphereface
+from tf_sphereface.data.aligned.manifest import DROPPED, ManifestRow
+from tf_sphereface.data.aligned.settings import LOCK_NAME, agree_on_settings
+from tf_sphereface.data.alignment.checks import (
+    check_names,
+    check_options,
+    refuse_nesting,
+)
+from tf_sphereface.data.alignment.crops import crop_name, is_further_face
+from tf_sphereface.data.alignment.photo_aligner import AlignmentItem, AlignmentTask
+from tf_sphereface.data.alignment.processes import align_in_processes
+from tf_sphereface.data.alignment.rows import AlignmentRows, Journal, reusable_rows
+from tf_sphereface.data.alignment.settings import (
+    aligned_before,
+    detected,
+    given_landmarks,
+)
+from tf_sphereface.data.photos.exclusions import without_identities
+from tf_sphereface.data.sources import PhotoSource, open_source
+from tf_sphereface.detection import MTCNNSettings, cached_networks
+from tf_sphereface.errors import InputError
+from tf_sphereface.folder_lock import only_process, remove_torn_files
+from tf_sphereface.geometry import DEFAULT_CROP, CropGeometry
+
+Runner = Callable[
+    [AlignmentTask, Iterable[AlignmentItem], int], Iterator[list[ManifestRow]]
+]
+
+__all__ = ["AlignmentSummary", "align_photos", "crop_name"]
+
+
+@dataclasses.dataclass(frozen=True)
+class AlignmentSummary:
+    """What `align_photos` did.
+
+    Args:
+        photos: Number of photos of the source, without those of excluded people.
+        kept: Number of crops.
+        dropped: Number of photos without a crop, by reason.
+        identities: Number of identities with a crop.
+        reused: Number of photos that an earlier run had done.
+        other_files: Number of files that are no photos by their suffix.
+        excluded_identities: Number of identities that were left out as asked.
+        seconds: Duration, s.
+    """
+
+    photos: int
+    kept: int
+    dropped: dict[str, int]
+    identities: int
+    reused: int
+    other_files: int
+    excluded_identities: int
+    seconds: float
+
+
+def align_photos(
+    source: Path | PhotoSource,
+    out: Path,
+    settings: MTCNNSettings | None = None,
+    processes: int | None = None,
+    networks: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    choice: str = "centre",
+    landmarks: Mapping[str, tuple[float, ...]] | None = None,
+    exclude: Iterable[str] = (),
+    runner: Runner | None = None,
+    crop: CropGeometry = DEFAULT_CROP,
+) -> AlignmentSummary:
+    """Crops the faces of photos to the landmark template.
+
+    Writes JPEG crops under the photos' names (".jpg" is added to other suffixes),
+    manifest.csv with a row for each photo, and align.json. A later run does what is
+    missing: new and changed photos, lost crops, and what an interrupted run left over.
+    Crops of photos that have gone from the source go too. InsightFace's crops become
+    PNG files with the very pixels.
+
+    Args:
+        source: What `open_source` opens, or its path.
+        out: A new or empty folder, or one of an earlier run.
+        settings: What the detector looks for; None is `MTCNNSettings()`.
+        processes: Number of worker processes; None takes all processors, 1 works in
+            the calling process. Worker processes are spawned: a script that calls this
+            needs the usual `if __name__ == "__main__":`.
+        networks: Folder with the detector's networks; None is the user's cache.
+        progress: Called with the number of photos done in this run, and to do; first
+            with 0.
+        choice: The face that is cropped of several: "centre" (nearest the photo's
+            centre), "largest", or "all". The crops of "all" are x.jpg, x#2.jpg, ...
+            with a row each: of x.jpg, x.jpg#2, ...
+        landmarks: Ten numbers (x,y pixels of the eyes, the nose tip and the mouth
+            corners) by photo, "IDENTITY/FILE"; no face is looked for then.
+        exclude: Identities to leave out.
+        runner: What aligns the photos and gives their rows in any order, such as
+            `BeamRunner`; None aligns them in worker processes here.
+        crop: Size and template of the crops.
+
+    Raises: InputError if a folder is unusable, if names would merge on other systems,
+        if another process writes to `out`, or if it was aligned with other settings;
+        OSError if writing fails.
+    """
+    started = time.monotonic()
+    if processes is not None and processes < 1:
+        raise InputError(f"processes must be at least 1. Received: {processes}")
+    source = open_source(source) if isinstance(source, Path) else source
+    refuse_nesting(source.path, out)
+    check_options(source, choice, landmarks, crop)
+    names, excluded = without_identities(source.names, exclude)
+    check_names(names, source, choice, landmarks)
+    shared = source.reader(), out, None, settings or MTCNNSettings()
+    task = AlignmentTask(*shared, choice, source.aligned, crop)
+    task, record = _plan(task, networks, landmarks is not None)
+    if runner is None:
+        processes = processes or os.cpu_count() or 1
+        runner = functools.partial(align_in_processes, processes=processes)
+    out.mkdir(parents=True, exist_ok=True)
+    with only_process(out / LOCK_NAME, out), AlignmentRows() as rows:
+        agree_on_settings(out, record, tf_sphereface.__version__)
+        remove_torn_files(out)
+        rows.load(out)
+        if not rows.known_are_of(source.names):
+            raise InputError(f"{out} holds crops of other photos than {source.path}")
+        todo = _reuse(names, rows, source, task, landmarks)
+        reused = len(names) - len(todo)
+        if landmarks is not None:
+            todo = _drop_unmarked(todo, rows, source, landmarks)
+        _prepare(out, todo)
+        items = (
+            AlignmentItem(source.photo(name), landmarks and landmarks[name])
+            for name in todo
+        )
+        _align(rows, runner(task, items, len(todo)), out, len(todo), progress)
+        _remove_orphans(out, rows)
+        rows.write_manifest(out)
+        counts = len(names), reused, source.other_files, excluded
+        return _summarize(rows, *counts, time.monotonic() - started)
+
+
+def _reuse(names, rows, source, task, landmarks):
+    """Adds the rows of photos that earlier runs have done; gives the other photos."""
+    todo, every_face = [], task.choice == "all"
+    for name in names:
+        found = reusable_rows(name, rows.known, source, task.out, landmarks, every_face)
+        if found:
+            rows.add(found)
+        else:
+            todo.append(name)
+    return todo
+
+
+def _drop_unmarked(todo, rows, source, landmarks):
+    """Adds rows of photos without landmarks; gives the other photos."""
+    rows.add(
+        _without_landmarks(source.photo(name)) for name in todo if name not in landmarks
+    )
+    return [name for name in todo if name in landmarks]
+
+
+def _align(rows, batches, out, total, progress):
+    count = 0
+    if progress is not None:
+        progress(0, total)
+    with Journal(out) as journal:
+        for done in batches:
+            journal.append(done)
+            rows.add(done)
+            count += sum(not is_further_face(row.photo) for row in done)
+            if progress is not None:
+                progress(count, total)
+
+
+def _plan(task, networks, landmarks_are_given):
+    """What to do with the photos, and what align.json says of it."""
+    if task.aligned:
+        return task, aligned_before(task.crop)
+    if landmarks_are_given:
+        return task, given_landmarks(task.crop)
+    networks = networks if networks is not None else cached_networks()
+    record = detected(task.settings, networks, task.choice, task.crop)
+    return dataclasses.replace(task, networks=networks), record
+
+
+def _without_landmarks(photo):
+    reason = "no landmarks" if photo.bytes else "no such photo"
+    return ManifestRow(
+        photo=photo.name,
+        identity=photo.name.partition("/")[0],
+        status=DROPPED,
+        reason=reason,
+        bytes=photo.bytes,
+        modified_ns=photo.modified_ns,
+    )
+
+
+def _prepare(out, photos):
+    for identity in {photo.split("/")[0] for photo in photos}:
+        folder = out / identity
+        folder.mkdir(exist_ok=True)
+        remove_torn_files(folder)
+
+
+def _remove_orphans(out, rows):
+    """Removes crops that the manifest named and names no more."""
+    for crop in rows.orphans():
+        (out / crop).unlink(missing_ok=True)
+    for identity in rows.identities():
+        # An identity without a crop leaves no folder behind.
+        with contextlib.suppress(OSError):
+            (out / identity).rmdir()
+
+
+def _summarize(rows, photos, reused, other_files, excluded, seconds):
+    kept, identities = rows.count_kept()
+    return AlignmentSummary(
+        photos=photos,
+        kept=kept,
+        dropped=dict(sorted(rows.count_dropped().items())),
+        identities=identities,
+        reused=reused,
+        other_files=other_files,
+        excluded_identities=excluded,
+        seconds=round(seconds, 3),
+    )

@@ -1,0 +1,82 @@
+"""What `align_photos` refuses before it writes anything."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tf_sphereface.data.alignment.crops import CHOICES, INSIGHTFACE_CROP, crop_name
+from tf_sphereface.data.photos.folders import refuse_merging
+from tf_sphereface.data.sources import PhotoSource
+from tf_sphereface.errors import InputError
+from tf_sphereface.geometry import DEFAULT_CROP, CropGeometry
+
+_LONGEST_NAME = 255  # bytes, of file systems
+
+
+def refuse_nesting(source: Path, out: Path) -> None:
+    """Raises: InputError if one of the folders lies inside the other."""
+    inner, outer = out.resolve(), source.resolve()
+    if not source.is_dir() and inner != outer:
+        return
+    if inner == outer or outer in inner.parents or inner in outer.parents:
+        raise InputError(
+            f"--out must be apart from the photos' folder {source}, neither inside "
+            f"nor around it. Received: {out}"
+        )
+
+
+def check_options(
+    source: PhotoSource,
+    choice: str,
+    landmarks: Mapping | None,
+    crop: CropGeometry = DEFAULT_CROP,
+) -> None:
+    """Raises: InputError if options of `align_photos` exclude each other."""
+    if choice not in CHOICES:
+        raise InputError(f"choice must be one of {CHOICES}. Received: {choice!r}")
+    if source.aligned and (landmarks is not None or choice != "centre"):
+        raise InputError(
+            f"{source.path} holds aligned faces: no landmarks and no choice of faces "
+            "can be applied"
+        )
+    if source.aligned and crop not in (DEFAULT_CROP, INSIGHTFACE_CROP):
+        raise InputError(
+            f"{source.path} holds faces aligned at {INSIGHTFACE_CROP}: the crops must "
+            f"be {INSIGHTFACE_CROP}, uncut, or {DEFAULT_CROP}. Received: {crop}"
+        )
+    if landmarks is not None and choice != "centre":
+        raise InputError("with given landmarks, there is no choice of faces")
+
+
+def check_names(
+    names: Sequence[str], source: PhotoSource, choice: str, landmarks: Mapping | None
+) -> None:
+    """Raises: InputError if there is nothing to do, or if crops' names would meet."""
+    if not names:
+        raise InputError(f"all identities of {source.path} are excluded")
+    refuse_merging(names, "photos", saved_as=crop_name)
+    _refuse_long(names, choice)
+    if choice == "all":
+        crops = {crop_name(name) for name in names}
+        for name in names:
+            base, mark, number = crop_name(name)[: -len(".jpg")].rpartition("#")
+            if mark and number.isdigit() and f"{base}.jpg" in crops:
+                raise InputError(
+                    f"the crop of {name!r} could be that of a further face in "
+                    f"{base!r}; rename it"
+                )
+    if landmarks is not None and landmarks.keys().isdisjoint(names):
+        raise InputError(
+            f"no photo of {source.path} has landmarks; name them IDENTITY/FILE, such "
+            f"as {names[0]!r}"
+        )
+
+
+def _refuse_long(names, choice):
+    longest = 99 if choice == "all" else 1  # number of a face
+    for name in names:
+        crop = crop_name(name, longest).split("/")[-1]
+        if len(crop.encode()) > _LONGEST_NAME:
+            raise InputError(
+                f"too long a name: its crop's would have more than {_LONGEST_NAME} "
+                f"bytes. Received: {name!r}"
+            )

@@ -1,0 +1,1 @@
+"""Training batches from records: decoding, augmentation and sampling."""

@@ -1,0 +1,1 @@
+"""Photos: decoding, folders of people, lists of names to leave out."""

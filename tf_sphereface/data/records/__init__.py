@@ -1,0 +1,1 @@
+"""TFRecord shards of aligned faces: writing, checking and indexing."""

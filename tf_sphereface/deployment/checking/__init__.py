@@ -1,0 +1,1 @@
+"""Verification of a bundle against its own contract."""

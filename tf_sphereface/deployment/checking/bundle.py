@@ -1,0 +1,200 @@
+"""A bundle checked against its contract: files, tensors, metadata, golden faces."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from tf_sphereface.bundle.bundle import Bundle
+from tf_sphereface.bundle.contract import (
+    CONTRACT_FILE,
+    BundleContract,
+    checksum_file,
+    file_record,
+)
+from tf_sphereface.bundle.records import TensorRecord, Variant
+from tf_sphereface.bundle.tflite_metadata import (
+    STANDARD_ENTRY,
+    FileMetadata,
+    metadata_entries,
+    read_metadata,
+)
+from tf_sphereface.deployment.checking.golden import (
+    golden_differences,
+    golden_files,
+    read_golden,
+)
+from tf_sphereface.deployment.writing.model_card import MODEL_CARD_FILE
+from tf_sphereface.errors import InputError
+from tf_sphereface.files import sha256_of
+
+
+@dataclasses.dataclass(frozen=True)
+class BundleCheck:
+    """What was checked, and what does not hold.
+
+    Args:
+        bundle: That was checked.
+        files: Number of files whose checksum was compared.
+        golden_faces: Number of faces that went from photo to embedding.
+        differences: One line each; empty if all holds.
+    """
+
+    bundle: Bundle
+    files: int
+    golden_faces: int
+    differences: tuple[str, ...]
+
+    def intact_variants(self) -> list[str]:
+        """Variants of which no file, tensor or metadata differs."""
+        files = {name: v.file for name, v in self.bundle.contract.variants.items()}
+        told = {line.partition(":")[0] for line in self.differences}
+        return [name for name, file in files.items() if file not in told]
+
+
+def check_bundle(path: Path) -> BundleCheck:
+    """Compares a bundle with its contract.
+
+    Checksums tell accidents, not forgers: who can change the contract can change the
+    checksum beside it.
+
+    Args:
+        path: Folder of the bundle.
+
+    Raises: InputError if it is no bundle, or its contract cannot be read.
+    """
+    path = Path(path)
+    if not (path / CONTRACT_FILE).is_file():
+        raise InputError(f"not a bundle (no {CONTRACT_FILE}): {path}")
+    bundle = Bundle(path, BundleContract.read(path / CONTRACT_FILE))
+    contract = bundle.contract
+    differences = contract_differences(path)
+    sums = {record.file: record.sha256 for record in contract.file_records()}
+    differences += _file_differences(path, sums)
+    faces = _golden_faces(bundle, differences)
+    pictures = golden_files(faces)
+    differences += _file_differences(path, pictures)
+    # Without the golden file nothing says which pictures belong to it.
+    unnamed = None if faces else Path(contract.golden.file).parent
+    differences += _unknown_files(path, {*sums, *pictures}, unnamed)
+    if MODEL_CARD_FILE not in sums:
+        differences.append(f"{MODEL_CARD_FILE}: the contract does not name it")
+    for name in _intact(contract.variants, differences):
+        differences += variant_differences(bundle, name)
+    differences += _faces_of(bundle, faces, differences)
+    files = len(sums) + len(pictures) + 1
+    return BundleCheck(bundle, files, len(faces), tuple(differences))
+
+
+def contract_differences(path: Path) -> list[str]:
+    """Whether contract.json is what was written, by the checksum beside it."""
+    contract = path / CONTRACT_FILE
+    checksum = checksum_file(contract)
+    if not checksum.is_file():
+        return [f"{checksum.name}: missing"]
+    if checksum.read_bytes() != f"{sha256_of(contract)}  {CONTRACT_FILE}\n".encode():
+        return [f"{CONTRACT_FILE}: its checksum differs from {checksum.name}"]
+    return []
+
+
+def variant_differences(bundle: Bundle, name: str) -> list[str]:
+    """Where tensors and metadata of a variant's file are not what the contract says."""
+    record = bundle.contract.variants[name]
+    try:
+        embedder = bundle.embedder(name, threads=1)
+        content = (bundle.path / record.file).read_bytes()
+        metadata, entries = read_metadata(content), metadata_entries(content)
+    except InputError as error:
+        return [f"{record.file}: {error}"]
+    found = [
+        *_tensor_differences("input", record.input, embedder.input_details),
+        *_tensor_differences("output", record.output, embedder.output_details),
+    ]
+    if metadata is None:
+        found.append("it has no metadata")
+    else:
+        expected = FileMetadata.of_contract(bundle.contract, name)
+        found += _metadata_differences(record, expected, metadata)
+        if entries.get(STANDARD_ENTRY) != expected.entries()[STANDARD_ENTRY]:
+            found.append("its standard metadata is not what the contract says")
+    return [f"{record.file}: {difference}" for difference in found]
+
+
+def _file_differences(path, sums):
+    for file, expected in sums.items():
+        try:
+            if file_record(path, file).sha256 != expected:
+                yield f"{file}: its checksum differs"
+        except InputError:
+            yield f"{file}: missing"
+
+
+def _golden_faces(bundle, differences):
+    file = bundle.contract.golden.file
+    if any(line.startswith(f"{file}:") for line in differences):
+        return []
+    try:
+        return read_golden(bundle)
+    except InputError as error:
+        differences.append(f"{file}: {error}")
+        return []
+
+
+def _unknown_files(path, known, unnamed):
+    contract = path / CONTRACT_FILE
+    known = {*known, contract.name, checksum_file(contract).name}
+    present = (
+        file.relative_to(path)
+        for file in sorted(path.rglob("*"))
+        if file.is_symlink() or not file.is_dir()
+    )
+    for file in present:
+        if file.as_posix() not in known and file.parent != unnamed:
+            yield f"{file.as_posix()}: the contract does not name it"
+
+
+def _intact(variants: dict[str, Variant], differences):
+    told = {line.partition(":")[0] for line in differences}
+    return [name for name, variant in variants.items() if variant.file not in told]
+
+
+def _faces_of(bundle, faces, differences):
+    """Differences of the golden faces, with the files that are what they were."""
+    contract = bundle.contract
+    detector = contract.detector.variants[contract.detector.default_variant]
+    told = {line.partition(":")[0] for line in differences}
+    if not faces:
+        return [f"golden faces: none could be checked ({contract.golden.file})"]
+    if told & {record.file for record in detector.files.values()}:
+        return ["golden faces: not checked, since the detector differs"]
+    try:
+        return golden_differences(
+            bundle, faces, _intact(contract.variants, differences)
+        )
+    except InputError as error:
+        return [f"golden faces: {error}"]
+
+
+def _metadata_differences(variant, expected, found):
+    for field in FileMetadata.model_fields:
+        if field == "thresholds" and variant.calibration is not None:
+            continue  # `calibrate` measures anew and leaves the file as it is
+        said, right = getattr(found, field), getattr(expected, field)
+        if said != right:
+            yield f"its metadata says {field} {said!r}, the contract {right!r}"
+
+
+def _tensor_differences(side: str, expected: TensorRecord, details: dict[str, Any]):
+    scale, zero_point = details["quantization"]
+    stored = expected.quantization
+    pairs = {
+        "name": (details["name"], expected.name),
+        "dtype": (details["dtype"].__name__, expected.dtype),
+        "shape": (tuple(map(int, details["shape_signature"])), expected.shape),
+        "quantization": (
+            (float(scale), int(zero_point)),
+            (stored.scale, stored.zero_point) if stored else (0.0, 0),
+        ),
+    }
+    for what, (found, right) in pairs.items():
+        if found != right:
+            yield f"its {side} has {what} {found}, the contract says {right}"

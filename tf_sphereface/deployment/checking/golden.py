@@ -1,0 +1,176 @@
+"""The golden faces of a bundle, computed again: detect, warp, embed."""
+
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, Field, ValidationError
+
+from tf_sphereface.bundle.bundle import Bundle
+from tf_sphereface.bundle.contract import Landmarks, file_record
+from tf_sphereface.bundle.records import FileName
+from tf_sphereface.data.photos.images import read_photo
+from tf_sphereface.detection import nearest_to_centre
+from tf_sphereface.errors import InputError
+from tf_sphereface.geometry import CropGeometry, align_face
+
+# Other processors round sums in another order; integer kernels make steps of that.
+LANDMARK_TOLERANCE = 0.1  # pixels of the photo
+CROP_TOLERANCE = 1  # grey levels of 255
+# |a - b| / |b| of embeddings. Two processors may differ as much as rounding to integers
+# does at all, which the drift of the variant tells.
+FLOAT_TOLERANCE, LEAST_INTEGER_TOLERANCE = 0.01, 0.05
+_FLOAT_VARIANTS = ("none", "fp16")
+
+
+class _Detected(BaseModel):
+    box: Annotated[tuple[float, ...], Field(min_length=4, max_length=4)]
+    score: float
+    landmarks: Landmarks
+
+
+class _Sums(BaseModel):
+    photo: str
+    crop: str
+
+
+class _GoldenFace(BaseModel):
+    photo: FileName
+    crop: FileName
+    sha256: _Sums
+    detected: _Detected | None
+    landmarks: Landmarks
+    embeddings: dict[str, tuple[float, ...]]  # not finite ones are told as differences
+
+
+class _GoldenFile(BaseModel):
+    faces: tuple[_GoldenFace, ...]
+
+
+def read_golden(bundle: Bundle) -> list[dict[str, Any]]:
+    """The entries of golden.json.
+
+    Raises: InputError if it is damaged.
+    """
+    path = bundle.path / bundle.contract.golden.file
+    try:
+        golden = _GoldenFile.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "file"
+        raise InputError(
+            f"damaged golden file: {path} ({place}: {first['msg']})"
+        ) from error
+    return golden.model_dump()["faces"]
+
+
+def golden_files(faces: list[dict[str, Any]]) -> dict[str, str]:
+    """SHA-256 by the file, of all pictures."""
+    return {
+        face[kind]: face["sha256"][kind] for face in faces for kind in ("photo", "crop")
+    }
+
+
+def golden_differences(
+    bundle: Bundle, faces: list[dict[str, Any]], variants: list[str]
+) -> list[str]:
+    """Where a bundle does not do with its golden faces what it did when it was made.
+
+    Each step begins with what the golden file has of the step before, so that a
+    difference is told where it arises. Faces whose pictures have changed are left out.
+
+    Args:
+        bundle: Its detector and variants are used.
+        faces: What `read_golden` gave.
+        variants: Names of those to check.
+    """
+    intact = [(n, face) for n, face in enumerate(faces) if _is_intact(bundle, face)]
+    differences = []
+    detector = bundle.detector()
+    for number, face in intact:
+        photo = read_photo(bundle.path / face["photo"])
+        found = _detection_difference(detector, photo, face["detected"])
+        found = found or _crop_difference(bundle, photo, face)
+        if found:
+            differences.append(f"golden face {number}: {found}")
+    if intact:
+        for name in variants:
+            differences += _embedding_differences(bundle, intact, name)
+    return differences
+
+
+def _is_intact(bundle, face):
+    return all(
+        (bundle.path / file).is_file() and file_record(bundle.path, file).sha256 == sha
+        for file, sha in golden_files([face]).items()
+    )
+
+
+def _detection_difference(detector, photo, expected):
+    (faces,) = detector.detect([photo])
+    face = nearest_to_centre(faces, *photo.shape[:2])
+    if face is None or expected is None:
+        if (face is None) == (expected is None):
+            return None
+        return f"the detector finds {'no' if face is None else 'a'} face"
+    shift = np.asarray(face.landmarks) - np.asarray(expected["landmarks"])
+    distance = np.linalg.norm(shift, axis=1).max()
+    if distance <= LANDMARK_TOLERANCE:
+        return None
+    return (
+        f"a landmark is found {distance:.2f} pixels away, the tolerance is "
+        f"{LANDMARK_TOLERANCE}"
+    )
+
+
+def _crop_difference(bundle, photo, face):
+    contract = bundle.contract
+    try:
+        geometry = CropGeometry(
+            contract.pixels.height, contract.pixels.width, contract.landmark_template
+        )
+        crop = align_face(photo, np.asarray(face["landmarks"]), geometry)
+    except ValueError as error:  # points that coincide, a size of no crop
+        return f"no crop can be cut ({error})"
+    expected = read_photo(bundle.path / face["crop"])
+    if crop.shape != expected.shape:
+        return f"the crop is {crop.shape}, not {expected.shape}"
+    away = int(np.abs(crop.astype(int) - expected.astype(int)).max())
+    if away <= CROP_TOLERANCE:
+        return None
+    return f"the crop is {away} grey levels away, the tolerance is {CROP_TOLERANCE}"
+
+
+def _embedding_differences(bundle, intact, name):
+    embedder = bundle.embedder(name, threads=1)
+    tolerance = _tolerance(name, bundle.variant(name).drift)
+    for number, face in intact:
+        try:
+            crop = read_photo(bundle.path / face["crop"])
+            (embedding,) = embedder.embed(crop[None])
+        except ValueError as error:  # a picture of another size
+            yield f"golden face {number}: {name} cannot embed its crop ({error})"
+            continue
+        if name not in face["embeddings"]:
+            yield f"golden face {number}: it has no embedding of {name}"
+            continue
+        expected = np.asarray(face["embeddings"][name], np.float64)
+        if expected.shape != embedding.shape:
+            yield (
+                f"golden face {number}: {name} gives {embedding.size} numbers, not "
+                f"{expected.size}"
+            )
+            continue
+        length = np.linalg.norm(expected) or np.nan
+        away = np.linalg.norm(embedding - expected) / length
+        if not away <= tolerance:
+            yield (
+                f"golden face {number}: the embedding of {name} is {away:.2g} of its "
+                f"length away, the tolerance is {tolerance:g}"
+            )
+
+
+def _tolerance(name, drift):
+    if name in _FLOAT_VARIANTS:
+        return FLOAT_TOLERANCE
+    # Unit vectors of a cosine c are sqrt(2 - 2 c) apart.
+    return max(LEAST_INTEGER_TOLERANCE, float(np.sqrt(2 - 2 * drift.min_cosine)))

@@ -1,0 +1,1 @@
+"""Drift of exported files against the Keras model."""

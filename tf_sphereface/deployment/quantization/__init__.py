@@ -1,0 +1,1 @@
+"""Quantised variants of the float file, their analysis and their gate."""

@@ -1,0 +1,217 @@
+"""The variants of one network: made, loaded again, measured and judged."""
+
+import contextlib
+import functools
+import os
+from pathlib import Path
+
+import keras
+
+from tf_sphereface.bundle.features import FeatureSource
+from tf_sphereface.bundle.records import GraphRecord
+from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
+from tf_sphereface.deployment import samples
+from tf_sphereface.deployment.conversion.tflite import FloatModel
+from tf_sphereface.deployment.parity.drift import (
+    check_exact,
+    measure_drift,
+    rank_agreement,
+    wiring_failures,
+)
+from tf_sphereface.deployment.parity.keras_features import reference_features
+from tf_sphereface.deployment.parity.measurement import Measure
+from tf_sphereface.deployment.quantization.analysis import analyse_quantization
+from tf_sphereface.deployment.quantization.gate import judge
+from tf_sphereface.deployment.quantization.variants import (
+    FLOAT,
+    VARIANTS,
+    available_variants,
+    file_name,
+    quantizer_for,
+)
+from tf_sphereface.deployment.writing.bundle import CheckedVariant
+from tf_sphereface.errors import InputError
+
+_INSPECTED = 8  # crops that layers are compared on: all tensors are kept of each
+
+
+class VariantMaker:
+    """Makes the variants that are asked for; the float file is always measured.
+
+    Args:
+        backbone: The network as it was trained, float32: the reference.
+        network: What is converted.
+        options: `ExportOptions`.
+        measure: Accuracy and thresholds of a file, or None.
+        progress_bar: Shows what takes long, or None.
+    """
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        network: FloatModel,
+        options,
+        measure: Measure | None,
+        progress_bar,
+    ):
+        self._backbone, self._network, self._options = backbone, network, options
+        self._measure = measure
+        self._progress_bar = progress_bar or _no_progress_bar
+        # Refuses what cannot be made before anything slow.
+        self._names = _chosen(options.variants, network)
+        self._quantizers = {
+            name: quantizer_for(name, options.quantizer)
+            for name in self._names
+            if name != FLOAT
+        }
+
+    @functools.cached_property
+    def samples(self) -> samples.Samples:
+        """Crops to take ranges from, and others to compare on."""
+        options, contract = self._options, self._network.pixel_contract
+        needed = any(VARIANTS[name].needs_crops for name in self._names)
+        count = options.representative if needed else 0
+        if options.calibration is None:
+            return samples.rendered_samples(contract, count)
+        return samples.read_samples(options.calibration, contract, count)
+
+    @functools.cached_property
+    def _reference(self):
+        # The embedding of the crop alone, unless the files give the whole feature.
+        return reference_features(
+            self._backbone,
+            self._network.pixel_contract,
+            self.samples.compared,
+            self._network.options,
+        )
+
+    def make_all(self, directory: Path) -> dict[str, CheckedVariant]:
+        """Every variant by name, in the order asked for, then the ready files.
+
+        Args:
+            directory: For temporary files.
+
+        Raises: InputError if there are too few crops, or a ready file is no network of
+            this kind; DriftError if the float file is not the Keras model.
+        """
+        embedder = self._opened(directory, FLOAT, self._network.content)
+        exported = embedder.embed(self.samples.compared)
+        drift = check_exact("float", self._reference, exported)
+        self._float_source = self._features(embedder)
+        self._float_measured = self._measured(self._float_source)
+        made = {}
+        for name in (*self._names, *self._options.ready):
+            if name == FLOAT:
+                measured = {"drift": drift, **self._judged(name, drift, exported)}
+                made[name] = CheckedVariant(
+                    self._network.content, file_name(name), measured
+                )
+            else:
+                made[name] = self._make(name, directory)
+        return made
+
+    def _make(self, name, directory):
+        if name in self._options.ready:
+            content, quantizer = _read(self._options.ready[name]), "training"
+        else:
+            maker = self._quantizers[name]
+            quantizer = maker.name
+            with self._progress_bar(f"making {name}", "crops") as progress:
+                content = maker.quantize(
+                    self._network,
+                    name,
+                    self.samples.representative,
+                    self._options.keep_float,
+                    progress,
+                )
+        embedder = self._opened(directory, name, content)
+        if embedder.embedding_dim != self._reference.shape[1]:
+            raise InputError(
+                f"{name} is of another network: it gives {embedder.embedding_dim} "
+                f"numbers, the model {self._reference.shape[1]}"
+            )
+        exported = embedder.embed(self.samples.compared)
+        drift = measure_drift(self._reference, exported)
+        source = self._features(embedder)
+        measured = self._measured(source)
+        record = analyse_quantization(
+            content,
+            self._network.content,
+            self._network.inputs(self.samples.compared[:_INSPECTED]),
+            quantizer,
+            self._options.keep_float if quantizer != "training" else (),
+        )
+        return CheckedVariant(
+            content,
+            file_name(name),
+            {
+                "drift": drift,
+                "quantization": record,
+                **self._judged(name, drift, exported, measured),
+                **self._mixed(source),
+            },
+        )
+
+    def _judged(self, name, drift, exported, measured=None):
+        """Rank agreement, verification and the gate's verdict on them."""
+        reference, samples = self._reference, self.samples
+        measured = measured or self._float_measured
+        rank = rank_agreement(reference, exported, samples.people)
+        gate = judge(
+            name,
+            self._options.limits,
+            drift,
+            wiring_failures(reference, exported),
+            rank,
+            measured and measured.verification,
+            self._float_measured and self._float_measured.verification,
+        )
+        return {"rank": rank, "gate": gate, **(dict(measured) if measured else {})}
+
+    def _measured(self, source):
+        return self._measure.plain(source) if self._measure else None
+
+    def _mixed(self, source):
+        if not self._measure:
+            return {}
+        return {"mixed": self._measure.mixed(self._float_source, source)}
+
+    def _opened(self, directory, name, content):
+        path = directory / file_name(name)
+        path.write_bytes(content)
+        graph = self._network.options
+        record = GraphRecord(
+            pixels=graph.pixels,
+            mirror=graph.mirror != "none",
+            l2_normalized=graph.l2_normalized,
+        )
+        return TFLiteEmbedder(
+            path, self._network.pixel_contract, threads=os.cpu_count(), graph=record
+        )
+
+    def _features(self, embedder):
+        inside = self._network.options.mirror != "none"
+        return FeatureSource(embedder, self._options.mirror, inside)
+
+
+def _chosen(names, network):
+    available = available_variants(network)
+    if names == ("all",):
+        return available
+    for name in names:
+        if name not in available:
+            raise InputError(
+                f"no variant {name!r} of {network.backbone.name}: it has no dense layer"
+            )
+    return names
+
+
+def _no_progress_bar(title, unit):
+    return contextlib.nullcontext(lambda done, total: None)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"no such TFLite model: {path}") from error

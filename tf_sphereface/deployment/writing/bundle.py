@@ -1,0 +1,179 @@
+"""Bundles written: variants, detector, golden faces, documents and the contract."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from tf_sphereface import __version__
+from tf_sphereface.bundle.bundle import Bundle, load_bundle
+from tf_sphereface.bundle.contract import (
+    CONTRACT_FILE,
+    BundleContract,
+    file_record,
+)
+from tf_sphereface.bundle.records import (
+    GraphRecord,
+    ModelRecord,
+    Quantization,
+    SampleRecord,
+    TensorRecord,
+    Variant,
+)
+from tf_sphereface.bundle.schema import SCHEMA_FILE, schema_content
+from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
+from tf_sphereface.bundle.tflite_metadata import FileMetadata, with_metadata
+from tf_sphereface.deployment.detector_variants import CheckedDetector, add_detectors
+from tf_sphereface.deployment.folders import replacing_export
+from tf_sphereface.deployment.samples import SampleFace
+from tf_sphereface.deployment.writing.golden import write_golden
+from tf_sphereface.deployment.writing.model_card import MODEL_CARD_FILE, model_card
+from tf_sphereface.deployment.writing.training_facts import CardFacts
+from tf_sphereface.detection import MTCNNSettings, load_detector
+from tf_sphereface.preprocessing import PixelContract
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckedVariant:
+    """A TFLite file that was measured, on its way into a bundle.
+
+    Args:
+        content: Of the file.
+        file: Its name in the bundle.
+        measured: Fields of `Variant` that were measured: drift, gate and so on.
+    """
+
+    content: bytes
+    file: str
+    measured: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class BundleContent:
+    """What `write_bundle` puts into a bundle.
+
+    Args:
+        model: What was exported.
+        pixel_contract: Of the network.
+        embedding_dim: Of one image.
+        mirror: "none", "concat" or "mean": how the mirror image enters the feature.
+        graph: What of this the files do themselves.
+        variants: By name; the first is the default.
+        detectors: By name; the first is the default.
+        golden_faces: Synthetic faces for the tests of programs on other devices.
+        samples: What the variants were compared on.
+        facts: For the model card, see `model_card`.
+        settings: Of the detector's cascade.
+    """
+
+    model: ModelRecord
+    pixel_contract: PixelContract
+    embedding_dim: int
+    mirror: str
+    graph: GraphRecord
+    variants: dict[str, CheckedVariant]
+    detectors: dict[str, CheckedDetector]
+    golden_faces: list[SampleFace]
+    samples: SampleRecord
+    facts: CardFacts | None = None
+    settings: MTCNNSettings = dataclasses.field(default_factory=MTCNNSettings)
+
+
+def write_bundle(out: Path, content: BundleContent, overwrite: bool = False) -> Bundle:
+    """Writes a bundle; the folder is whole or not there.
+
+    All variants of a bundle are written together, from one model: an existing bundle is
+    replaced or refused, never added to.
+
+    Raises: InputError if `out` exists and `overwrite` is not set, or is no bundle.
+    """
+    with replacing_export(out, overwrite) as folder:
+        detectors = add_detectors(
+            folder,
+            content.detectors,
+            next(iter(content.detectors)),
+            content.settings,
+        )
+        variants = {
+            name: _add_variant(folder, name, variant, content)
+            for name, variant in content.variants.items()
+        }
+        contract = BundleContract(
+            library_version=__version__,
+            model=content.model,
+            pixels=content.pixel_contract,
+            embedding_dim=content.embedding_dim,
+            landmark_template=content.pixel_contract.crop.template,
+            mirror=content.mirror,
+            graph=content.graph,
+            detector=detectors,
+            variants=variants,
+            default_variant=next(iter(variants)),
+            samples=content.samples,
+            golden=_add_golden(folder, content, variants, detectors),
+        )
+        contract = _add_documents(folder, contract, content.facts)
+        contract.write(folder / CONTRACT_FILE)
+        load_bundle(folder)
+    return Bundle(out, contract)
+
+
+def _add_variant(folder, name, variant, content):
+    metadata = FileMetadata(
+        library_version=__version__,
+        name=content.model.name,
+        variant=name,
+        pixels=content.pixel_contract,
+        landmark_template=content.pixel_contract.crop.template,
+        mirror=content.mirror,
+        graph=content.graph,
+        embedding_dim=content.embedding_dim,
+        licence=content.model.licence,
+        thresholds=variant.measured.get("thresholds"),
+    )
+    (folder / variant.file).write_bytes(with_metadata(variant.content, metadata))
+    embedder = TFLiteEmbedder(
+        folder / variant.file, content.pixel_contract, graph=content.graph
+    )
+    return Variant(
+        **file_record(folder, variant.file).model_dump(),
+        input=_tensor_record(embedder.input_details),
+        output=_tensor_record(embedder.output_details),
+        **variant.measured,
+    )
+
+
+def _tensor_record(details):
+    scale, zero_point = details["quantization"]
+    return TensorRecord(
+        name=details["name"],
+        dtype=details["dtype"].__name__,
+        shape=[int(size) for size in details["shape_signature"]],
+        quantization=Quantization(scale=float(scale), zero_point=int(zero_point))
+        if scale
+        else None,
+    )
+
+
+def _add_golden(folder, content, variants, detectors):
+    embedders = {
+        name: TFLiteEmbedder(
+            folder / variant.file, content.pixel_contract, graph=content.graph
+        )
+        for name, variant in variants.items()
+    }
+    default = detectors.variants[detectors.default_variant]
+    place = (folder / default.files["pnet"].file).parent
+    detector = load_detector(place, content.settings)
+    return write_golden(folder, content.golden_faces, detector, embedders)
+
+
+def _add_documents(folder, contract, facts):
+    texts = {
+        "schema": (SCHEMA_FILE, schema_content()),
+        "model_card": (MODEL_CARD_FILE, model_card(contract, facts).encode()),
+    }
+    records = {}
+    for name, (file, content) in texts.items():
+        (folder / file).write_bytes(content)
+        records[name] = file_record(folder, file)
+    return contract.model_copy(update={"documents": records})

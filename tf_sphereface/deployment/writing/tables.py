@@ -1,0 +1,146 @@
+"""The figures of a bundle's variants as text, for tables and model cards."""
+
+from tf_sphereface.bundle.contract import BundleContract
+from tf_sphereface.bundle.records import Variant, VariantMeasurement
+
+HEADINGS = (
+    "variant",
+    "MB",
+    "mean cosine",
+    "p01 cosine",
+    "min cosine",
+    "rank-1",
+    "rank-1, float gallery",
+    "accuracy",
+    "gate",
+)
+
+
+def variant_rows(contract: BundleContract) -> list[tuple[str, ...]]:
+    """A row of `HEADINGS` for each variant; "-" is what was not measured."""
+    return [
+        (
+            name + (" (default)" if name == contract.default_variant else ""),
+            f"{variant.bytes / 1e6:.2f}",
+            *_figures(variant),
+            "passed" if variant.gate.passed else "FAILED",
+        )
+        for name, variant in contract.variants.items()
+    ]
+
+
+def _figures(variant: Variant):
+    drift, rank, measured = variant.drift, variant.rank, variant.verification
+    cosines = (drift.mean_cosine, drift.p01_cosine, drift.min_cosine)
+    return (
+        *(f"{cosine:.5f}" for cosine in cosines),
+        "-" if rank is None else f"{rank.same_gallery:.4f}",
+        "-" if rank is None else f"{rank.float_gallery:.4f}",
+        "-" if measured is None else f"{measured.accuracy:.4f}",
+    )
+
+
+def failed_gates(contract: BundleContract) -> dict[str, tuple[str, ...]]:
+    """What failed, by the variant; those of the detector are "detector NAME"."""
+    gates = {name: variant.gate for name, variant in contract.variants.items()}
+    for name, variant in contract.detector.variants.items():
+        gates[f"detector {name}"] = variant.gate
+    return {name: gate.failures for name, gate in gates.items() if not gate.passed}
+
+
+def threshold_rows(contract: BundleContract) -> list[tuple[str, ...]]:
+    """(variant, gallery, key, threshold, TAR at it) of all that was measured."""
+    rows = []
+    for name, variant in contract.variants.items():
+        sources = {"same variant": variant, "float variant": variant.mixed}
+        for gallery, measured in sources.items():
+            rows += _thresholds_of(name, gallery, measured)
+    return rows
+
+
+def _thresholds_of(
+    name: str, gallery: str, measured: Variant | VariantMeasurement | None
+):
+    if measured is None or measured.thresholds is None:
+        return
+    rates = measured.verification.tar_at_far if measured.verification else {}
+    for key, threshold in measured.thresholds.items():
+        rate = f"{rates[key]:.4f}" if key in rates else "-"
+        yield name, gallery, key, f"{threshold:.4f}", rate
+
+
+_MIRRORS = {
+    "none": "the embedding of the crop",
+    "concat": "the embedding of the crop, followed by that of its mirror image",
+    "mean": "the mean of the embeddings of the crop and of its mirror image",
+}
+
+
+def variant_table(contract: BundleContract) -> str:
+    """The variants with size, drift, rank agreement, accuracy and gate."""
+    rows = [
+        (*row[:-1], "**FAILED**" if row[-1] == "FAILED" else row[-1])
+        for row in variant_rows(contract)
+    ]
+    return _table(HEADINGS, rows)
+
+
+def threshold_table(contract: BundleContract) -> str:
+    """Thresholds and TAR, with a gallery of the same and of the float variant."""
+    headings = ("variant", "gallery", "threshold", "cosine", "TAR")
+    return _table(headings, threshold_rows(contract))
+
+
+def detector_table(contract: BundleContract) -> str:
+    """The variants of the detector, beside the Keras cascade."""
+    headings = ("detector", "MB", "found", "extra", "mean IoU", "landmarks", "gate")
+    detector, rows = contract.detector, []
+    for name, variant in detector.variants.items():
+        default = " (default)" if name == detector.default_variant else ""
+        drift = variant.drift
+        figures = ("-",) * 4
+        if drift is not None:
+            figures = (
+                f"{drift.found:.4f}",
+                f"{drift.extra:.4f}",
+                f"{drift.mean_iou:.4f}",
+                f"{drift.mean_landmark_shift:.4f}",
+            )
+        size = sum(record.bytes for record in variant.files.values())
+        gate = "passed" if variant.gate.passed else "**FAILED**"
+        rows.append((name + default, f"{size / 1e6:.2f}", *figures, gate))
+    return _table(headings, rows)
+
+
+def contract_table(contract: BundleContract) -> str:
+    """How a photo becomes a feature, and what of it the files do themselves."""
+    pixels, graph = contract.pixels, contract.graph
+    inside = [
+        text
+        for done, text in (
+            (graph.pixels, "normalisation (give uint8 RGB)"),
+            (graph.mirror, "mirror image"),
+            (graph.l2_normalized, "length 1"),
+        )
+        if done
+    ]
+    points = ", ".join(f"({x:g}, {y:g})" for x, y in contract.landmark_template)
+    rows = [
+        ("crop", f"{pixels.height} x {pixels.width} pixels (height x width)"),
+        ("landmarks in it (x, y)", points),
+        ("channels", pixels.channel_order),
+        ("pixels", f"(pixel - {pixels.mean:g}) / {pixels.scale:g}"),
+        ("inside the files", ", ".join(inside) or "the network alone"),
+        ("feature", f"{_MIRRORS[contract.mirror]}: {contract.feature_dim} numbers"),
+        ("score", "cosine of two features"),
+        ("default variant", contract.default_variant),
+        ("model", f"SHA-256 {contract.model.sha256}"),
+        ("written by", f"tf_sphereface {contract.library_version}"),
+    ]
+    return _table(("what", "value"), rows)
+
+
+def _table(headings, rows):
+    lines = [headings, ["---"] * len(headings), *rows]
+    cells = [[str(cell).replace("|", "\\|") for cell in line] for line in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)

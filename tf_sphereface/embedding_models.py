@@ -1,0 +1,177 @@
+"""Embedding models: read from Keras' files, without a head, in float32."""
+
+from pathlib import Path
+
+import keras
+
+# Imported for their registration: without it no saved model can be read.
+import tf_sphereface.backbones  # noqa: F401
+from tf_sphereface.errors import InputError
+from tf_sphereface.face_classifier import FaceClassifier
+from tf_sphereface.heads import MarginHead
+from tf_sphereface.model_files import model_file
+from tf_sphereface.precision import dtype_policy
+from tf_sphereface.preprocessing import PixelContract
+
+_LOW_PRECISION = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
+
+
+def load_backbone(path: Path) -> keras.Model:
+    """Reads a model, drops its margin head and gives the backbone in float32.
+
+    Args:
+        path: `.keras` file of a FaceClassifier, of a functional model that has a margin
+            head as a layer, or of a backbone alone; or a run folder.
+
+    Raises: InputError if the file is missing or damaged, or holds something else.
+    """
+    path = model_file(path)
+    backbone = without_head(load_embedding_model(path))
+    _check_shapes(backbone, path)
+    return as_float32(backbone)
+
+
+def without_head(model: keras.Model) -> keras.Model:
+    """The part of a model before its margin head; a model without one is unchanged.
+
+    Args:
+        model: A functional model with a `MarginHead` among its layers, with or without
+            an input for the labels, or any other model.
+
+    Returns: The network from images to embeddings. If the model has it as one layer,
+        that layer, with its own pixel contract.
+    Raises: InputError if there are several heads, or the embeddings do not depend on
+        one input alone.
+    """
+    heads = [layer for layer in model.layers if isinstance(layer, MarginHead)]
+    if not heads:
+        return _innermost(model)
+    if len(heads) > 1:
+        names = ", ".join(head.name for head in heads)
+        raise InputError(f"the model has several margin heads: {names}")
+    embeddings = keras.tree.flatten(heads[0].input)[0]
+    for images in model.inputs:
+        try:
+            return _innermost(keras.Model(images, embeddings, name=model.name))
+        except ValueError:  # this is the input of the labels
+            continue
+    raise InputError("the embeddings must depend on the images alone")
+
+
+def _innermost(model):
+    """A model that does nothing but call another one is that other one."""
+    inner = [
+        layer
+        for layer in model.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+    ]
+    if len(inner) == 1 and isinstance(inner[0], keras.Model):
+        return inner[0]
+    return model
+
+
+def as_float32(backbone: keras.Model) -> keras.Model:
+    """The same network and weights, computing in float32.
+
+    A network trained in mixed_bfloat16 would otherwise carry its casts into the
+    exported file. A network that is float32 throughout is returned unchanged.
+
+    Raises: InputError if a layer insists on another precision.
+    """
+    if _is_float32(backbone):
+        return backbone
+    config = _with_float32_policies(keras.saving.serialize_keras_object(backbone))
+    with dtype_policy("float32"):  # for what the config leaves open
+        rebuilt = keras.saving.deserialize_keras_object(config)
+    rebuilt.set_weights(backbone.get_weights())
+    if not _is_float32(rebuilt):
+        raise InputError(f"the network {backbone.name} cannot be rebuilt in float32")
+    return rebuilt
+
+
+def pixel_contract_of(backbone: keras.Model) -> PixelContract:
+    """The network's own pixel contract, or RGB with the default mean and scale.
+
+    Raises: InputError if no face can be aligned to its size.
+    """
+    contract = getattr(backbone, "pixel_contract", None)
+    if contract is None:
+        _, height, width, _ = backbone.input_shape
+        contract = PixelContract(height, width)
+    try:
+        _ = contract.crop
+    except ValueError as error:
+        raise InputError(f"no aligned faces fit the network: {error}") from error
+    return contract
+
+
+def _is_float32(model):
+    # The model's own policy is not asked alone: its layers may have another.
+    return all(layer.compute_dtype == "float32" for layer in (model, *_layers(model)))
+
+
+def _layers(model):
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+
+
+def _with_float32_policies(config):
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            name = config["config"]["name"]
+            if name in _LOW_PRECISION:
+                return {**config, "config": {**config["config"], "name": "float32"}}
+            return config
+        return {
+            key: "float32"
+            if key == "dtype" and value in _LOW_PRECISION
+            else _with_float32_policies(value)
+            for key, value in config.items()
+        }
+    if isinstance(config, (list, tuple)):
+        return type(config)(_with_float32_policies(part) for part in config)
+    return config
+
+
+def _check_shapes(backbone, path):
+    inputs = getattr(backbone, "input_shape", None)
+    outputs = getattr(backbone, "output_shape", None)
+    if (
+        not isinstance(inputs, tuple)
+        or len(inputs) != 4
+        or None in inputs[1:3]
+        or inputs[3] != 3
+        or not isinstance(outputs, tuple)
+        or len(outputs) != 2
+    ):
+        raise InputError(
+            "an embedding model must take (batch, height, width, 3) and give (batch, "
+            f"embedding_dim): {path} takes {inputs} and gives {outputs}"
+        )
+
+
+def load_embedding_model(path: Path) -> keras.Model:
+    """The backbone of a `.keras` or whole-model `.h5` file; a head is dropped.
+
+    No code of the file is run. What is not sure to be a file of one's own goes through
+    `weights.foreign_keras`, which bounds time and memory too.
+
+    Raises: InputError if the file is missing or damaged, holds something else, or asks
+        for code.
+    """
+    if not path.is_file():
+        raise InputError(f"no such model: {path}")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a foreign config makes Keras raise anything
+        raise InputError(
+            f"not a usable Keras model: {path} ({first_line(error)})"
+        ) from error
+    return model.backbone if isinstance(model, FaceClassifier) else model
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, without its later lines and at most 300 characters."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]

@@ -1,0 +1,1 @@
+"""Clustering of faces without names, and its agreement with people."""

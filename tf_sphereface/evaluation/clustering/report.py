@@ -1,0 +1,169 @@
+"""What clustering found: a list, figures if the people are known, a page of faces."""
+
+import csv
+import dataclasses
+import io
+from pathlib import Path
+
+import numpy as np
+
+from tf_sphereface.data.photos.lookup import find_photos
+from tf_sphereface.evaluation.clustering.clustering import UNKNOWN
+from tf_sphereface.evaluation.clustering.metrics import (
+    bcubed_agreement,
+    pairwise_agreement,
+)
+from tf_sphereface.evaluation.pages.pictures import face_picture
+from tf_sphereface.evaluation.report_types import without_nan
+from tf_sphereface.files import write_atomically
+from tf_sphereface.pages.markup import (
+    cards,
+    definition_list,
+    escape,
+    fill_page,
+    plural,
+)
+
+_CLUSTERS_SHOWN, _FACES_SHOWN = 60, 12
+
+
+@dataclasses.dataclass(frozen=True)
+class ClusterReport:
+    """Faces sorted into clusters.
+
+    Args:
+        names: Photos (faces,), "PERSON/FILE".
+        clusters: Integer (faces,), 0 for the largest; -1 for unknown.
+        method: As for `cluster_features`.
+        threshold: Cosine, or None.
+        people: Who each face is, (faces,); None if that is not known.
+    """
+
+    names: tuple[str, ...]
+    clusters: np.ndarray
+    method: str
+    threshold: float | None
+    people: tuple[str, ...] | None = None
+
+    def summary(self) -> dict:
+        """Counts, and how well the clusters are the people; ready for JSON."""
+        content = {
+            "faces": len(self.names),
+            "clusters": self.count,
+            "unknown_faces": int(np.count_nonzero(self.clusters == UNKNOWN)),
+            "method": self.method,
+            "threshold": self.threshold,
+        }
+        if self.people is not None:
+            agreements = {
+                "pairwise": pairwise_agreement(self.clusters, self.people),
+                "bcubed": bcubed_agreement(self.clusters, self.people),
+            }
+            content["people"] = len(set(self.people))
+            content |= {key: found._asdict() for key, found in agreements.items()}
+        return without_nan(content)
+
+    @property
+    def count(self) -> int:
+        """Number of clusters."""
+        return int(self.clusters.max(initial=UNKNOWN)) + 1
+
+    def faces_of(self, cluster: int) -> list[str]:
+        """Names of the faces of one cluster, or of the unknown ones."""
+        return [self.names[row] for row in np.flatnonzero(self.clusters == cluster)]
+
+
+def write_cluster_list(report: ClusterReport, path: Path) -> None:
+    """Writes a CSV of photo and cluster, clusters from 1, or "unknown"."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["photo", "cluster"])
+    for name, cluster in zip(report.names, report.clusters, strict=True):
+        writer.writerow([name, "unknown" if cluster == UNKNOWN else cluster + 1])
+    # Names are those of the files, which may be bytes that are no text.
+    write_atomically(path, text.getvalue().encode(errors="surrogateescape"))
+
+
+def write_cluster_page(
+    report: ClusterReport, images_dir: Path, path: Path, command: str
+) -> None:
+    """Writes a contact sheet: the faces of each cluster, the largest first.
+
+    Args:
+        report: What was found.
+        images_dir: Folder of the aligned faces.
+        path: Of the page.
+        command: The command line.
+
+    Raises: InputError if the folder is missing; OSError if the page is not writable.
+    """
+    shown = [*range(min(report.count, _CLUSTERS_SHOWN))]
+    sections = [_section(report, number, images_dir) for number in shown]
+    if report.count > len(shown):
+        sections.append(f"<p>And {report.count - len(shown):,} more in the list.</p>")
+    summary = report.summary()
+    if summary["unknown_faces"]:
+        sections.append(_section(report, UNKNOWN, images_dir))
+    values = {
+        "kicker": "Clusters of faces",
+        "heading": escape(Path(images_dir).resolve().name),
+        "headline": f"<strong>{plural(report.count, 'cluster')}</strong> among "
+        f"{plural(len(report.names), 'face')}; {summary['unknown_faces']:,} unknown.",
+        "cards": cards(_agreement_cards(summary)),
+        "sections": "".join(sections),
+        "details": definition_list(
+            [
+                ("Method", report.method),
+                ("Threshold", _threshold_words(report.threshold)),
+                ("Command", command),
+            ]
+        ),
+    }
+    page = fill_page(__package__, "cluster_template.html", values)
+    write_atomically(path, page.encode(errors="backslashreplace"))
+
+
+def _threshold_words(threshold):
+    return "none" if threshold is None else f"{threshold:.4f} (cosine)"
+
+
+def _agreement_cards(summary):
+    if "people" not in summary:
+        return []
+    texts = {
+        "pairwise": "over pairs of faces: together, and of one person",
+        "bcubed": "the mean over faces: how much of the cluster is of its person",
+    }
+    return [
+        (
+            f"{name.capitalize()} F",
+            "not measured" if found["f"] is None else f"{found['f']:.4f}",
+            f"precision {_rate(found['precision'])}, recall {_rate(found['recall'])}; "
+            + texts[name],
+        )
+        for name, found in summary.items()
+        if name in texts
+    ]
+
+
+def _rate(value):
+    return "not measured" if value is None else f"{value:.4f}"
+
+
+def _section(report, number, images_dir):
+    names = report.faces_of(number)
+    title = "Unknown" if number == UNKNOWN else f"Cluster {number + 1}"
+    files = find_photos(images_dir, names[:_FACES_SHOWN])
+    tiles = "".join(_tile(name, file) for name, file in zip(names, files, strict=False))
+    more = len(names) - _FACES_SHOWN
+    rest = f'<p class="under">and {more:,} more</p>' if more > 0 else ""
+    return (
+        f"<h2>{title}: {plural(len(names), 'face')}</h2>"
+        f'<ul class="sheet">{tiles}</ul>{rest}'
+    )
+
+
+def _tile(name, file):
+    shown = escape(name)
+    picture = face_picture(name, file)
+    return f'<li title="{shown}">{picture}<span>{shown}</span></li>'

@@ -1,0 +1,1 @@
+"""Embeddings of photos, from models and from files."""

@@ -1,0 +1,1 @@
+"""Lists of pairs: reading, sampling and writing them."""

@@ -1,0 +1,1 @@
+"""Error rates of scores: thresholds, curves and their confidence."""

@@ -1,0 +1,1 @@
+"""Report folders: writing, reading and comparing them."""

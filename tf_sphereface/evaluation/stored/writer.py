@@ -1,0 +1,147 @@
+"""Writes an evaluation as report.json, curves.json and report.html, a page for people.
+
+curves.json holds the lines of the plots, of some hundred points each, so that reports
+can be laid over each other: {"schema_version", "curves": [{"name", "kind", "labels",
+"x", "y"}]}, as `Curve` has them, rounded to 6 digits.
+"""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import tf_sphereface
+from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation.embeddings.sources import is_bundle
+from tf_sphereface.evaluation.pages.page import render_page
+from tf_sphereface.evaluation.report_types import Curve, Report
+from tf_sphereface.files import sha256_of, write_atomically
+
+SCHEMA_VERSION = 2
+JSON_FILE, PAGE_FILE, CURVES_FILE = "report.json", "report.html", "curves.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelInfo:
+    """Which model was scored.
+
+    Args:
+        path: As the user gave it.
+        sha256: Of the file; of a bundle, of the variant's file; of a SavedModel folder,
+            of its files' relative paths and contents.
+        variant: Of a bundle, or None.
+    """
+
+    path: str
+    sha256: str
+    variant: str | None = None
+
+
+def describe_model(path: Path, variant: str | None = None) -> ModelInfo:
+    """Hashes the model at `path`.
+
+    Args:
+        path: As for `load_embedding_source`.
+        variant: As for `load_embedding_source`.
+
+    Raises: InputError if it cannot be read.
+    """
+    path = Path(path)
+    if is_bundle(path):
+        from tf_sphereface.bundle.bundle import load_bundle
+
+        bundle = load_bundle(path)
+        name = bundle.contract.default_variant if variant is None else variant
+        return ModelInfo(str(path), bundle.variant(name).sha256, name)
+    try:
+        sha256 = _sha256_of_either(path)
+    except OSError as error:
+        raise InputError(f"cannot read the model: {path} ({error.strerror})") from error
+    return ModelInfo(str(path), sha256, variant)
+
+
+def _sha256_of_either(path):
+    """Of a file's content, or of a folder's relative paths and contents."""
+    if not path.is_dir():
+        return sha256_of(path)
+    digest = hashlib.sha256()
+    files = [file for file in path.rglob("*") if file.is_file()]
+    for file in sorted(files, key=lambda file: file.relative_to(path).parts):
+        name = file.relative_to(path).as_posix()
+        digest.update(f"{sha256_of(file)}  {name}\n".encode())
+    return digest.hexdigest()
+
+
+def write_report(
+    report: Report,
+    out_dir: Path,
+    command: str,
+    model_info: ModelInfo,
+    inputs: Mapping[str, Path] | None = None,
+    images_dir: Path | None = None,
+) -> dict:
+    """Writes report.json, curves.json and report.html; each is whole or unchanged.
+
+    Args:
+        report: What was measured.
+        out_dir: Folder; made if missing.
+        command: The exact command line.
+        model_info: Which model was scored.
+        inputs: The lists that say what was measured, by name, such as "pairs": their
+            checksums tell which reports can be compared.
+        images_dir: Folder of the aligned faces, if the page shall show those of the
+            worst errors. Without it the page has no picture of anyone.
+
+    Returns: The content of report.json.
+    Raises: OSError if the folder is not writable; InputError if an input cannot be
+        read.
+    """
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "library_version": tf_sphereface.__version__,
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "model": {
+            **dataclasses.asdict(model_info),
+            "kind": getattr(report, "source_kind", None),
+            "embedding_dim": getattr(report, "embedding_dim", None),
+        },
+        "inputs": {name: _describe(path) for name, path in (inputs or {}).items()},
+        "headline": [list(figure) for figure in report.headline()],
+        **report.to_json(),
+    }
+    page = render_page(report, content, images_dir)
+    curves = [_curve_content(curve) for curve in report.curves()]
+    stored = {"schema_version": SCHEMA_VERSION, "curves": curves}
+    out_dir = Path(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    # Paths may hold bytes that are no text, and the command line then does too.
+    page = page.encode(errors="backslashreplace")
+    write_atomically(out_dir / PAGE_FILE, page)
+    write_atomically(out_dir / CURVES_FILE, _json(stored))
+    write_atomically(out_dir / JSON_FILE, _json(content, indent=2))
+    return content
+
+
+def _json(content, indent=None):
+    text = json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False)
+    return (text + "\n").encode(errors="replace")  # JSON has no such escape
+
+
+def _describe(path):
+    try:
+        return {"file": Path(path).name, "sha256": _sha256_of_either(Path(path))}
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror})") from error
+
+
+def _curve_content(curve: Curve) -> dict:
+    return {
+        "name": curve.name,
+        "kind": curve.kind,
+        "labels": list(curve.labels),
+        "x": [float(f"{value:.6g}") for value in curve.x],
+        "y": [float(f"{value:.6g}") for value in curve.y],
+    }

@@ -1,0 +1,99 @@
+"""One list of pairs and many models: alone, and as gallery and probe of each other."""
+
+import dataclasses
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+
+from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation.embeddings.features import features_of, require_one_length
+from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
+from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource, TimedSource
+from tf_sphereface.evaluation.pairs.pair_list import PairList
+from tf_sphereface.evaluation.verification.evaluate import (
+    evaluate_features,
+    evaluate_verification,
+)
+from tf_sphereface.evaluation.verification.report import VerificationReport
+
+
+class PairEvaluator:
+    """Verification of pairs, with the features of each model kept for `mixed`.
+
+    Args:
+        images_dir: Folder of the aligned faces.
+        pairs: At least two folds, each with genuine and impostor pairs.
+        mirror: Embed the mirror image too, if a model does not do it itself.
+        progress_bar: Context manager of a title and a unit, which gives a function of
+            the photos done and the photos in all; None shows nothing.
+    """
+
+    def __init__(
+        self,
+        images_dir: Path,
+        pairs: PairList,
+        mirror: bool = True,
+        progress_bar: Callable[[str, str], AbstractContextManager] | None = None,
+    ):
+        self._images_dir, self._pairs, self._mirror = images_dir, pairs, mirror
+        self._progress_bar = progress_bar
+        self._known = {}
+
+    def plain(self, source: EmbeddingSource) -> VerificationReport:
+        """The report of one model.
+
+        Raises: InputError as `evaluate_verification`.
+        """
+        timed, photos = TimedSource(source), self._pairs.photos()
+        features = self._features(timed, photos)
+        self._known[id(source)] = source, features
+        there = ~np.isnan(features).any(axis=1)
+        if not there.any():
+            raise InputError(
+                f"none of the {len(photos)} photos of the pairs is in "
+                f"{self._images_dir}; the first is {photos[0]}"
+            )
+        names = tuple(np.array(photos)[there].tolist())
+        file = EmbeddingFile(features[there], names)
+        report = evaluate_verification(file, None, self._pairs)
+        return dataclasses.replace(
+            report,
+            source_kind=source.kind,
+            embedding_dim=source.embedding_dim,
+            mirror=self._mirror,
+            milliseconds_per_face=timed.milliseconds_per_face(),
+        )
+
+    def mixed(
+        self, gallery: EmbeddingSource, probe: EmbeddingSource
+    ) -> VerificationReport:
+        """The report of pairs whose left photo is `gallery`'s, the right one `probe`'s.
+
+        Args:
+            gallery: A model that `plain` had before.
+            probe: Another one.
+
+        Raises: InputError if their features have unlike lengths.
+        """
+        enrolled, probes = (self._known[id(each)][1] for each in (gallery, probe))
+        require_one_length(gallery=enrolled, probe=probes)
+        pairs = self._pairs.pairs
+        rows = {photo: row for row, photo in enumerate(self._pairs.photos())}
+        return evaluate_features(
+            np.concatenate([enrolled, probes]),
+            np.array([rows[pair.left] for pair in pairs]),
+            np.array([rows[pair.right] + len(rows) for pair in pairs]),
+            np.array([pair.same for pair in pairs], bool),
+            np.array([pair.fold for pair in pairs]),
+            mirrored=self._mirror,
+        )
+
+    def _features(self, source, photos):
+        if self._progress_bar is None:
+            return features_of(source, self._images_dir, photos, self._mirror)
+        with self._progress_bar("evaluating", "faces") as progress:
+            return features_of(
+                source, self._images_dir, photos, self._mirror, progress=progress
+            )

@@ -1,0 +1,158 @@
+"""Photos to begin with: synthetic people, LFW, or one's own, split by identity."""
+
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from tf_sphereface.data.photos.folders import list_photos
+from tf_sphereface.errors import InputError
+from tf_sphereface.files import write_atomically
+
+# Of the identities of a real collection with at least two photos, this share is held
+# out to be verified on.
+_UNSEEN_SHARE = 0.25
+_FEWEST_UNSEEN = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class StarterPhotos:
+    """Size of the synthetic set.
+
+    Args:
+        identities: People to train on.
+        images: Photos of each of them.
+        unseen_identities: Other people, to be verified on.
+        unseen_images: Photos of each of those.
+        seed: Of people and photos.
+    """
+
+    identities: int = 240
+    images: int = 10
+    unseen_identities: int = 50
+    unseen_images: int = 8
+    seed: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitPhotos:
+    """Two folders of photos without a common person."""
+
+    train: Path
+    unseen: Path
+
+
+def prepare_photos(
+    data: str, out: Path, starter: StarterPhotos | None, progress_bar
+) -> SplitPhotos:
+    """Renders, downloads or splits the photos; what is there already is kept.
+
+    Args:
+        data: "synthetic", "lfw", or a folder with one folder for each person.
+        out: Folder to make `train` and `unseen` in.
+        starter: Size of the synthetic set; None is `StarterPhotos()`.
+        progress_bar: Given a title and a unit, a context that gives a function of the
+            number done and the number to do.
+
+    Raises: InputError if `data` is no such folder, has too few people, or has changed
+        since it was split: a new split would mix people to train on and to verify on.
+    """
+    split = SplitPhotos(out / "train", out / "unseen")
+    if data == "synthetic":
+        _render(split, starter or StarterPhotos(), progress_bar)
+    elif data == "lfw":
+        from tf_sphereface.quickstart.lfw import write_lfw
+
+        with progress_bar("downloading LFW", "photos") as progress:
+            write_lfw(out / "lfw", progress)
+        _split(out / "lfw", split)
+    else:
+        _split(Path(data), split)
+    return split
+
+
+def _render(split: SplitPhotos, starter: StarterPhotos, progress_bar) -> None:
+    from tf_sphereface.data.synthetic import write_synthetic_faces
+
+    sets = (
+        (split.train, starter.identities, starter.images, 0),
+        (
+            split.unseen,
+            starter.unseen_identities,
+            starter.unseen_images,
+            starter.identities,
+        ),
+    )
+    for out, identities, images, first in sets:
+        if (out / "landmarks.csv").exists():  # written last
+            continue
+        with progress_bar("rendering", "photos") as progress:
+            done = 0
+
+            def advance(count, total=identities * images, progress=progress):
+                nonlocal done
+                done += count
+                progress(done, total)
+
+            write_synthetic_faces(
+                out,
+                identities,
+                images,
+                starter.seed,
+                first_identity=first,
+                progress=advance,
+            )
+
+
+def check_people(source: Path) -> dict[str, list[str]]:
+    """Photos by person, of a folder with one folder of photos for each.
+
+    Raises: InputError if there is no such folder, or too few people are in it.
+    """
+    people: dict[str, list[str]] = {}
+    for photo in list_photos(source).photos:
+        people.setdefault(photo.split("/")[0], []).append(photo)
+    several = sum(len(names) >= 2 for names in people.values())
+    if several < 2 * _FEWEST_UNSEEN:
+        raise InputError(
+            f"{source} has {several} people with at least 2 photos; "
+            f"quickstart needs {2 * _FEWEST_UNSEEN}, half of them to verify on"
+        )
+    return people
+
+
+def _split(source: Path, split: SplitPhotos) -> None:
+    """Links the photos into two folders; copies where links are not possible."""
+    people = check_people(source)
+    several = sorted(name for name, names in people.items() if len(names) >= 2)
+    count = max(_FEWEST_UNSEEN, round(_UNSEEN_SHARE * len(several)))
+    unseen = set(np.random.default_rng(0).permutation(several)[:count])
+    _agree_on_people(people, split.train.parent / "people.json")
+    for name, names in people.items():
+        folder = split.unseen if name in unseen else split.train
+        for photo in names:
+            _link(source / photo, folder / photo)
+
+
+def _agree_on_people(people: dict[str, list[str]], record: Path) -> None:
+    content = json.dumps(people, indent=2, sort_keys=True).encode()
+    if not record.exists():
+        record.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(record, content)
+    elif record.read_bytes() != content:
+        raise InputError(
+            "the photos have changed since this quickstart began; choose another --out"
+        )
+
+
+def _link(source: Path, target: Path) -> None:
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or a file system without hard links
+        shutil.copy2(source, target)
