@@ -7,6 +7,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
     import tensorflow as tf  # noqa: E402 - the log level is read at import
 
+    pytest_plugins = ["tests.exported_bundles"]
+
     # So that distributed training is tested on any machine.
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0],

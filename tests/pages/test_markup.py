@@ -6,6 +6,7 @@ import pytest
 
 from tf_sphereface.pages.markup import fill_page
 
+PACKAGE = "tf_sphereface.evaluation.clustering"
 VALUES = {
     "kicker": "Clusters",
     "heading": "faces &amp; $more",
@@ -18,7 +19,7 @@ VALUES = {
 
 def page(**values):
     filled = {**VALUES, **values}
-    return fill_page("tf_sphereface.evaluation", "cluster_template.html", filled)
+    return fill_page(PACKAGE, "cluster_template.html", filled)
 
 
 def test_frame_stands_about_the_template_with_every_value_as_it_is():
@@ -52,4 +53,4 @@ def test_title_and_subtitle(values, title, subtitle):
 def test_missing_field_is_a_defect(field):
     values = {name: html for name, html in VALUES.items() if name != field}
     with pytest.raises(KeyError, match=field):
-        fill_page("tf_sphereface.evaluation", "cluster_template.html", values)
+        fill_page(PACKAGE, "cluster_template.html", values)

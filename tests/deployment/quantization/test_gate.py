@@ -16,11 +16,11 @@ from tf_sphereface.deployment import (
     GateLimits,
     export_bundle,
     export_saved_model,
-    parity,
 )
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.quantization.ai_edge import AIEdgeQuantizer
 from tf_sphereface.deployment.quantization.gate import judge
+from tf_sphereface.deployment.servers import saved_model
 from tf_sphereface.errors import InputError
 
 
@@ -173,12 +173,12 @@ def test_broken_quantised_file_cannot_pass(
 def test_saved_model_of_another_network_is_refused(
     classifier_file, aligned, tmp_path, monkeypatch
 ):
-    check = drift.check_exact
+    check = saved_model.check_exact
 
     def turned(what, reference, exported, least):
         return check(what, reference, np.roll(exported, 1, axis=1), least)
 
-    monkeypatch.setattr(parity, "check_exact", turned)
+    monkeypatch.setattr(saved_model, "check_exact", turned)
     with pytest.raises(DriftError, match="saved_model model drifts"):
         export_saved_model(classifier_file, tmp_path / "saved", aligned)
     assert list(tmp_path.iterdir()) == []

@@ -12,11 +12,8 @@ import tensorflow as tf
 
 from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation import (
-    KerasEmbeddingSource,
-    load_embedding_source,
-    sources,
-)
+from tf_sphereface.evaluation import KerasEmbeddingSource, load_embedding_source
+from tf_sphereface.evaluation.embeddings import sources
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.heads import SoftmaxLayer
 from tf_sphereface.preprocessing import PixelContract
