@@ -40,8 +40,16 @@ class ScoreConsumer(Protocol):
 
 
 def unit_rows(rows: np.ndarray) -> np.ndarray:
-    """Float32 (n, dim) rows of length 1, however long; a row of zeros stays one."""
-    rows = np.asarray(rows, np.float32)
+    """Rows divided by their L2 norms, whatever their lengths.
+
+    Args:
+        rows: (n, dim) or (dim,). Float64 stays float64, all else becomes float32.
+
+    Returns: The same shape. A row of zeros stays zero; one that is not finite stays so.
+    """
+    rows = np.asarray(rows)
+    if rows.dtype != np.float64:
+        rows = rows.astype(np.float32, copy=False)
     squares = _squares(rows)
     odd = ~_usual(squares)
     if odd.any():
@@ -78,7 +86,7 @@ def scan_scores(
     """Gives the cosines of all probes with all others to the consumers, in tiles.
 
     Args:
-        probes: Float32 (n, dim), unit rows.
+        probes: Float (n, dim), unit rows.
         others: Float (m, dim), of any length, perhaps a memory map (np.load with
             mmap_mode="r"): it is read once, `TILE_COLUMNS` rows at a time. Rows that
             are not finite (missing photos) are left out.
@@ -89,6 +97,7 @@ def scan_scores(
     Raises: InputError if the sizes of the embeddings differ.
     """
     check_same_size(probes, others, "probes and distractors")
+    probes = np.asarray(probes, np.float32)
     starts = iter(range(0, len(others), TILE_COLUMNS))
     lock = threading.Lock()
     finished = itertools.count(1)
@@ -118,12 +127,10 @@ def scan_scores(
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: as many threads scan fastest."""
-    return (
-        len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else (os.cpu_count() or 1)
-    )
+    """Number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # absent on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _finite_unit_rows(rows):
@@ -139,7 +146,7 @@ def _finite_unit_rows(rows):
 
 def _squares(rows):
     with np.errstate(over="ignore", under="ignore"):
-        return np.einsum("...d,...d->...", rows, rows)
+        return np.asarray(np.einsum("...d,...d->...", rows, rows))
 
 
 def _usual(squares):

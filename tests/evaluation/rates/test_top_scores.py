@@ -178,6 +178,21 @@ def test_rates_that_the_sample_cannot_support_are_nan():
     assert np.isnan(rates_at_fars([], falling, 2, [0.5])[0.5].tar)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1.0, 1e200, 1e307])
+def test_rows_in_float64_keep_their_digits(scale):
+    rows = np.random.default_rng(5).normal(size=(6, 4))
+    expected = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    actual = unit_rows(scale * rows)
+    assert actual.dtype == np.float64
+    np.testing.assert_allclose(actual, expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("scale", [0, 1e-30, 1, 1e30])
+def test_one_row_becomes_a_unit_row(scale):
+    actual = unit_rows(np.array([3, 4], np.float32) * np.float32(scale))
+    np.testing.assert_allclose(actual, [0.6, 0.8] if scale else [0, 0], rtol=1e-6)
+
+
 @pytest.mark.parametrize("scale", [1e-44, 1e-25, 1.0, 1e25, 3e38])
 def test_rows_of_any_length_become_unit_rows(scale):
     rows = np.float32(scale) * np.array([[0, 1, 0], [1, 0, 1], [0, 0, 0]], np.float32)

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -31,6 +30,7 @@ from tf_sphereface.detection import MTCNNSettings, cached_networks
 from tf_sphereface.errors import InputError
 from tf_sphereface.folder_lock import only_process, remove_torn_files
 from tf_sphereface.geometry import DEFAULT_CROP, CropGeometry
+from tf_sphereface.similarity import usable_cores
 
 Runner = Callable[
     [AlignmentTask, Iterable[AlignmentItem], int], Iterator[list[ManifestRow]]
@@ -122,7 +122,7 @@ def align_photos(
     task = AlignmentTask(*shared, choice, source.aligned, crop)
     task, record = _plan(task, networks, landmarks is not None)
     if runner is None:
-        processes = processes or os.cpu_count() or 1
+        processes = processes or usable_cores()
         runner = functools.partial(align_in_processes, processes=processes)
     out.mkdir(parents=True, exist_ok=True)
     with only_process(out / LOCK_NAME, out), AlignmentRows() as rows:

@@ -16,6 +16,7 @@ from tf_sphereface.data.synthetic.capture import require_yaw, sample_capture
 from tf_sphereface.data.synthetic.identity import sample_identity
 from tf_sphereface.data.synthetic.photo import render_photo
 from tf_sphereface.files import replacing
+from tf_sphereface.similarity import usable_cores
 
 _POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 LANDMARK_COLUMNS = (
@@ -74,7 +75,7 @@ def write_synthetic_faces(
 
     Raises: ValueError if an argument is out of range.
     """
-    processes = _usable_cores() if processes is None else processes
+    processes = usable_cores() if processes is None else processes
     _require_counts(identities=identities, images=images, processes=processes)
     _require_counts(at_least=0, seed=seed, first_identity=first_identity)
     require_yaw(max_yaw)
@@ -97,12 +98,6 @@ def _require_counts(at_least=1, **counts):
             raise ValueError(
                 f"`{name}` must be an integer >= {at_least}. Received: {name}={count!r}"
             )
-
-
-def _usable_cores():
-    if hasattr(os, "sched_getaffinity"):  # absent on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _map(job, people, processes):

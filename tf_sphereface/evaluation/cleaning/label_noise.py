@@ -82,7 +82,7 @@ def find_label_noise(
 
     Returns: The findings in no order, and the thresholds.
     """
-    rows, people = unit_rows(embeddings), group_by_person(names)
+    rows, people = unit_rows(np.asarray(embeddings, np.float32)), group_by_person(names)
     centres, own = score_people(rows, people)
     apart = np.arange(len(people.members))
     strangers = score_strangers(rows, people.labels, centres, apart)

@@ -108,7 +108,7 @@ def clean_embeddings(
         names: "IDENTITY/FILE" of each crop.
         aligned: Folder of the crops.
     """
-    rows, people = unit_rows(embeddings), group_by_person(names)
+    rows, people = unit_rows(np.asarray(embeddings, np.float32)), group_by_person(names)
     noise, thresholds = find_label_noise(rows, names)
     centres, _ = score_people(rows, people)
     apart = np.arange(len(centres))

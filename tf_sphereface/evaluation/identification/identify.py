@@ -194,7 +194,7 @@ def _search(case, distractors, max_rank, capacity, progress):
     if not len(probes.people) or not len(enrolled.people):
         raise InputError("none of the photos of the probes or of the gallery is there")
     gallery, places = make_gallery(enrolled.embeddings, enrolled.people)
-    rows = unit_rows(probes.embeddings)
+    rows = unit_rows(np.asarray(probes.embeddings, np.float32))
     own = places if case.gallery is None else None
     search = search_gallery(rows, probes.people, gallery, capacity, own)
     if not len(distractors):

@@ -71,7 +71,7 @@ def evaluate_megaface(
             "there must be a distractor and a probe with a photo. Received: "
             f"{len(distractors)} distractors, {int(there.sum())} probes"
         )
-    rows = unit_rows(np.where(there[:, None], probes.embeddings, 0))
+    rows = unit_rows(np.float32(np.where(there[:, None], probes.embeddings, 0)))
     mates = np.full(len(trials), -np.inf, np.float32)
     scored = there[trials].all(axis=1)
     mates[scored] = np.einsum("td,td->t", *(rows[side] for side in trials[scored].T))

@@ -46,7 +46,9 @@ def make_gallery(embeddings: np.ndarray, people: np.ndarray):
     names, starts = np.unique(np.asarray(people)[order], return_index=True)
     places = np.empty(len(order), int)
     places[order] = np.arange(len(order))
-    return Gallery(unit_rows(embeddings)[order], names, starts), places
+    return Gallery(
+        unit_rows(np.asarray(embeddings, np.float32))[order], names, starts
+    ), places
 
 
 @dataclasses.dataclass(frozen=True)
