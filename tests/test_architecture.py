@@ -19,6 +19,7 @@ LAYERS = [
         "native_messages",
         "network_names",
         "pages",
+        "progress",
         "recipes",
         "__init__",
     },

@@ -15,7 +15,7 @@ neither is ever in memory as a whole. What makes it fast, and must stay:
 import itertools
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -23,6 +23,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.progress import Progress
 
 TILE_ROWS, TILE_COLUMNS = 512, 2048
 # Squares of lengths within which float32 neither overflows nor loses digits.
@@ -81,7 +82,7 @@ def scan_scores(
     probes: np.ndarray,
     others: np.ndarray,
     consumers: Sequence[ScoreConsumer],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> int:
     """Gives the cosines of all probes with all others to the consumers, in tiles.
 

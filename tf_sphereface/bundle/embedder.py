@@ -1,6 +1,5 @@
 """The runtime of a bundle: from photos to features and scores, without TensorFlow."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ from tf_sphereface.bundle.scores import cosine_scores, measured_threshold
 from tf_sphereface.detection import Face
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import CropGeometry
+from tf_sphereface.similarity import usable_cores
 
 _MOST_THREADS = 4  # that are taken without being asked for
 
@@ -70,7 +70,8 @@ class Embedder:
                 "`bundle` must be a folder or a Bundle that load_bundle(path) gave. "
                 f"Received: bundle={bundle!r}"
             )
-        threads = _usable_cores() if threads is None else threads
+        if threads is None:
+            threads = min(usable_cores(), _MOST_THREADS)
         self.contract = bundle.contract
         self.variant = bundle.contract.default_variant if variant is None else variant
         self._record = bundle.variant(self.variant)
@@ -228,14 +229,6 @@ class Embedder:
         """
         measured = self._record.mixed if mixed else self._record
         return measured_threshold(measured and measured.thresholds, far)
-
-
-def _usable_cores():
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS or Windows
-        cores = os.cpu_count() or 1
-    return min(cores, _MOST_THREADS)
 
 
 def _require_passed(name, contract):

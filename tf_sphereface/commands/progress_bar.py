@@ -10,6 +10,8 @@ from rich import progress
 from rich.console import Console
 from rich.text import Text
 
+from tf_sphereface.progress import Progress
+
 _WINDOW = 60.0  # s
 
 
@@ -62,7 +64,7 @@ class Pace:
 
 
 @contextlib.contextmanager
-def progress_bar(title: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(title: str, unit: str) -> Iterator[Progress]:
     """Gives a function of the number done and the number to do.
 
     Until its first call there is the title alone: how much there is to do is not known.

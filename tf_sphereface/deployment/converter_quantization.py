@@ -1,7 +1,6 @@
 """Variants by TensorFlow's own converter, to compare with ai-edge-quantizer's."""
 
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +8,7 @@ import tensorflow as tf
 from tf_sphereface.bundle.records import INPUT_NAME
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.errors import InputError
+from tf_sphereface.progress import Progress
 
 
 class ConverterQuantizer:
@@ -27,7 +27,7 @@ class ConverterQuantizer:
         variant: str,
         aligned_faces: np.ndarray,
         keep_float: tuple[str, ...] = (),
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> bytes:
         """As `variants.Quantizer.quantize`; it keeps no layer float."""
         if keep_float:

@@ -3,8 +3,7 @@
 import dataclasses
 import itertools
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -31,11 +30,11 @@ from tf_sphereface.deployment.writing.training_facts import CardFacts, training_
 from tf_sphereface.detection import load_detector
 from tf_sphereface.files import sha256_of
 from tf_sphereface.model_files import model_file
+from tf_sphereface.progress import ProgressBar
 
 GOLDEN_FACES = 4
 
 # Of a title and a unit; gives a function of the parts done and the parts in all.
-ProgressBar = Callable[[str, str], AbstractContextManager[Callable[[int, int], None]]]
 
 
 @dataclasses.dataclass(frozen=True)

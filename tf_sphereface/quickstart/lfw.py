@@ -1,14 +1,14 @@
 """Labeled Faces in the Wild through tensorflow-datasets, as a folder of photos."""
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
+from tf_sphereface.progress import Progress
 
 
-def write_lfw(out: Path, progress: Callable[[int, int], None]) -> None:
+def write_lfw(out: Path, progress: Progress) -> None:
     """Writes `OUT/NAME/NAME_0001.jpg`; photos that are there already are kept.
 
     tensorflow-datasets downloads the set on first use and keeps it. The numbers follow

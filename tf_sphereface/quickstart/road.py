@@ -8,7 +8,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from importlib import resources
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tf_sphereface.data.alignment.settings import crop_of_size
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
 from tf_sphereface.geometry import CropGeometry
+from tf_sphereface.progress import ProgressBar
 from tf_sphereface.quickstart.formats import (
     FAR,
     ModelRow,
@@ -34,7 +35,6 @@ FOLDS = 5
 PAIRS_PER_FOLD, FEWEST_PAIRS_PER_FOLD = 200, 4
 
 # Given a title and a unit, a context that gives a function of (done, total).
-ProgressBar = Callable[[str, str], AbstractContextManager[Callable[[int, int], None]]]
 
 
 @dataclasses.dataclass(frozen=True)

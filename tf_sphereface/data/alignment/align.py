@@ -30,6 +30,7 @@ from tf_sphereface.detection import MTCNNSettings, cached_networks
 from tf_sphereface.errors import InputError
 from tf_sphereface.folder_lock import only_process, remove_torn_files
 from tf_sphereface.geometry import DEFAULT_CROP, CropGeometry
+from tf_sphereface.progress import Progress
 from tf_sphereface.similarity import usable_cores
 
 Runner = Callable[
@@ -70,7 +71,7 @@ def align_photos(
     settings: MTCNNSettings | None = None,
     processes: int | None = None,
     networks: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     *,
     choice: str = "centre",
     landmarks: Mapping[str, tuple[float, ...]] | None = None,

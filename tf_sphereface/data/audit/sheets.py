@@ -1,7 +1,6 @@
 """Contact sheets: which crops an audit shows, and their pictures."""
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from tf_sphereface.data.audit.measures import CropMeasures
 from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.errors import InputError
 from tf_sphereface.pages.markup import picture_address
+from tf_sphereface.progress import Progress
 
 RANDOM_SHOWN, EXTREMES_SHOWN = 40, 12
 _MEAN_OF = 2000  # more crops do not change the average face that people see
@@ -85,7 +85,7 @@ def take_pictures(
     facts: CollectionFacts,
     sheets: dict[str, Sheet],
     seed: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Pictures:
     """Reads the crops of the sheets, and a random sample for the average face.
 

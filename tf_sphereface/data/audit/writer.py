@@ -2,7 +2,6 @@
 
 import datetime
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import tf_sphereface
@@ -14,6 +13,7 @@ from tf_sphereface.data.audit.sheets import choose_sheets, take_pictures
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
 from tf_sphereface.folder_lock import only_process
+from tf_sphereface.progress import Progress
 
 AUDIT_NAME = "audit.html"
 
@@ -25,7 +25,7 @@ def write_audit(
     thumbnails: bool = True,
     command: str | None = None,
     source: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Writes audit.html beside the manifest of an aligned folder.
 

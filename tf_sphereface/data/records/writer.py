@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ from tf_sphereface.data.records.manifest import (
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing, sha256_of, write_atomically
 from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.progress import Progress
 from tf_sphereface.whole_folders import appearing, refuse_full
 
 __all__ = [
@@ -92,7 +93,7 @@ def write_records(
     exclude: Iterable[str] = (),
     exclude_crops: Iterable[str] = (),
     holdout_identities: int | float | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> RecordSummary:
     """Packs aligned faces into shuffled shards with a manifest.
 

@@ -4,7 +4,6 @@ import contextlib
 import io
 import re
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 from ai_edge_quantizer import calibrator, quantizer, recipe_manager
@@ -17,8 +16,7 @@ from tf_sphereface.deployment.quantization.analysis import layers_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.litert import open_interpreter
 from tf_sphereface.preprocessing import PixelContract
-
-Progress = Callable[[int, int], None]
+from tf_sphereface.progress import Progress
 
 _ALL, _EVERYWHERE = TFLOperationName.ALL_SUPPORTED, ".*"
 _REPORTED_TOGETHER = 16  # samples between two reports of progress

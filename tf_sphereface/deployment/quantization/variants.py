@@ -1,7 +1,6 @@
 """The variants of a network in a bundle, and what makes each of them."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +9,7 @@ from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.converter_quantization import ConverterQuantizer
 from tf_sphereface.deployment.quantization.ai_edge import AIEdgeQuantizer
 from tf_sphereface.errors import InputError
+from tf_sphereface.progress import Progress
 
 FLOAT = "none"
 
@@ -32,7 +32,7 @@ class Quantizer(Protocol):
         variant: str,
         aligned_faces: np.ndarray,
         keep_float: tuple[str, ...] = (),
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> bytes: ...
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from tf_sphereface.evaluation.cleaning.people import (
 from tf_sphereface.evaluation.embeddings.photos import embed_photos
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.files import sha256_of
+from tf_sphereface.progress import Progress
 from tf_sphereface.similarity import unit_rows
 
 _SHOWN_OF_A_PERSON = 4
@@ -73,7 +73,7 @@ def propose_cleaning(
     aligned: Path,
     *,
     mirror: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> CleaningReport:
     """Proposes crops to look at or to leave out; changes nothing.
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.similarity import unit_rows
 
 METHODS = ("agglomerative", "dbscan", "hdbscan")
 UNKNOWN = -1
@@ -80,9 +81,7 @@ def _check(features, method, threshold, min_faces):
 
 def _angles(features):
     """Radians, float64 (faces, faces)."""
-    features = np.asarray(features, np.float64)
-    norms = np.linalg.norm(features, axis=1, keepdims=True)
-    unit = features / np.maximum(norms, np.finfo(np.float64).tiny)
+    unit = unit_rows(np.asarray(features, np.float64))
     theta = unit @ unit.T
     np.arccos(np.clip(theta, -1, 1, out=theta), out=theta)
     np.fill_diagonal(theta, 0)

@@ -12,12 +12,13 @@ from tf_sphereface.evaluation.embeddings.npz import (
     EmbeddingFile,
     read_embeddings,
 )
-from tf_sphereface.evaluation.embeddings.photos import Progress, embed_photos
+from tf_sphereface.evaluation.embeddings.photos import embed_photos
 from tf_sphereface.evaluation.embeddings.sources import (
     EmbeddingSource,
     load_embedding_source,
     mirrors_itself,
 )
+from tf_sphereface.progress import Progress
 
 
 def open_features(

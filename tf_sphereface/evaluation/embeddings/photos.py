@@ -1,6 +1,6 @@
 """Embeddings of photos on disk, mirror-concatenated as in the paper."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,7 @@ from tf_sphereface.data.photos.lookup import find_photos
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource, mirrors_itself
 from tf_sphereface.preprocessing import mirror as mirror_faces
-
-Progress = Callable[[int, int], None]  # photos done, photos in all
+from tf_sphereface.progress import Progress
 
 
 def embed_photos(

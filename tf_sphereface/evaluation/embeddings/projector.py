@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_sphereface.files import write_atomically
+from tf_sphereface.similarity import unit_rows
 
 TENSORS, METADATA, CONFIG = "tensors.tsv", "metadata.tsv", "projector_config.pbtxt"
 
@@ -39,8 +40,7 @@ def write_projector(
         )
     if not np.isfinite(embeddings).all():
         raise ValueError("`embeddings` must be finite")
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    unit = embeddings / np.maximum(norms, np.finfo(np.float64).tiny)
+    unit = unit_rows(embeddings)
     rows = ["\t".join(f"{value:.6g}" for value in row) for row in unit]
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

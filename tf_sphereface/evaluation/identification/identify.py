@@ -16,18 +16,17 @@ from tf_sphereface.evaluation.identification.identification_report import (
 )
 from tf_sphereface.evaluation.identification.search import (
     LARGEST_TAIL,
-    Progress,
     Search,
     make_gallery,
     search_gallery,
     tail_capacity,
     with_distractors,
 )
-from tf_sphereface.evaluation.rates.thresholds import supports_far
+from tf_sphereface.evaluation.rates.thresholds import FAR_TARGETS, supports_far
 from tf_sphereface.evaluation.rates.top_scores import rates_at_fars
+from tf_sphereface.progress import Progress
 from tf_sphereface.similarity import check_same_size, unit_rows
 
-FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 FPIRS = (1e-1, 1e-2, 1e-3)
 MAX_RANK = 100
 
@@ -36,7 +35,7 @@ def evaluate_identification(
     probes: FaceSet,
     gallery: FaceSet | None = None,
     distractors: np.ndarray | None = None,
-    fars: Sequence[float] = FARS,
+    fars: Sequence[float] = FAR_TARGETS,
     fpirs: Sequence[float] = FPIRS,
     max_rank: int = MAX_RANK,
     missing: str = "wrong",

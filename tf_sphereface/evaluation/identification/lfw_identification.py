@@ -11,9 +11,9 @@ from tf_sphereface.evaluation.identification.identification_report import (
     IdentificationReport,
 )
 from tf_sphereface.evaluation.identification.identify import (
-    FARS,
     evaluate_identification,
 )
+from tf_sphereface.evaluation.rates.thresholds import FAR_TARGETS
 from tf_sphereface.evaluation.report_types import Curve, percent
 
 LFW_FPIRS = (1e-1, 1e-2)
@@ -168,7 +168,7 @@ def evaluate_lfw_identification(
     closed = evaluate_identification(
         faces.take(sets.closed_probes),
         faces.take(sets.closed_gallery),
-        fars=FARS[:4],
+        fars=FAR_TARGETS[:4],
         **options,
     )
     open_set = evaluate_identification(

@@ -10,24 +10,24 @@ from tf_sphereface.evaluation.identification.identification_report import (
     IdentificationReport,
 )
 from tf_sphereface.evaluation.identification.identify import (
-    FARS,
     MAX_RANK,
     cumulative,
     far_notes,
 )
 from tf_sphereface.evaluation.identification.search import (
-    Progress,
     search_distractors,
     tail_capacity,
 )
+from tf_sphereface.evaluation.rates.thresholds import FAR_TARGETS
 from tf_sphereface.evaluation.rates.top_scores import rates_at_fars
+from tf_sphereface.progress import Progress
 from tf_sphereface.similarity import check_same_size, unit_rows
 
 
 def evaluate_megaface(
     probes: FaceSet,
     distractors: np.ndarray,
-    fars: Sequence[float] = FARS,
+    fars: Sequence[float] = FAR_TARGETS,
     max_rank: int = MAX_RANK,
     missing: str = "wrong",
     progress: Progress | None = None,

@@ -14,10 +14,10 @@ from tf_sphereface.evaluation.embeddings.npz import (
     EmbeddingFile,
     read_embeddings,
 )
-from tf_sphereface.evaluation.embeddings.photos import Progress
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.identification.face_set import FaceSet, face_set
 from tf_sphereface.evaluation.identification.noise_lists import distractor_noise
+from tf_sphereface.progress import Progress
 
 
 def faces_of(

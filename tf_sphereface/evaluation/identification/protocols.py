@@ -6,7 +6,6 @@ from pathlib import Path
 from tf_sphereface.data.photos.exclusions import read_identity_list
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
-from tf_sphereface.evaluation.embeddings.photos import Progress
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.identification.identification_report import (
     IdentificationReport,
@@ -24,6 +23,7 @@ from tf_sphereface.evaluation.identification.open_faces import (
     open_distractors,
     open_faces,
 )
+from tf_sphereface.progress import Progress
 
 Source = EmbeddingSource | EmbeddingFile
 

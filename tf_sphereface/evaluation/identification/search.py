@@ -1,12 +1,13 @@
 """Each probe's rank among the people of a gallery and a crowd of strangers."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from tf_sphereface.evaluation.rates.top_scores import ImpostorTally, TopScores, Trials
+from tf_sphereface.progress import Progress
 from tf_sphereface.similarity import (
     check_same_size,
     scan_scores,
@@ -16,7 +17,6 @@ from tf_sphereface.similarity import (
 
 LARGEST_TAIL = 1 << 24  # impostor scores kept for rates, 64 MB
 _GALLERY_SCORES = 1 << 22  # of probes with the gallery, in memory at once
-Progress = Callable[[int, int], None]  # distractors done, distractors in all
 
 
 class Gallery(NamedTuple):

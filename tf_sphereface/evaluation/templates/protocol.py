@@ -9,7 +9,6 @@ import numpy as np
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.embeddings.features import features_of
 from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
-from tf_sphereface.evaluation.embeddings.photos import Progress
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.templates.ijb_lists import (
     read_photo_list,
@@ -19,6 +18,7 @@ from tf_sphereface.evaluation.templates.ijb_lists import (
 from tf_sphereface.evaluation.templates.pooling import pool_templates
 from tf_sphereface.evaluation.templates.template_evaluation import evaluate_templates
 from tf_sphereface.evaluation.templates.template_report import TemplateReport
+from tf_sphereface.progress import Progress
 
 
 def evaluate_ijb(

@@ -7,10 +7,10 @@ import numpy as np
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.identification.face_set import FaceSet
 from tf_sphereface.evaluation.identification.identify import (
-    FARS,
     evaluate_identification,
     far_notes,
 )
+from tf_sphereface.evaluation.rates.thresholds import FAR_TARGETS
 from tf_sphereface.evaluation.rates.top_scores import rates_at_fars
 from tf_sphereface.evaluation.templates.ijb_lists import TemplatePairs
 from tf_sphereface.evaluation.templates.pooling import Templates
@@ -26,7 +26,7 @@ def evaluate_templates(
     pairs: TemplatePairs | None = None,
     galleries: Sequence[Subjects] = (),
     probes: Subjects | None = None,
-    fars: Sequence[float] = FARS,
+    fars: Sequence[float] = FAR_TARGETS,
     fpirs: Sequence[float] = IJB_FPIRS,
 ) -> TemplateReport:
     """TAR at FAR of pairs of templates, and search of templates in galleries.

@@ -12,7 +12,6 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.embeddings.features import features_of, has_mirror
 from tf_sphereface.evaluation.embeddings.model_sources import KerasEmbeddingSource
 from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
-from tf_sphereface.evaluation.embeddings.photos import Progress
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource, TimedSource
 from tf_sphereface.evaluation.pairs.pair_list import PairList, read_lfw_pairs
 from tf_sphereface.evaluation.pairs.people import (
@@ -34,6 +33,7 @@ from tf_sphereface.evaluation.verification.rules import (
     compared_features,
     cosines,
 )
+from tf_sphereface.progress import Progress
 
 MISSING = ("wrong", "skip", "error")
 

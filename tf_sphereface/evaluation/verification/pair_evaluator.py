@@ -1,8 +1,6 @@
 """One list of pairs and many models: alone, and as gallery and probe of each other."""
 
 import dataclasses
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from tf_sphereface.evaluation.verification.evaluate import (
     evaluate_verification,
 )
 from tf_sphereface.evaluation.verification.report import VerificationReport
+from tf_sphereface.progress import ProgressBar
 
 
 class PairEvaluator:
@@ -35,7 +34,7 @@ class PairEvaluator:
         images_dir: Path,
         pairs: PairList,
         mirror: bool = True,
-        progress_bar: Callable[[str, str], AbstractContextManager] | None = None,
+        progress_bar: ProgressBar | None = None,
     ):
         self._images_dir, self._pairs, self._mirror = images_dir, pairs, mirror
         self._progress_bar = progress_bar

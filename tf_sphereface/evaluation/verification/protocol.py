@@ -4,7 +4,6 @@ import dataclasses
 from pathlib import Path
 
 from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
-from tf_sphereface.evaluation.embeddings.photos import Progress
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.pairs.formats import READERS
 from tf_sphereface.evaluation.rates.bootstrap import RESAMPLES
@@ -12,6 +11,7 @@ from tf_sphereface.evaluation.verification.evaluate import evaluate_verification
 from tf_sphereface.evaluation.verification.fairness import read_groups, with_groups
 from tf_sphereface.evaluation.verification.intervals import with_intervals
 from tf_sphereface.evaluation.verification.report import VerificationReport
+from tf_sphereface.progress import Progress
 
 
 def verify_pair_list(

@@ -7,6 +7,7 @@ import numpy as np
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.rates.thresholds import best_threshold
+from tf_sphereface.similarity import unit_rows
 
 _BLOCK = 4096  # pairs gathered at a time: two such blocks of features are in memory
 _DISTANCES = np.arange(0, 4, 0.01)  # squared, of points on the unit sphere
@@ -109,13 +110,13 @@ def compared_features(features: np.ndarray, rule: str, mirrored: bool) -> np.nda
 
 def cosines(features: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Cosine (pairs,) of rows of float64 features (photos, dim); 0 for a zero row."""
-    unit = _unit(features)
+    unit = unit_rows(features)
     return np.clip(_products(unit, left, right), -1.0, 1.0)
 
 
 def squared_distances(features, left, right) -> np.ndarray:
     """||a - b||^2 (pairs,), 0..4, of L2-normalised rows of float64 features."""
-    unit, distances = _unit(features), np.empty(len(left))
+    unit, distances = unit_rows(features), np.empty(len(left))
     for rows in _blocks(len(left)):
         difference = unit[left[rows]] - unit[right[rows]]
         distances[rows] = np.einsum("pd,pd->p", difference, difference)
@@ -171,11 +172,6 @@ def _best_distance(distances, same):
     accepted = np.searchsorted(genuine, _DISTANCES, side="left")
     rejected = len(impostor) - np.searchsorted(impostor, _DISTANCES, side="left")
     return float(_DISTANCES[np.argmax(accepted + rejected)])
-
-
-def _unit(features):
-    norms = np.linalg.norm(features, axis=1, keepdims=True)
-    return features / np.maximum(norms, np.finfo(np.float64).tiny)
 
 
 def _products(features, left, right):

@@ -11,8 +11,8 @@ from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.embeddings.features import features_of
 from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
-from tf_sphereface.evaluation.embeddings.photos import Progress
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
+from tf_sphereface.progress import Progress
 from tf_sphereface.similarity import unit_rows
 
 

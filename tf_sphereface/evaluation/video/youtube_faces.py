@@ -8,7 +8,6 @@ import numpy as np
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.embeddings.features import has_mirror
 from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
-from tf_sphereface.evaluation.embeddings.photos import Progress
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.pairs.pair_list import Pair, PairList
 from tf_sphereface.evaluation.pairs.people import (
@@ -21,6 +20,7 @@ from tf_sphereface.evaluation.verification.evaluate import evaluate_features
 from tf_sphereface.evaluation.verification.intervals import with_intervals
 from tf_sphereface.evaluation.verification.report import VerificationReport
 from tf_sphereface.evaluation.video.video_embeddings import video_means
+from tf_sphereface.progress import Progress
 from tf_sphereface.text_lists import is_number, numbered_lines
 
 POOLINGS = ("mean", "frame-pairs")
