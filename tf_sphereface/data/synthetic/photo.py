@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tf_sphereface.data.synthetic import canvas as front_plane
+import tf_sphereface.data.synthetic.canvas as front_plane
 from tf_sphereface.data.synthetic.capture import Capture
 from tf_sphereface.data.synthetic.features import face_texture, front_landmarks
 from tf_sphereface.data.synthetic.hair import haired_head, hanging_outline
