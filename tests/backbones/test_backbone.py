@@ -14,7 +14,7 @@ from tf_sphereface.preprocessing import PixelContract
 SMALL = {
     "inception_face": {"width": 1 / 16, "height": 64, "columns": 48},
     "inception_resnet_v1": {"width": 1 / 16, "height": 112, "columns": 96},
-    "iresnet": {"depth": 18, "width": 1 / 8, "height": 64, "columns": 48},
+    "iresnet": {"depth": 18, "width": 1 / 4, "height": 64, "columns": 48},
     "keras_application": {
         "application": "MobileNetV3Small",
         "options": {"alpha": 0.35},
