@@ -1,14 +1,17 @@
-"""The instructions of pickles that make data, without those that run what is named.
+"""A machine for the opcodes of pickles that make data, not for those that run code.
 
-Reference: the comments of CPython's pickletools.py; protocols 0 to 5.
+`pickletools` reads the opcodes and their arguments; its `genops` would decode the byte
+strings of protocol 0 as ASCII, so that the table of opcodes is used instead.
 """
 
+import io
+import pickletools
 import re
-import struct
 
 from tf_sphereface.pickles.vocabulary import Name, RefusedPickleError
 
-_LONGEST_NUMBER = 20  # digits or bytes; no count or flag is longer
+_OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
+_LONGEST_NUMBER = 160  # bits; no count or flag is longer
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"\\": b"\\", b"'": b"'", b'"': b'"'}
 _MARK = object()
@@ -19,71 +22,57 @@ class Machine:
     """Reads the pickle that begins at byte `start` of `content`."""
 
     def __init__(self, content, vocabulary, start):
-        self._content = content
+        self._file = io.BytesIO(content)
+        self._size = len(content)
+        self._file.seek(start)
         self._vocabulary = vocabulary
-        self.end = start
-        self.start = 0  # of the instruction at work
+        self.start = start  # of the opcode at work
         self._stack = []
         self._memo = {}
         self._encoded = 0  # bytes made of texts: each text is encoded once
 
+    @property
+    def end(self):
+        return self._file.tell()
+
     def run(self):
         while True:
             self.start = self.end
-            code = self._take(1)
+            code = self._file.read(1)
             if code == b".":
                 return self._stack.pop()
-            action = _ACTIONS.get(code)
-            if action is None and self._vocabulary.dicts:
-                action = _DICT_ACTIONS.get(code)
+            if not code:
+                raise ValueError("the file ends early")
+            opcode = _OPCODES.get(code)
+            action = opcode and _ACTIONS.get(opcode.name)
+            if opcode and action is None and self._vocabulary.dicts:
+                action = _DICT_ACTIONS.get(opcode.name)
             if action is None:
-                raise RefusedPickleError(f"instruction {code!r}")
-            action(self)
+                raise RefusedPickleError(
+                    f"the opcode {opcode.name if opcode else code!r}"
+                )
+            if opcode.arg is None:
+                action(self)
+            else:
+                action(self, self._argument(opcode))
 
-    def _take(self, length):
-        end = self.end + length
-        if end > len(self._content):
-            raise ValueError("the file ends early")
-        taken, self.end = self._content[self.end : end], end
-        return taken
-
-    def _number(self, form):
-        return struct.unpack(form, self._take(struct.calcsize(form)))[0]
-
-    def _line(self):
-        end = self._content.index(b"\n", self.end)
-        line = self._content[self.end : end]
-        self.end = end + 1
-        return line
+    def _argument(self, opcode):
+        if opcode.name == "STRING":
+            line = pickletools.read_stringnl(self._file, decode=False)
+            return _ESCAPE.sub(_unescape, line)
+        return opcode.arg.reader(self._file)
 
     def _push(self, value):
         self._stack.append(value)
 
-    def _push_bytes(self, form):
-        self._push(self._take(self._number(form)))
+    def _push_string(self, value):
+        # Python 2's strings are bytes; `pickletools` reads them as Latin-1.
+        self._push(value.encode("latin-1"))
 
-    def _push_text(self, form):
-        self._push(self._take(self._number(form)).decode("utf-8", "surrogatepass"))
-
-    def _push_integer(self, content):
-        if len(content) > _LONGEST_NUMBER:
+    def _push_integer(self, value):
+        if value.bit_length() > _LONGEST_NUMBER:
             raise ValueError("too long a number")
-        self._push(int.from_bytes(content, "little", signed=True))
-
-    def _push_integer_line(self):
-        line = self._line()
-        if line in (b"00", b"01"):  # how protocol 0 writes False and True
-            self._push(line == b"01")
-        elif len(line) > _LONGEST_NUMBER:
-            raise ValueError("too long a number")
-        else:
-            self._push(int(line.removesuffix(b"L")))
-
-    def _push_string_line(self):
-        line = self._line()
-        if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in (b"'", b'"'):
-            raise ValueError("no quotes")
-        self._push(_ESCAPE.sub(_unescape, line[1:-1]))
+        self._push(value)
 
     def _from_mark(self):
         """Takes all that lies above the last mark, and the mark."""
@@ -120,8 +109,8 @@ class Machine:
             raise RefusedPickleError(f"the name {str(full)!r}")
         self._push(full)
 
-    def _name_lines(self):
-        self._name(self._line().decode("ascii"), self._line().decode("ascii"))
+    def _name_line(self, line):
+        self._name(*line.split(" ", 1))
 
     def _name_texts(self):
         module, name = self._last(2)
@@ -138,7 +127,7 @@ class Machine:
         made = self._vocabulary.calls[name](arguments)
         if type(made) is bytes:
             self._encoded += len(made)
-            if self._encoded > len(self._content):
+            if self._encoded > self._size:
                 raise RefusedPickleError("one text many times over")
         self._push(made)
 
@@ -177,59 +166,44 @@ def _unescape(match):
 
 
 _ACTIONS = {
-    b"\x80": lambda m: m._take(1),  # PROTO
-    b"\x95": lambda m: m._take(8),  # FRAME: a hint for buffered readers
-    b"(": lambda m: m._push(_MARK),
-    b"0": lambda m: m._stack.pop(),
-    b"1": lambda m: m._from_mark(),
-    b"2": lambda m: m._push(m._stack[-1]),
-    b"]": lambda m: m._push([]),
-    b"l": lambda m: m._push(m._from_mark()),
-    b"a": lambda m: m._extend(m._last(1)),
-    b"e": lambda m: m._extend(m._from_mark()),
-    b")": lambda m: m._push(()),
-    b"t": lambda m: m._push(tuple(m._from_mark())),
-    b"\x85": lambda m: m._push(m._last(1)),
-    b"\x86": lambda m: m._push(m._last(2)),
-    b"\x87": lambda m: m._push(m._last(3)),
-    b"N": lambda m: m._push(None),
-    b"\x88": lambda m: m._push(True),
-    b"\x89": lambda m: m._push(False),
-    b"I": lambda m: m._push_integer_line(),
-    b"L": lambda m: m._push_integer_line(),
-    b"J": lambda m: m._push(m._number("<i")),
-    b"K": lambda m: m._push(m._number("<B")),
-    b"M": lambda m: m._push(m._number("<H")),
-    b"\x8a": lambda m: m._push_integer(m._take(m._number("<B"))),
-    b"\x8b": lambda m: m._push_integer(m._take(m._number("<I"))),
-    b"S": lambda m: m._push_string_line(),
-    b"T": lambda m: m._push_bytes("<I"),
-    b"U": lambda m: m._push_bytes("<B"),
-    b"B": lambda m: m._push_bytes("<I"),
-    b"C": lambda m: m._push_bytes("<B"),
-    b"\x8e": lambda m: m._push_bytes("<Q"),
-    b"V": lambda m: m._push(m._line().decode("raw-unicode-escape")),
-    b"X": lambda m: m._push_text("<I"),
-    b"\x8c": lambda m: m._push_text("<B"),
-    b"\x8d": lambda m: m._push_text("<Q"),
-    b"p": lambda m: m._put(m._line()),
-    b"q": lambda m: m._put(b"%d" % m._number("<B")),
-    b"r": lambda m: m._put(b"%d" % m._number("<I")),
-    b"\x94": lambda m: m._put(b"%d" % len(m._memo)),
-    b"g": lambda m: m._push(m._memo[m._line()]),
-    b"h": lambda m: m._push(m._memo[b"%d" % m._number("<B")]),
-    b"j": lambda m: m._push(m._memo[b"%d" % m._number("<I")]),
-    b"c": lambda m: m._name_lines(),
-    b"\x93": lambda m: m._name_texts(),
-    b"R": lambda m: m._call(),
-    b"b": lambda m: m._build(),
+    **dict.fromkeys(("PROTO", "FRAME"), lambda m, _: None),
+    "MARK": lambda m: m._push(_MARK),
+    "POP": lambda m: m._stack.pop(),
+    "POP_MARK": lambda m: m._from_mark(),
+    "DUP": lambda m: m._push(m._stack[-1]),
+    "EMPTY_LIST": lambda m: m._push([]),
+    "LIST": lambda m: m._push(m._from_mark()),
+    "APPEND": lambda m: m._extend(m._last(1)),
+    "APPENDS": lambda m: m._extend(m._from_mark()),
+    "EMPTY_TUPLE": lambda m: m._push(()),
+    "TUPLE": lambda m: m._push(tuple(m._from_mark())),
+    "TUPLE1": lambda m: m._push(m._last(1)),
+    "TUPLE2": lambda m: m._push(m._last(2)),
+    "TUPLE3": lambda m: m._push(m._last(3)),
+    "NONE": lambda m: m._push(None),
+    "NEWTRUE": lambda m: m._push(True),
+    "NEWFALSE": lambda m: m._push(False),
+    **dict.fromkeys(("INT", "LONG", "LONG1", "LONG4"), Machine._push_integer),
+    **dict.fromkeys(("BININT", "BININT1", "BININT2"), Machine._push),
+    **dict.fromkeys(("BINSTRING", "SHORT_BINSTRING"), Machine._push_string),
+    **dict.fromkeys(("STRING", "BINBYTES", "SHORT_BINBYTES"), Machine._push),
+    **dict.fromkeys(("BINBYTES8", "UNICODE", "BINUNICODE"), Machine._push),
+    **dict.fromkeys(("SHORT_BINUNICODE", "BINUNICODE8"), Machine._push),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), Machine._put),
+    "MEMOIZE": lambda m: m._put(len(m._memo)),
+    **dict.fromkeys(
+        ("GET", "BINGET", "LONG_BINGET"), lambda m, key: m._push(m._memo[key])
+    ),
+    "GLOBAL": Machine._name_line,
+    "STACK_GLOBAL": Machine._name_texts,
+    "REDUCE": Machine._call,
+    "BUILD": Machine._build,
 }
 _DICT_ACTIONS = {
-    b"}": lambda m: m._push({}),
-    b"d": lambda m: m._push_dict(m._from_mark()),
-    b"s": lambda m: m._set_items(m._last(2)),
-    b"u": lambda m: m._set_items(m._from_mark()),
-    b"G": lambda m: m._push(m._number(">d")),
-    b"F": lambda m: m._push(float(m._line())),
-    b"Q": lambda m: m._persistent(),
+    "EMPTY_DICT": lambda m: m._push({}),
+    "DICT": lambda m: m._push_dict(m._from_mark()),
+    "SETITEM": lambda m: m._set_items(m._last(2)),
+    "SETITEMS": lambda m: m._set_items(m._from_mark()),
+    **dict.fromkeys(("FLOAT", "BINFLOAT"), Machine._push),
+    "BINPERSID": Machine._persistent,
 }

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from tf_sphereface.data.records.frames import record_spans
+from tf_sphereface.data.records.frames import find_damage, record_spans
 from tf_sphereface.errors import InputError
 
 CONTENTS = [b"first", b"", bytes(range(256)) * 9]
@@ -36,3 +36,13 @@ def test_truncation_is_named_with_its_offset(path, cut, offset):
     path.write_bytes(path.read_bytes()[:-cut])
     with pytest.raises(InputError, match=rf"truncated shard: .*, byte {offset}"):
         list(record_spans(path))
+
+
+def test_checksums_of_contents_are_compared(path):
+    find_damage(path)
+    content = bytearray(path.read_bytes())
+    content[60] ^= 1  # of the third record, which begins after 21 + 16 + 12 bytes
+    path.write_bytes(content)
+    assert len(list(record_spans(path))) == len(CONTENTS)
+    with pytest.raises(InputError, match=r"byte 49: a record of 2304 bytes"):
+        find_damage(path)
