@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 
 _MOST = 10  # people: as many colours can be told apart
@@ -81,7 +82,7 @@ def draw_spheres(files: list[Path], out: Path) -> list[str]:
 
 
 def _persons(file):
-    return file.identities or tuple(name.split("/")[0] for name in file.names)
+    return file.identities or tuple(map(identity_of, file.names))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 
 
@@ -96,7 +97,7 @@ def _cluster(args, command):
         )
     except ValueError as error:
         raise InputError(str(error)) from error
-    people = file.identities or tuple(name.split("/")[0] for name in file.names)
+    people = file.identities or tuple(map(identity_of, file.names))
     report = ClusterReport(
         names=file.names,
         clusters=clusters,

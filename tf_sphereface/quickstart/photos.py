@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_sphereface.data.photos.folders import list_photos
+from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
 
@@ -114,7 +115,7 @@ def check_people(source: Path) -> dict[str, list[str]]:
     """
     people: dict[str, list[str]] = {}
     for photo in list_photos(source).photos:
-        people.setdefault(photo.split("/")[0], []).append(photo)
+        people.setdefault(identity_of(photo), []).append(photo)
     several = sum(len(names) >= 2 for names in people.values())
     if several < 2 * _FEWEST_UNSEEN:
         raise InputError(

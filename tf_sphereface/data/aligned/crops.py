@@ -13,8 +13,9 @@ from tf_sphereface.data.aligned.manifest import (
     read_manifest_rows,
 )
 from tf_sphereface.data.aligned.settings import described_crop, read_alignment_settings
-from tf_sphereface.data.photos.exclusions import identity_key, without_identities
+from tf_sphereface.data.photos.exclusions import without_identities
 from tf_sphereface.data.photos.folders import list_photos
+from tf_sphereface.data.photos.names import identity_key, identity_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import CropGeometry
 
@@ -81,12 +82,12 @@ def select_crops(
     missing_crops, missing = len(keys) - left_out, 0
     if wanted is not None:
         keys = {identity_key(name) for name in wanted}
-        missing = len(keys - {identity_key(_identity(name)) for name in names})
-        names = [name for name in names if identity_key(_identity(name)) in keys]
+        missing = len(keys - {identity_key(identity_of(name)) for name in names})
+        names = [name for name in names if identity_key(identity_of(name)) in keys]
     names, excluded = without_identities(names, exclude)
-    counts = Counter(map(_identity, names))
+    counts = Counter(map(identity_of, names))
     few = {identity for identity, count in counts.items() if count < min_images}
-    names = [name for name in names if _identity(name) not in few]
+    names = [name for name in names if identity_of(name) not in few]
     if not names:
         raise InputError(f"no identity of {aligned} meets the conditions")
     return CropSelection(
@@ -162,7 +163,3 @@ def _list_crops(aligned):
     if not rows:
         return list(list_photos(aligned).photos)
     return [row.crop for row in rows.values() if row.status == KEPT]
-
-
-def _identity(name):
-    return name.split("/")[0]

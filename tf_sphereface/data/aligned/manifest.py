@@ -7,7 +7,8 @@ import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tf_sphereface.data.aligned.settings import SETTINGS_NAME, stays_inside
+from tf_sphereface.data.aligned.settings import SETTINGS_NAME
+from tf_sphereface.data.photos.names import check_name, identity_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing
 
@@ -161,9 +162,10 @@ def _from_fields(fields):
     record = dict(zip(_COLUMNS, fields, strict=True))
     if record["status"] not in (KEPT, DROPPED):
         raise ValueError(f"status {record['status']!r}")
-    crop = record["crop"]
-    if not stays_inside(record["identity"], 1) or (crop and not stays_inside(crop, 2)):
-        raise ValueError(f"a name that leaves the folder: {crop!r:.200}")
+    for name in filter(None, (record["photo"], record["crop"])):
+        check_name(name)
+        if identity_of(name) != record["identity"]:
+            raise ValueError(f"a name of another identity: {name!r:.200}")
     numbers = {
         name: tuple(float(record[key]) for key in keys if record[key])
         for name, keys in (("box", _BOX_FIELDS), ("landmarks", LANDMARK_FIELDS))

@@ -11,15 +11,6 @@ SETTINGS_NAME = "align.json"
 LOCK_NAME = ".align.lock"
 
 
-def stays_inside(name: str, depth: int) -> bool:
-    """Whether a name of `depth` parts is of something in the folder itself.
-
-    Crops are read, copied and removed by the names in a manifest.
-    """
-    parts = name.split("/")
-    return len(parts) == depth and not {"", ".", ".."} & set(parts)
-
-
 def are_settings(settings: object) -> bool:
     """Whether the content of align.json has the form that its readers count on."""
     if not isinstance(settings, dict):

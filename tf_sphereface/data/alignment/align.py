@@ -25,6 +25,7 @@ from tf_sphereface.data.alignment.settings import (
     given_landmarks,
 )
 from tf_sphereface.data.photos.exclusions import without_identities
+from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.data.sources import PhotoSource, open_source
 from tf_sphereface.detection import MTCNNSettings, cached_networks
 from tf_sphereface.errors import InputError
@@ -196,7 +197,7 @@ def _without_landmarks(photo):
     reason = "no landmarks" if photo.bytes else "no such photo"
     return ManifestRow(
         photo=photo.name,
-        identity=photo.name.partition("/")[0],
+        identity=identity_of(photo.name),
         status=DROPPED,
         reason=reason,
         bytes=photo.bytes,
@@ -205,7 +206,7 @@ def _without_landmarks(photo):
 
 
 def _prepare(out, photos):
-    for identity in {photo.split("/")[0] for photo in photos}:
+    for identity in set(map(identity_of, photos)):
         folder = out / identity
         folder.mkdir(exist_ok=True)
         remove_torn_files(folder)

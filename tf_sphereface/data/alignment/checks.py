@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tf_sphereface.data.alignment.crops import CHOICES, INSIGHTFACE_CROP, crop_name
-from tf_sphereface.data.photos.folders import refuse_merging
+from tf_sphereface.data.photos.names import refuse_merging, split_name
 from tf_sphereface.data.sources import PhotoSource
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import DEFAULT_CROP, CropGeometry
@@ -74,7 +74,7 @@ def check_names(
 def _refuse_long(names, choice):
     longest = 99 if choice == "all" else 1  # number of a face
     for name in names:
-        crop = crop_name(name, longest).split("/")[-1]
+        crop = split_name(crop_name(name, longest))[1]
         if len(crop.encode()) > _LONGEST_NAME:
             raise InputError(
                 f"too long a name: its crop's would have more than {_LONGEST_NAME} "

@@ -17,6 +17,7 @@ from tf_sphereface.data.alignment.crops import (
     row_name,
 )
 from tf_sphereface.data.photos.images import DecodedPhoto, decode_photo
+from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.data.sources.photo_source import Photo, PhotoReader
 from tf_sphereface.detection import Face, MTCNNSettings, load_detector
 from tf_sphereface.errors import InputError
@@ -217,7 +218,7 @@ def align_large(
 def _row(photo, reason):
     return ManifestRow(
         photo=photo.name,
-        identity=photo.name.partition("/")[0],
+        identity=identity_of(photo.name),
         status=DROPPED,
         reason=reason,
         bytes=photo.bytes,

@@ -16,6 +16,7 @@ from tf_sphereface.data.aligned.manifest import (
 from tf_sphereface.data.aligned.settings import described_crop, read_alignment_settings
 from tf_sphereface.data.alignment.crops import is_further_face
 from tf_sphereface.data.audit.measures import CropMeasures, measure_crops
+from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import CropGeometry
 
@@ -75,7 +76,7 @@ def read_facts(folder: Path) -> CollectionFacts:
     settings = read_alignment_settings(folder) or {}
     crop = described_crop(settings)
     crops = measure_crops(rows.values(), np.array(crop.template))
-    people = Counter(name.split("/")[0] for name in crops.names)
+    people = Counter(map(identity_of, crops.names))
     everyone = {row.identity for row in rows.values()}
     return CollectionFacts(
         photos=sum(not is_further_face(photo) for photo in rows),

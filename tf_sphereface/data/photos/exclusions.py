@@ -1,9 +1,9 @@
 """People who must not be trained on, since a model will be tested on them."""
 
-import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
+from tf_sphereface.data.photos.names import identity_key, identity_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.text_lists import numbered_lines
 
@@ -43,7 +43,7 @@ def without_identities(
     keys = {identity_key(identity) for identity in excluded}
     kept, gone = [], set()
     for name in names:
-        key = identity_key(name.partition("/")[0])
+        key = identity_key(identity_of(name))
         if key in keys:
             gone.add(key)
         else:
@@ -63,8 +63,3 @@ def exclusion_note(name: str, excluded: Iterable[str], found: int) -> str | None
     if found >= listed:
         return None
     return f"note: {listed - found} of {listed} names of {name} are not there"
-
-
-def identity_key(identity: str) -> str:
-    """One spelling of a name: systems differ in how they write accented letters."""
-    return unicodedata.normalize("NFC", identity)

@@ -1,24 +1,11 @@
 """The layout that photos of people come in: one folder for each identity."""
 
 import dataclasses
-import unicodedata
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.names import check_name, refuse_merging
 from tf_sphereface.errors import InputError
-
-# What alignment and rendering write beside the folders of the identities.
-RESERVED_NAMES = frozenset(
-    {
-        "align.json",
-        "audit.html",
-        "landmarks.csv",
-        "manifest.csv",
-        "manifest.partial.csv",
-        "pairs.txt",
-    }
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,28 +52,9 @@ def list_photos(source: Path) -> PhotoFolders:
                 other_files += 1
     if not photos:
         raise InputError(_no_photo(source, other_files))
-    refuse_unusable(photos)
-    return PhotoFolders(tuple(sorted(photos)), other_files)
-
-
-def refuse_unusable(photos: Iterable[str]) -> None:
-    """Refuses "IDENTITY/FILE" names that cannot stand in a manifest beside the crops.
-
-    Raises: InputError if a name has a control character, or an identity the name of a
-        file that alignment writes.
-    """
     for photo in photos:
-        if not photo.isprintable():
-            raise InputError(
-                f"names must not hold tabs, line breaks or other control characters: "
-                f"{photo!r}"
-            )
-        identity = photo.split("/")[0]
-        if identity.lower() in RESERVED_NAMES:
-            raise InputError(
-                f"a person's folder must not be named {identity!r}: a file of that "
-                "name will lie beside it"
-            )
+        check_name(photo)
+    return PhotoFolders(tuple(sorted(photos)), other_files)
 
 
 def _no_photo(source, other_files):
@@ -104,31 +72,3 @@ def _no_photo(source, other_files):
         f"no photo in {source}; put the photos of each person in a folder of "
         f"their own, such as {source.name}/Ada/1.jpg"
     )
-
-
-def refuse_merging(
-    names: Iterable[str], what: str, saved_as: Callable[[str], str] = str
-) -> None:
-    """Refuses names that are one name on a phone, a Mac or Windows.
-
-    Args:
-        names: Names of files or folders.
-        what: What they name, for the message.
-        saved_as: Gives the name to compare, where it is not the name itself.
-
-    Raises: InputError that names both, or the name that is not valid Unicode.
-    """
-    seen = {}
-    for name in sorted(names):
-        try:
-            name.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise InputError(f"not a valid Unicode name: {name!r} ({what})") from error
-        folded = unicodedata.normalize("NFC", saved_as(name)).casefold()
-        key = unicodedata.normalize("NFC", folded)
-        if key in seen:
-            raise InputError(
-                f"{what} would be merged on other systems: {seen[key]!r} and {name!r} "
-                "differ only in case or in how they are written; rename one"
-            )
-        seen[key] = name

@@ -2,11 +2,10 @@
 
 import dataclasses
 import hashlib
-from collections import Counter
 from pathlib import Path
 
 from tf_sphereface.data.aligned.crops import CropSelection, read_crop
-from tf_sphereface.data.photos.exclusions import identity_key
+from tf_sphereface.data.photos.names import identity_key, identity_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import CropGeometry
 
@@ -53,10 +52,10 @@ def hold_out(
     held = set(sorted(chosen.identities, key=rank)[:count])
     kept = dataclasses.replace(
         chosen,
-        crops=tuple(name for name in chosen.crops if name.split("/")[0] not in held),
+        crops=tuple(name for name in chosen.crops if identity_of(name) not in held),
         identities=tuple(name for name in chosen.identities if name not in held),
     )
-    crops = tuple(name for name in chosen.crops if name.split("/")[0] in held)
+    crops = tuple(name for name in chosen.crops if identity_of(name) in held)
     return kept, crops
 
 
@@ -67,7 +66,7 @@ def copy_holdout(
 
     Raises: InputError if a crop is unusable, as `read_crop`.
     """
-    for identity in Counter(name.split("/")[0] for name in crops):
+    for identity in set(map(identity_of, crops)):
         (folder / identity).mkdir(parents=True)
     for name in crops:
         content = read_crop(aligned / name, geometry.height, geometry.width)

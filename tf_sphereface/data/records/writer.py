@@ -17,6 +17,7 @@ from tf_sphereface.data.aligned.crops import (
     select_crops,
 )
 from tf_sphereface.data.aligned.settings import read_alignment_settings
+from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.data.records.holdout import HOLDOUT_NAME, copy_holdout, hold_out
 from tf_sphereface.data.records.manifest import (
     FORMAT_VERSION,
@@ -170,7 +171,7 @@ def _write_shards(aligned, folder, chosen: CropSelection, parts, geometry, progr
             for index in members:
                 crop = chosen.crops[index]
                 encoded = read_crop(aligned / crop, geometry.height, geometry.width)
-                identity = crop.split("/")[0]
+                identity = identity_of(crop)
                 file.write(_serialize(encoded, labels[identity], identity, crop))
                 done += 1
                 if progress is not None:
@@ -207,7 +208,7 @@ def _serialize(encoded, label, identity, source):
 def _manifest(aligned, chosen, shards, seed, geometry):
     settings = read_alignment_settings(aligned) or {}
     pixels = dataclasses.asdict(PixelContract(geometry.height, geometry.width))
-    counts = Counter(crop.split("/")[0] for crop in chosen.crops)
+    counts = Counter(map(identity_of, chosen.crops))
     return RecordManifest(
         format_version=FORMAT_VERSION,
         library_version=tf_sphereface.__version__,

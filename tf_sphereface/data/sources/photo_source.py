@@ -5,11 +5,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from tf_sphereface.data.photos.folders import refuse_merging, refuse_unusable
+from tf_sphereface.data.photos.names import (
+    check_name,
+    identity_of,
+    refuse_merging,
+    split_name,
+)
 from tf_sphereface.errors import InputError
 
 # No photo is larger; a length field that says so is damage, or an attack.
 LARGEST_PHOTO = 1 << 29  # bytes
+_LONGEST_NAME = 240  # bytes; file systems have 255, and crops' names are longer
 
 
 class Photo(NamedTuple):
@@ -76,15 +82,9 @@ def checked_names(names: Iterable[str], path: Path) -> tuple[str, ...]:
     for name, count in Counter(names).items():
         if count > 1:
             raise InputError(f"{path} has {count} photos named {name!r}; keep one")
-        identity, _, file = name.partition("/")
-        for part in (identity, file):
-            if part.startswith(".") or not part or "/" in part or "\\" in part:
-                raise InputError(
-                    f"photos must be IDENTITY/FILE, neither with a leading dot. "
-                    f"Received: {name!r} in {path}"
-                )
-            if len(part.encode("utf-8", "surrogateescape")) > 240:
+        check_name(name)
+        for part in split_name(name):
+            if len(part.encode("utf-8", "surrogateescape")) > _LONGEST_NAME:
                 raise InputError(f"too long a name: {part[:40]!r}... in {path}")
-    refuse_merging({name.partition("/")[0] for name in names}, "identities")
-    refuse_unusable(names)
+    refuse_merging(set(map(identity_of, names)), "identities")
     return tuple(names)

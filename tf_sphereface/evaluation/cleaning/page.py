@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 from tf_sphereface.data.photos.images import read_photo
+from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.cleaning.findings import (
     COPY_ELSEWHERE,
@@ -143,7 +144,7 @@ def _row(found, report, pictures):
         groups.append((title, examples[:3]))
     if found.other:
         shown = report.examples.get(found.other, (found.other,))[:3]
-        title = f"<b>{escape(found.other.split('/')[0])}</b>"
+        title = f"<b>{escape(identity_of(found.other))}</b>"
         groups.append((title + _score(found.other_score), shown))
     columns = "".join(
         f'<div><p>{title}</p><ul class="sheet">'

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.similarity import unit_rows
 
 _ROUNDS = 5
@@ -30,7 +31,7 @@ class People:
 def group_by_person(names: list[str]) -> People:
     """Groups crops "IDENTITY/FILE" by their identity."""
     identities, labels = np.unique(
-        np.array([name.split("/")[0] for name in names], object), return_inverse=True
+        np.array(list(map(identity_of, names)), object), return_inverse=True
     )
     order = np.argsort(labels, kind="stable")
     ends = np.cumsum(np.bincount(labels, minlength=len(identities)))[:-1]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_sphereface.data.aligned.crops import select_crops
+from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.embeddings.npz import (
     SUFFIX,
@@ -116,5 +117,5 @@ def embed_folder(
             f"no such crop: {images_dir}/{names[missing[0]]}; run `sphereface align` "
             "again"
         )
-    people = tuple(name.split("/")[0] for name in names)
+    people = tuple(map(identity_of, names))
     return EmbeddingFile(features, names, people, has_mirror(source, mirror))
