@@ -137,13 +137,12 @@ def measure(path, args):
 def embed(path, args):
     """Features of the crops of the pairs, a row each."""
     from tf_sphereface.evaluation import (
-        features_of,
         load_embedding_source,
         read_lfw_pairs,
     )
 
     photos = read_lfw_pairs(args.pairs).photos()
-    return features_of(load_embedding_source(path), args.aligned, photos, mirror=False)
+    return load_embedding_source(path).features(photos, args.aligned, mirror=False)
 
 
 def drift(reference, features):

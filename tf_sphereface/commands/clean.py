@@ -27,7 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--model",
         type=Path,
         required=True,
-        help=".keras or .tflite file, SavedModel folder or bundle folder",
+        help=".keras or .tflite file, SavedModel, bundle or run folder",
     )
     parser.add_argument("--out", type=Path, required=True, help="new list, CSV")
     parser.add_argument(

@@ -24,7 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "model",
         type=Path,
-        help=".keras or .tflite file, SavedModel folder, bundle folder, or a .npz file "
+        help=".keras or .tflite file, SavedModel, bundle or run folder, or a .npz file "
         "that `embed` wrote",
     )
     parser.add_argument(
@@ -159,21 +159,19 @@ def _threshold(args):
 def _embeddings(args):
     from tf_sphereface import evaluation
     from tf_sphereface.commands.progress_bar import progress_bar
-    from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
+    from tf_sphereface.evaluation.embeddings.npz import SUFFIX
     from tf_sphereface.evaluation.embeddings.sources import is_bundle
 
     source = evaluation.open_features(args.model, args.variant)
-    if isinstance(source, EmbeddingFile):
-        return source
-    if args.images is None:
-        raise InputError("a model must have a folder of aligned faces: say --images")
+    # All faces of a file are sorted, whatever the folder holds that the page shows.
+    images = None if args.model.suffix == SUFFIX else args.images
     mirror = True
     if is_bundle(args.model):  # its thresholds hold for its own policy only
         from tf_sphereface.deployment import load_bundle
 
         mirror = load_bundle(args.model).contract.mirror == "concat"
     with progress_bar("embedding", "faces") as progress:
-        return evaluation.embed_folder(source, args.images, mirror, progress)
+        return evaluation.embed_folder(source, images, mirror, progress)
 
 
 def _write_projector(folder, file, report):

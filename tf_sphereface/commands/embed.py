@@ -22,7 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "model",
         type=Path,
-        help=".keras or .tflite file, SavedModel folder or bundle folder",
+        help=".keras or .tflite file, SavedModel, bundle or run folder",
     )
     parser.add_argument(
         "--images", type=Path, required=True, help="folder that `align` wrote"

@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "model",
         type=Path,
-        help=".keras or .tflite file, SavedModel folder, bundle folder, or a .npz file "
+        help=".keras or .tflite file, SavedModel, bundle or run folder, or a .npz file "
         "of embeddings (`sphereface embed` writes one)",
     )
     parser.add_argument(

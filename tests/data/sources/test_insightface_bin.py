@@ -13,7 +13,11 @@ from tf_sphereface.commands.align import main
 from tf_sphereface.data.sources import open_source
 from tf_sphereface.data.sources.insightface_bin import read_verification_set
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation import evaluate_verification, read_lfw_pairs
+from tf_sphereface.evaluation import (
+    ModelEmbeddings,
+    evaluate_verification,
+    read_lfw_pairs,
+)
 from tf_sphereface.preprocessing import PixelContract
 
 SAME = [True, False, True]
@@ -182,7 +186,8 @@ def test_aligned_set_is_evaluated_by_its_own_pair_list(write, tmp_path):
     assert main([str(path), "--out", str(out), "--processes", "1"]) == 0
     for rule in ("sphereface", "insightface"):
         listed = read_lfw_pairs(out / "pairs.txt")
-        report = evaluate_verification(MeanColour(), out, listed, rule=rule)
+        source = ModelEmbeddings(MeanColour())
+        report = evaluate_verification(source, out, listed, rule=rule)
         assert (report.accuracy, report.notes[1:]) == (1.0, ())
         assert report.counts()["folds"] == 10
         assert report.counts()["pairs_with_a_missing_photo"] == 0

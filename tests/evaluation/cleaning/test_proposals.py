@@ -19,6 +19,7 @@ from tf_sphereface.data.synthetic import (
     sample_identity,
 )
 from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation import ModelEmbeddings
 from tf_sphereface.evaluation.cleaning import (
     propose_cleaning,
     write_clean_list,
@@ -73,7 +74,7 @@ def aligned(tmp_path, rendered):
 
 @pytest.fixture
 def report(aligned):
-    return propose_cleaning(GreyPixels(), aligned, mirror=False)
+    return propose_cleaning(ModelEmbeddings(GreyPixels()), aligned, mirror=False)
 
 
 def test_planted_copies_are_found_and_no_other(report):
@@ -135,14 +136,14 @@ def test_page_shows_crops_of_any_size(report, aligned, tmp_path):
 
 def test_nothing_is_changed(aligned):
     before = {path: path.read_bytes() for path in aligned.rglob("*.jpg")}
-    propose_cleaning(GreyPixels(), aligned, mirror=False)
+    propose_cleaning(ModelEmbeddings(GreyPixels()), aligned, mirror=False)
     assert {path: path.read_bytes() for path in aligned.rglob("*.jpg")} == before
 
 
 def test_command_writes_list_and_page(aligned, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
         "tf_sphereface.evaluation.embeddings.sources.load_embedding_source",
-        lambda path, variant: GreyPixels(),
+        lambda path, variant: ModelEmbeddings(GreyPixels()),
     )
     model = tmp_path / "model.tflite"
     model.write_bytes(b"model")
@@ -166,4 +167,4 @@ def test_missing_model_and_lost_crop_are_bad_input(aligned, tmp_path, capsys):
     assert "error: no such model" in capsys.readouterr().err
     (aligned / "p0/0.jpg").write_bytes(b"damaged")
     with pytest.raises(InputError, match="0.jpg"):
-        propose_cleaning(GreyPixels(), aligned, mirror=False)
+        propose_cleaning(ModelEmbeddings(GreyPixels()), aligned, mirror=False)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 import zipfile
 
 import keras
@@ -12,8 +13,12 @@ import tensorflow as tf
 
 from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation import KerasEmbeddingSource, load_embedding_source
-from tf_sphereface.evaluation.embeddings import sources
+from tf_sphereface.evaluation import (
+    KerasEmbedder,
+    ModelEmbeddings,
+    describe_model,
+    load_embedding_source,
+)
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.heads import SoftmaxLayer
 from tf_sphereface.preprocessing import PixelContract
@@ -63,6 +68,21 @@ def test_keras_file_is_normalised_and_embedded(tmp_path):
     np.testing.assert_allclose(embeddings, by_hand(model, faces()), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("files", "taken"), [(["last.keras"], 0), (["last.keras", "best.keras"], 1)]
+)
+def test_run_folder_gives_its_best_model(tmp_path, files, taken):
+    models = [tiny_model() for _ in files]
+    for model, name in zip(models, files, strict=True):
+        model.save(tmp_path / name)
+    source = load_embedding_source(tmp_path)
+    np.testing.assert_allclose(
+        source.embed(faces()), by_hand(models[taken], faces()), rtol=1e-5, atol=1e-6
+    )
+    info = describe_model(tmp_path)
+    assert info == describe_model(tmp_path / files[taken])
+
+
 def test_face_classifier_gives_its_backbone_with_its_contract(tmp_path):
     backbone = SphereFaceCNN(4, 5, width=0.05, channel_order="BGR")
     classifier = FaceClassifier(backbone, SoftmaxLayer(7))
@@ -86,12 +106,12 @@ def test_half_precision_model_gives_float32():
             keras.layers.Dense(2, dtype="float16"),
         ]
     )
-    assert KerasEmbeddingSource(model).embed(faces()).dtype == np.float32
+    assert KerasEmbedder(model).embed(faces()).dtype == np.float32
 
 
 def test_source_of_a_model_in_training_follows_its_weights():
     model = tiny_model()
-    source = KerasEmbeddingSource(model)
+    source = KerasEmbedder(model)
     model.set_weights([weights * 0 for weights in model.get_weights()])
     assert (source.embed(faces()) == 0).all()
 
@@ -178,7 +198,7 @@ def test_model_without_one_embedding_a_face_is_refused():
     inputs = keras.Input((8, 6, 3))
     model = keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs))
     with pytest.raises(InputError, match="one embedding"):
-        KerasEmbeddingSource(model)
+        KerasEmbedder(model)
 
 
 def test_public_names_load_without_tensorflow():
@@ -197,7 +217,7 @@ def test_public_names_load_without_tensorflow():
 @pytest.mark.parametrize(("mirror", "images"), [(None, 1), ("none", 1), ("mean", 2)])
 def test_time_is_that_of_one_image(monkeypatch, mirror, images):
     clock = iter([0.0, 3.0, 10.0, 10.8])
-    monkeypatch.setattr(sources.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
 
     class Source:
         kind, pixel_contract, embedding_dim = "test", PixelContract(), 4
@@ -208,7 +228,7 @@ def test_time_is_that_of_one_image(monkeypatch, mirror, images):
     source = Source()
     if mirror:
         source.mirrors_itself, source.mirror = True, mirror
-    timed = sources.TimedSource(source)
+    timed = ModelEmbeddings(source)
     for _ in range(2):  # the first call does not count
         timed.embed(np.zeros((4, 112, 96, 3), np.uint8))
-    assert timed.milliseconds_per_face() == pytest.approx(200 / images)
+    assert timed.milliseconds_per_face == pytest.approx(200 / images)

@@ -14,19 +14,21 @@ import tensorflow as tf
 from tf_sphereface.bundle import bundle
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import describe_model, load_embedding_source
-from tf_sphereface.evaluation.embeddings.sources import mirrors_itself, source_of_bundle
+from tf_sphereface.evaluation.embeddings.sources import source_of_bundle
 from tf_sphereface.preprocessing import PixelContract
 
 
 class StubBundle:
-    """A bundle of two variants whose embedders are their names."""
+    """A bundle of two variants whose embedders' kinds are their names."""
 
     contract = SimpleNamespace(
         default_variant="none", mirror="concat", graph=SimpleNamespace(mirror=False)
     )
 
     def embedder(self, variant=None):
-        return variant or "none"
+        return SimpleNamespace(
+            kind=variant or "none", pixel_contract=PixelContract(), embedding_dim=4
+        )
 
     def variant(self, name):
         if name not in ("none", "int8"):
@@ -40,7 +42,7 @@ class StubBundle:
 def test_bundle_gives_the_variant_and_its_hash(tmp_path, monkeypatch, variant, name):
     (tmp_path / "contract.json").write_text("{}")
     monkeypatch.setattr(bundle, "load_bundle", lambda path: StubBundle())
-    assert load_embedding_source(tmp_path, variant) == name
+    assert load_embedding_source(tmp_path, variant).kind == name
     info = describe_model(tmp_path, variant)
     assert (info.variant, info.sha256) == (name, f"hash of {name}")
 
@@ -103,16 +105,14 @@ def test_bundle_gives_whole_features_where_its_policy_needs_that(
         embedder=lambda variant: network,
     )
     source = source_of_bundle(opened, "int8")
-    assert mirrors_itself(source) is (expected is not None)
-    assert (source is network) is (expected is None)
-    if expected is not None:
-        assert (source.mirror, source.embedding_dim) == (expected, 3)
+    assert source.mirrors_itself is (expected is not None)
+    assert (source.mirror, source.embedding_dim) == (expected, 3)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_file_of_a_bundle_with_the_mirror_inside_is_not_mirrored_again(tmp_path):
     path = tflite_file(tmp_path)
-    assert not mirrors_itself(load_embedding_source(path))
+    assert not load_embedding_source(path).mirrors_itself
     contract = {
         "pixels": dataclasses.asdict(PixelContract()),
         "mirror": "mean",
@@ -120,4 +120,4 @@ def test_file_of_a_bundle_with_the_mirror_inside_is_not_mirrored_again(tmp_path)
     }
     (tmp_path / "contract.json").write_text(json.dumps(contract))
     source = load_embedding_source(path)
-    assert (mirrors_itself(source), source.mirror) == (True, "mean")
+    assert (source.mirrors_itself, source.mirror) == (True, "mean")

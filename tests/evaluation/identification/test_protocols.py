@@ -11,13 +11,14 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import (
     PROTOCOLS,
     EmbeddingFile,
+    ModelEmbeddings,
     read_embeddings,
     write_embeddings,
 )
 from tf_sphereface.preprocessing import PixelContract
 
 
-class ColourSource:
+class ColourEmbedder:
     """Embeds a crop as its mean colour."""
 
     kind = "keras"
@@ -54,7 +55,7 @@ def run(name, source, **options):
 def test_folders_and_files_give_the_same(folders):
     report = run(
         "identification",
-        ColourSource(),
+        ModelEmbeddings(ColourEmbedder()),
         images=folders / "probes",
         gallery=[folders / "gallery"],
         distractors=folders / "crowd",
@@ -83,7 +84,7 @@ def test_folders_and_files_give_the_same(folders):
 
 
 def test_nearest_neighbour_of_all_others(folders):
-    source = ColourSource()
+    source = ModelEmbeddings(ColourEmbedder())
     report = run("nearest-neighbour", source, images=folders / "probes", mirror=False)
     assert report.cmc == (1.0,)
 
@@ -93,7 +94,7 @@ def test_megaface_leaves_noise_out(folders):
     (folders / "mega.txt").write_text("1/x@N00/90.jpg\n")
     report = run(
         "megaface",
-        ColourSource(),
+        ModelEmbeddings(ColourEmbedder()),
         images=folders / "probes",
         distractors=folders / "crowd",
         probe_noise=folders / "scrub.txt",
@@ -109,7 +110,7 @@ def test_lfw_identification_takes_names_from_files(folders):
     (folders / "extra.txt").write_text("b\n\n")
     report = run(
         "lfw-identification",
-        ColourSource(),
+        ModelEmbeddings(ColourEmbedder()),
         images=folders / "probes",
         known=folders / "known.txt",
         extra=folders / "extra.txt",
@@ -125,7 +126,7 @@ def test_ijb_embeds_each_photo_once(folders):
     (folders / "pairs.txt").write_text("1 2 1\n3 2 1\n1 4 0\n")
     report = run(
         "ijb",
-        ColourSource(),
+        ModelEmbeddings(ColourEmbedder()),
         images=folders / "probes",
         templates=folders / "list.txt",
         pairs=folders / "pairs.txt",
@@ -153,7 +154,7 @@ def test_unusable_distractors_are_refused(folders, content, message):
         np.save(path, content)
     options = {"images": folders / "probes", "distractors": path}
     with pytest.raises(InputError, match=message):
-        run("megaface", ColourSource(), **options)
+        run("megaface", ModelEmbeddings(ColourEmbedder()), **options)
 
 
 def test_noise_list_of_nameless_distractors_is_refused(folders):
@@ -161,7 +162,7 @@ def test_noise_list_of_nameless_distractors_is_refused(folders):
     with pytest.raises(InputError, match="a .npy has none"):
         run(
             "megaface",
-            ColourSource(),
+            ModelEmbeddings(ColourEmbedder()),
             images=folders / "probes",
             distractors=folders / "crowd.npy",
             distractor_noise=folders / "mega.txt",

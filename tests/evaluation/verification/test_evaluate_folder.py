@@ -5,11 +5,16 @@ import pytest
 from PIL import Image
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation import Pair, PairList, evaluate_verification
+from tf_sphereface.evaluation import (
+    ModelEmbeddings,
+    Pair,
+    PairList,
+    evaluate_verification,
+)
 from tf_sphereface.preprocessing import PixelContract
 
 
-class ColourSource:
+class ColourEmbedder:
     """Embeds a crop as the mean colours of its left and right halves."""
 
     kind = "keras"
@@ -45,10 +50,10 @@ def colours(tmp_path):
 
 
 def test_each_photo_is_embedded_once_and_once_mirrored(colours):
-    source = ColourSource()
-    report = evaluate_verification(source, *colours)
+    embedder = ColourEmbedder()
+    report = evaluate_verification(ModelEmbeddings(embedder), *colours)
     assert report.accuracy == 1.0
-    assert source.faces == 2 * 8
+    assert embedder.faces == 2 * 8
     assert (report.mirror, report.embedding_dim, report.source_kind) == (
         True,
         6,
@@ -58,16 +63,16 @@ def test_each_photo_is_embedded_once_and_once_mirrored(colours):
 
 
 def test_without_mirror_each_photo_is_embedded_once(colours):
-    source = ColourSource()
-    report = evaluate_verification(source, *colours, mirror=False)
-    assert source.faces == 8
+    embedder = ColourEmbedder()
+    report = evaluate_verification(ModelEmbeddings(embedder), *colours, mirror=False)
+    assert embedder.faces == 8
     assert report.mirror is False
 
 
 def test_missing_photo_is_named(colours):
     images, pairs = colours
     (images / "c" / "c_0002.png").unlink()
-    report = evaluate_verification(ColourSource(), images, pairs)
+    report = evaluate_verification(ModelEmbeddings(ColourEmbedder()), images, pairs)
     assert report.missing_photos == ("c/c_0002",)
     assert report.counts()["pairs_with_a_missing_photo"] == 2
     assert report.fold_accuracies == (1.0, 0.5)
@@ -76,4 +81,6 @@ def test_missing_photo_is_named(colours):
 def test_folder_with_none_of_the_photos_is_refused(colours, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="none of the 8 photos"):
-        evaluate_verification(ColourSource(), tmp_path / "empty", colours[1])
+        evaluate_verification(
+            ModelEmbeddings(ColourEmbedder()), tmp_path / "empty", colours[1]
+        )

@@ -5,14 +5,19 @@ import pytest
 from PIL import Image
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation import Pair, PairList, evaluate_verification
+from tf_sphereface.evaluation import (
+    ModelEmbeddings,
+    Pair,
+    PairList,
+    evaluate_verification,
+)
 from tf_sphereface.evaluation.verification.pair_evaluator import PairEvaluator
 from tf_sphereface.preprocessing import PixelContract
 
 PEOPLE, PHOTOS = 8, 3
 
 
-class Source:
+class Embedder:
     """Projects pixels by a matrix of its own; `noise` tells it from another one."""
 
     kind = "keras"
@@ -65,8 +70,10 @@ def cosine(first, second):
 @pytest.mark.parametrize("mirror", [False, True])
 def test_plain_report_is_that_of_evaluate_verification(crops, mirror):
     folder, pairs = crops
-    expected = evaluate_verification(Source(0), folder, pairs, mirror=mirror)
-    report = PairEvaluator(folder, pairs, mirror).plain(Source(0))
+    expected = evaluate_verification(
+        ModelEmbeddings(Embedder(0)), folder, pairs, mirror=mirror
+    )
+    report = PairEvaluator(folder, pairs, mirror).plain(Embedder(0))
     np.testing.assert_array_equal(report.plain_scores, expected.plain_scores)
     assert report.fold_accuracies == expected.fold_accuracies
     assert (report.mirror, report.embedding_dim) == (mirror, 6)
@@ -75,7 +82,7 @@ def test_plain_report_is_that_of_evaluate_verification(crops, mirror):
 
 def test_mixed_scores_are_of_the_left_by_the_gallery_and_the_right_by_the_probe(crops):
     folder, pairs = crops
-    gallery, probe = Source(0), Source(1)
+    gallery, probe = Embedder(0), Embedder(1)
     evaluator = PairEvaluator(folder, pairs, mirror=False)
     evaluator.plain(gallery)
     evaluator.plain(probe)
@@ -101,20 +108,20 @@ def test_missing_photo_has_no_score(crops):
         (*pairs.pairs, Pair("p0/0", "nobody/1", True, 0)), folds=pairs.folds
     )
     evaluator = PairEvaluator(folder, lost, mirror=False)
-    source = Source(0)
+    source = Embedder(0)
     assert np.isnan(evaluator.plain(source).plain_scores[-1])
     assert np.isnan(evaluator.mixed(source, source).plain_scores).sum() == 1
 
 
 def test_folder_without_the_photos_is_refused(crops, tmp_path):
     with pytest.raises(InputError, match="none of the 24 photos .* the first is p0/0"):
-        PairEvaluator(tmp_path, crops[1]).plain(Source(0))
+        PairEvaluator(tmp_path, crops[1]).plain(Embedder(0))
 
 
 def test_features_of_unlike_lengths_are_refused(crops):
     folder, pairs = crops
     evaluator = PairEvaluator(folder, pairs, mirror=False)
-    short, whole = Source(0), Source(0)
+    short, whole = Embedder(0), Embedder(0)
     short.matrix, short.embedding_dim = short.matrix[:, :4], 4
     for source in (short, whole):
         evaluator.plain(source)

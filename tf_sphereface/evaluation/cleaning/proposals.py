@@ -6,9 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_sphereface.data.aligned.crops import select_crops
 from tf_sphereface.data.photos.images import read_photo
-from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.cleaning.copies import find_copies
 from tf_sphereface.evaluation.cleaning.findings import KINDS, Finding, sort_findings
 from tf_sphereface.evaluation.cleaning.label_noise import (
@@ -21,7 +19,7 @@ from tf_sphereface.evaluation.cleaning.people import (
     score_strangers,
     trimmed_centre,
 )
-from tf_sphereface.evaluation.embeddings.photos import embed_photos
+from tf_sphereface.evaluation.embeddings.npz import embed_folder
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.files import sha256_of
 from tf_sphereface.progress import Progress
@@ -88,14 +86,8 @@ def propose_cleaning(
     Raises: InputError if the folder or a crop is unusable, or an embedding is not
         finite.
     """
-    names = list(select_crops(aligned).crops)
-    embeddings = embed_photos(source, aligned, names, mirror, progress=progress)
-    for name, row in zip(names, embeddings, strict=True):
-        if np.isnan(row[0]):
-            raise InputError(
-                f"no such crop: {aligned / name}; run `sphereface align` again"
-            )
-    return clean_embeddings(embeddings, names, aligned)
+    file = embed_folder(source, aligned, mirror, progress)
+    return clean_embeddings(file.embeddings, list(file.names), aligned)
 
 
 def clean_embeddings(

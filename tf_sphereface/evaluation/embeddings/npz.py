@@ -5,11 +5,18 @@ import unicodedata
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tf_sphereface.data.aligned.crops import select_crops
+from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing
+from tf_sphereface.progress import Progress
+
+if TYPE_CHECKING:
+    from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 
 SUFFIX = ".npz"
 # Of one photo or frame each; what a protocol of videos or templates needs.
@@ -19,7 +26,7 @@ _RATIO, _SMALL = 200, 1 << 26  # embeddings do not compress; names do, but are s
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class EmbeddingFile:
-    """Embeddings by name: it stands where a model and a folder of crops would.
+    """An embedding source: embeddings by name, with no model and no folder.
 
     Args:
         embeddings: Float32 (n, dim), finite, not necessarily L2-normalised.
@@ -38,6 +45,7 @@ class EmbeddingFile:
     parts: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     kind = "embeddings"
+    milliseconds_per_face = None
 
     def __post_init__(self):
         embeddings = np.asarray(self.embeddings)
@@ -80,6 +88,54 @@ class EmbeddingFile:
     def embedding_dim(self) -> int:
         """Length of an embedding, without that of the mirror image."""
         return self.embeddings.shape[1] // (2 if self.mirror else 1)
+
+    def has_mirror(self, mirror: bool) -> bool:
+        """As `EmbeddingSource.has_mirror`: the file has what it has."""
+        return self.mirror
+
+    def photos(self, images_dir: Path | None) -> tuple[str, ...]:
+        """All photos, or with a folder the crops of that."""
+        if images_dir is None:
+            return self.names
+        return tuple(select_crops(Path(images_dir)).crops)
+
+    def frames(
+        self, videos: Sequence[str], images_dir: Path | None
+    ) -> dict[str, list[str]]:
+        """By `videos` of the file; without it a frame is named VIDEO/FRAME."""
+        of_frames = self.parts.get("videos")
+        if of_frames is None:
+            of_frames = [name.rpartition("/")[0] for name in self.names]
+        found = {video: [] for video in videos}
+        for name, video in zip(self.names, map(str, of_frames), strict=True):
+            if video in found:
+                found[video].append(name)
+        return found
+
+    def people(self, names: Sequence[str]) -> dict[str, str]:
+        """By `identities` of the file; without it nobody."""
+        if self.identities is None:
+            return {}
+        rows = zip(names, self.rows(names), strict=True)
+        return {name: self.identities[row] for name, row in rows if row is not None}
+
+    def place(self, images_dir: Path | None) -> str:
+        """This file."""
+        return "the file of embeddings"
+
+    def features(
+        self,
+        names: Sequence[str],
+        images_dir: Path | None = None,
+        mirror: bool = True,
+        progress: Progress | None = None,
+    ) -> np.ndarray:
+        """The stored rows; folder, mirror images and progress have no part in it."""
+        rows = self.rows(names)
+        features = np.full((len(rows), self.embeddings.shape[1]), np.nan, np.float32)
+        known = [index for index, row in enumerate(rows) if row is not None]
+        features[known] = self.embeddings[[rows[index] for index in known]]
+        return features
 
     def rows(self, names: Sequence[str]) -> list[int | None]:
         """Row of each photo, None where there is none.
@@ -149,6 +205,36 @@ def write_embeddings(path: Path, file: EmbeddingFile) -> None:
         arrays["identities"] = np.array(file.identities)
     with replacing(path) as temporary:
         np.savez(temporary, **arrays)
+
+
+def embed_folder(
+    source: "EmbeddingSource",
+    images_dir: Path | None,
+    mirror: bool = True,
+    progress: Progress | None = None,
+) -> EmbeddingFile:
+    """Embeddings of all crops of an aligned folder.
+
+    Args:
+        source: A model, or a file of embeddings.
+        images_dir: ALIGNED/PERSON/CROP; its manifest.csv decides, if it has one. None
+            takes all embeddings of a file.
+        mirror: As for `EmbeddingSource.features`.
+        progress: Called with the photos done and the photos in all.
+
+    Raises: InputError as `EmbeddingSource.features`; if a crop is missing.
+    """
+    names = source.photos(images_dir)
+    features = source.features(names, images_dir, mirror, progress)
+    missing = np.flatnonzero(np.isnan(features).any(axis=1))
+    if len(missing):
+        raise InputError(
+            f"no such crop: {images_dir}/{names[missing[0]]}; run `sphereface align` "
+            "again"
+        )
+    known = source.people(names)
+    people = tuple(known.get(name) or identity_of(name) for name in names)
+    return EmbeddingFile(features, names, people, source.has_mirror(mirror))
 
 
 def _read_array(archive, key):

@@ -1,21 +1,25 @@
-"""One way to get embeddings out of a model, whatever file it is in."""
+"""Embedding sources, and how each is opened by what lies at a path."""
 
 import json
 import sys
-import time
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.embeddings.model_sources import (
-    KerasEmbeddingSource,
-    SavedModelEmbeddingSource,
+from tf_sphereface.evaluation.embeddings.crop_embedders import (
+    KerasEmbedder,
+    SavedModelEmbedder,
 )
+from tf_sphereface.evaluation.embeddings.model_embeddings import ModelEmbeddings
+from tf_sphereface.evaluation.embeddings.npz import SUFFIX, read_embeddings
+from tf_sphereface.model_files import RUN_MODELS, model_file
 from tf_sphereface.native_messages import load_tensorflow
 from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.progress import Progress
 
 if TYPE_CHECKING:
     from tf_sphereface.bundle.bundle import Bundle
@@ -24,58 +28,103 @@ CONTRACT_FILE = "contract.json"
 
 
 class EmbeddingSource(Protocol):
-    """A model that gives embeddings of aligned faces.
+    """Features of photos by name: of a model and folders, or of a file of embeddings.
 
     Attributes:
-        kind: "keras", "saved_model" or "tflite".
-        pixel_contract: What crops the model takes.
-        embedding_dim: Length of an embedding.
-
-    A source may say `mirrors_itself`, true if it gives whole features that must not be
-    mirrored once more; then its `mirror` is their policy, "none", "concat" or "mean".
+        kind: "keras", "saved_model", "tflite" or "embeddings".
+        embedding_dim: Length of an embedding, without that of the mirror image.
+        milliseconds_per_face: Of one forward pass in a batch; NaN before the first,
+            None if nothing is embedded.
     """
 
     kind: str
-    pixel_contract: PixelContract
     embedding_dim: int
+    milliseconds_per_face: float | None
 
-    def embed(self, aligned_faces: np.ndarray) -> np.ndarray:
-        """uint8 RGB (n, height, width, 3) to float32 (n, embedding_dim)."""
+    def features(
+        self,
+        names: Sequence[str],
+        images_dir: Path | None,
+        mirror: bool = True,
+        progress: Progress | None = None,
+    ) -> np.ndarray:
+        """Features of photos, float32 (photos, feature_dim), not L2-normalised.
+
+        Args:
+            names: Photos, with "/"; one without its suffix is found by its stem, as in
+                LFW's naming.
+            images_dir: Folder of the aligned faces; a file of embeddings needs none.
+            mirror: Concatenate the embedding of the mirror image; a source of whole
+                features has its own policy.
+            progress: Called with the photos done and the photos in all.
+
+        Returns: A row of NaN for a missing photo.
+        Raises: InputError if an image is unusable, or a model has no folder.
+        """
+
+    def has_mirror(self, mirror: bool) -> bool:
+        """Whether the features that `mirror` asks for are mirror-concatenated."""
+
+    def photos(self, images_dir: Path | None) -> tuple[str, ...]:
+        """Names of all photos: the crops of the folder, or those of the file."""
+
+    def frames(
+        self, videos: Sequence[str], images_dir: Path | None
+    ) -> dict[str, list[str]]:
+        """Names of the frames of videos, in any order."""
+
+    def people(self, names: Sequence[str]) -> dict[str, str]:
+        """Person of each photo of which the source itself tells one."""
+
+    def place(self, images_dir: Path | None) -> str:
+        """Words for where the photos are looked for."""
 
 
-def load_embedding_source(path: Path, variant: str | None = None) -> EmbeddingSource:
+def open_features(path: Path, variant: str | None = None) -> EmbeddingSource:
+    """A model, as `load_embedding_source` opens it, or a .npz of embeddings.
+
+    Raises: InputError, in one line, if it cannot be opened, or `variant` is given for
+        anything but a bundle.
+    """
+    path = Path(path)
+    if path.suffix == SUFFIX and variant is None:
+        return read_embeddings(path)
+    return load_embedding_source(path, variant)
+
+
+def load_embedding_source(path: Path, variant: str | None = None) -> ModelEmbeddings:
     """Opens a model by what lies at `path`.
 
     Args:
         path: A .keras file (a `FaceClassifier`, whose backbone is taken, or any Keras
-            model of images), a .tflite file, a SavedModel folder, or a bundle folder.
-            A contract.json in the SavedModel's folder, or beside it or the .tflite
-            file, tells the pixel contract; without one it is the default.
+            model of images), a .tflite file, a SavedModel folder, a bundle folder, or
+            the folder of a training, whose best model is taken. A contract.json in
+            the SavedModel's folder, or beside it or the .tflite file, tells the pixel
+            contract; without one it is the default.
         variant: Which model of a bundle; the bundle's default if not given.
 
     Raises: InputError, in one line, if there is no such model, it cannot be loaded, or
         `variant` is given for anything but a bundle.
     """
+    path = found_model(path)
+    if variant is not None and not is_bundle(path):
+        raise InputError(f"only a bundle has variants. Received: {path}, {variant!r}")
+    return ModelEmbeddings(_guarded(_loader(path), path, variant))
+
+
+def found_model(path: Path) -> Path:
+    """The model at a path: the best one of a run folder, else the path itself.
+
+    Raises: InputError if there is nothing.
+    """
     path = Path(path)
     if not path.exists():
         raise InputError(f"no such model: {path}")
-    if variant is not None and not is_bundle(path):
-        raise InputError(f"only a bundle has variants. Received: {path}, {variant!r}")
-    if is_bundle(path):
-        return _guarded(_load_bundle, path, variant)
-    if _is_saved_model(path):
-        return _guarded(_load_saved_model, path)
-    if path.suffix == ".tflite" and path.is_file():
-        return _guarded(_load_tflite, path)
-    if path.suffix == ".keras" and path.is_file():
-        return _guarded(_load_keras, path)
-    raise InputError(
-        "a model must be a .keras or .tflite file, a SavedModel folder or a bundle "
-        f"folder with {CONTRACT_FILE}. Received: {path}"
-    )
+    runs = any((path / name).is_file() for name in RUN_MODELS)
+    return model_file(path) if runs and not is_bundle(path) else path
 
 
-def source_of_bundle(bundle: "Bundle", variant: str | None = None) -> EmbeddingSource:
+def source_of_bundle(bundle: "Bundle", variant: str | None = None) -> ModelEmbeddings:
     """A bundle's network, which gives whole features if its policy needs that.
 
     With the mirror image inside the file, or the mean of both, rows of a crop and of
@@ -88,12 +137,7 @@ def source_of_bundle(bundle: "Bundle", variant: str | None = None) -> EmbeddingS
 
     Raises: InputError if there is no such variant, or its file is damaged.
     """
-    network, contract = bundle.embedder(variant), bundle.contract
-    if contract.mirror != "mean" and not contract.graph.mirror:
-        return network
-    from tf_sphereface.bundle.features import FeatureSource
-
-    return FeatureSource(network, contract.mirror, contract.graph.mirror)
+    return ModelEmbeddings(_bundle_embedder(bundle, variant))
 
 
 def is_bundle(path: Path) -> bool:
@@ -101,66 +145,40 @@ def is_bundle(path: Path) -> bool:
     return (path / CONTRACT_FILE).is_file() and not _is_saved_model(path)
 
 
-def mirrors_itself(source: EmbeddingSource) -> bool:
-    """Whether a source gives whole features: faces must not be mirrored once more."""
-    return getattr(source, "mirrors_itself", False)
-
-
-class TimedSource:
-    """Passes everything to `source` and measures how long a crop takes.
-
-    The first call counts only if it is the only one, since it often compiles.
-    """
-
-    def __init__(self, source: EmbeddingSource):
-        self._source = source
-        self._calls = []
-        self.kind = source.kind
-        self.pixel_contract = source.pixel_contract
-        self.embedding_dim = source.embedding_dim
-        self.mirrors_itself = mirrors_itself(source)
-        self.mirror = getattr(source, "mirror", None)
-
-    def embed(self, aligned_faces: np.ndarray) -> np.ndarray:
-        start = time.perf_counter()
-        embeddings = self._source.embed(aligned_faces)
-        self._calls.append((time.perf_counter() - start, len(aligned_faces)))
-        return embeddings
-
-    def milliseconds_per_face(self) -> float:
-        """Wall-clock time of one image in its batch; NaN before the first call.
-
-        A source that mirrors crops itself embeds two images a crop.
-        """
-        calls = self._calls[1:] or self._calls
-        if not calls:
-            return float("nan")
-        seconds, faces = map(sum, zip(*calls, strict=True))
-        images = 1 if self.mirror in (None, "none") else 2
-        return 1e3 * seconds / (images * faces)
-
-
 def _is_saved_model(path):
     return (path / "saved_model.pb").is_file()
 
 
-def _load_keras(path):
+def _loader(path):
+    if is_bundle(path):
+        return _load_bundle
+    if _is_saved_model(path):
+        return _load_saved_model
+    loaders = {".tflite": _load_tflite, ".keras": _load_keras}
+    if path.suffix not in loaders or not path.is_file():
+        raise InputError(
+            "a model must be a .keras or .tflite file, a SavedModel folder, a bundle "
+            f"folder with {CONTRACT_FILE} or a run folder with {RUN_MODELS[-1]}. "
+            f"Received: {path}"
+        )
+    return loaders[path.suffix]
+
+
+def _load_keras(path, variant):
     load_tensorflow()
     from tf_sphereface.embedding_models import load_backbone
 
     # In float32 whatever the training's precision was: this is what is exported.
-    return KerasEmbeddingSource(load_backbone(path))
+    return KerasEmbedder(load_backbone(path))
 
 
-def _load_saved_model(path):
+def _load_saved_model(path, variant):
     load_tensorflow()
     contract = _contract_of_file(path, path.parent)
-    return SavedModelEmbeddingSource(
-        path, contract, _stored_contract(path).get("mirror")
-    )
+    return SavedModelEmbedder(path, contract, _stored_contract(path).get("mirror"))
 
 
-def _load_tflite(path):
+def _load_tflite(path, variant):
     from tf_sphereface.bundle.features import FeatureSource
     from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
 
@@ -174,7 +192,16 @@ def _load_tflite(path):
 def _load_bundle(path, variant):
     from tf_sphereface.bundle.bundle import load_bundle
 
-    return source_of_bundle(load_bundle(path), variant)
+    return _bundle_embedder(load_bundle(path), variant)
+
+
+def _bundle_embedder(bundle, variant):
+    network, contract = bundle.embedder(variant), bundle.contract
+    if contract.mirror != "mean" and not contract.graph.mirror:
+        return network
+    from tf_sphereface.bundle.features import FeatureSource
+
+    return FeatureSource(network, contract.mirror, contract.graph.mirror)
 
 
 def _guarded(load, path, *arguments):

@@ -1,6 +1,6 @@
 """Embeddings with the people they show."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -38,8 +38,17 @@ class FaceSet(NamedTuple):
         return FaceSet(self.embeddings[rows], self.people[rows], names)
 
 
-def face_set(embeddings: np.ndarray, names: Sequence[str]) -> FaceSet:
-    """Faces whose people are the first folders of their names, "PERSON/FILE".
+def face_set(
+    embeddings: np.ndarray,
+    names: Sequence[str],
+    people: Mapping[str, str] | None = None,
+) -> FaceSet:
+    """Faces with their people.
+
+    Args:
+        embeddings: Float (faces, dim).
+        names: Text (faces,).
+        people: Person by name; for all others it is the first folder, "PERSON/FILE".
 
     Raises: ValueError if there are not as many names as embeddings. InputError if a
         name has no folder.
@@ -50,13 +59,17 @@ def face_set(embeddings: np.ndarray, names: Sequence[str]) -> FaceSet:
             "`embeddings` must be (faces, dim) with a name each. "
             f"Received: embeddings={embeddings.shape}, names={len(names)}"
         )
-    people = []
-    for name in map(str, names):
-        person, slash, _ = name.partition("/")
-        if not (person and slash):
-            raise InputError(f"a face must be named PERSON/FILE. Received: {name!r}")
-        people.append(person)
-    return FaceSet(embeddings, np.array(people, str), tuple(map(str, names)))
+    names = tuple(map(str, names))
+    known = people or {}
+    persons = [known.get(name) or _first_folder(name) for name in names]
+    return FaceSet(embeddings, np.array(persons, str), names)
+
+
+def _first_folder(name):
+    person, slash, _ = name.partition("/")
+    if not (person and slash):
+        raise InputError(f"a face must be named PERSON/FILE. Received: {name!r}")
+    return person
 
 
 def notes_on_copies(probes: FaceSet, gallery: FaceSet) -> list[str]:

@@ -5,15 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_sphereface.data.aligned.crops import select_crops
 from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.embeddings.features import features_of
-from tf_sphereface.evaluation.embeddings.npz import (
-    SUFFIX,
-    EmbeddingFile,
-    read_embeddings,
-)
+from tf_sphereface.evaluation.embeddings.npz import SUFFIX, read_embeddings
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.identification.face_set import FaceSet, face_set
 from tf_sphereface.evaluation.identification.noise_lists import distractor_noise
@@ -21,7 +15,7 @@ from tf_sphereface.progress import Progress
 
 
 def faces_of(
-    source: EmbeddingSource | EmbeddingFile,
+    source: EmbeddingSource,
     images_dir: Path | None,
     mirror: bool = True,
     progress: Progress | None = None,
@@ -33,26 +27,18 @@ def faces_of(
             who.
         images_dir: ALIGNED/PERSON/CROP; a file of embeddings needs none, and with one
             it is asked for the crops of the folder only.
-        mirror: As for `features_of`.
+        mirror: As for `EmbeddingSource.features`.
         progress: Called with the photos done and the photos in all.
 
-    Raises: InputError as `features_of`, or if there are no crops.
+    Raises: InputError as `EmbeddingSource.features`, or if there are no crops.
     """
-    if images_dir is not None:
-        names = select_crops(Path(images_dir)).crops
-    elif isinstance(source, EmbeddingFile):
-        names = source.names
-    else:
-        raise InputError("a model must have a folder of aligned faces: say --images")
-    features = features_of(source, images_dir, names, mirror, progress)
-    identities = getattr(source, "identities", None)
-    if images_dir is None and identities is not None:
-        return FaceSet(features, np.array(identities), tuple(names))
-    return face_set(features, names)
+    names = source.photos(images_dir)
+    features = source.features(names, images_dir, mirror, progress)
+    return face_set(features, names, source.people(names))
 
 
 def open_faces(
-    source: EmbeddingSource | EmbeddingFile,
+    source: EmbeddingSource,
     paths: Sequence[Path],
     mirror: bool = True,
     progress: Progress | None = None,
@@ -62,7 +48,7 @@ def open_faces(
     Args:
         source: The model that embeds the folders.
         paths: At least one.
-        mirror: As for `features_of`.
+        mirror: As for `EmbeddingSource.features`.
         progress: As for `faces_of`.
 
     Raises: InputError as `faces_of`, or if the embeddings differ in size.
@@ -83,7 +69,7 @@ def open_faces(
 
 
 def open_distractors(
-    source: EmbeddingSource | EmbeddingFile,
+    source: EmbeddingSource,
     path: Path,
     noise: Path | None = None,
     mirror: bool = True,
@@ -95,7 +81,7 @@ def open_distractors(
         source: The model that embeds a folder.
         path: Folder of aligned faces in any depth, .npz, or .npy.
         noise: List of distractors to leave out, as `distractor_noise` reads it.
-        mirror: As for `features_of`.
+        mirror: As for `EmbeddingSource.features`.
         progress: As for `faces_of`.
 
     Raises: InputError if it cannot be read, is empty, or has no names for a list.
@@ -118,7 +104,7 @@ def open_distractors(
         names = [name for name, out in zip(names, noisy, strict=True) if not out]
     if not names:
         raise InputError(f"there must be a distractor. Received: {path}")
-    return features_of(source, images_dir, names, mirror, progress)
+    return source.features(names, images_dir, mirror, progress)
 
 
 def _memory_map(path):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from tf_sphereface.data.photos.exclusions import read_identity_list
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.identification.identification_report import (
     IdentificationReport,
@@ -25,11 +24,9 @@ from tf_sphereface.evaluation.identification.open_faces import (
 )
 from tf_sphereface.progress import Progress
 
-Source = EmbeddingSource | EmbeddingFile
-
 
 def identify_photos(
-    source: Source,
+    source: EmbeddingSource,
     protocol: str,
     gallery: Sequence[Path],
     images: Path | None = None,
@@ -50,7 +47,7 @@ def identify_photos(
         progress: Called with the photos done and the photos in all.
         distractors: As for `open_distractors`.
         distractor_noise: As for `open_distractors`.
-        mirror: As for `features_of`.
+        mirror: As for `EmbeddingSource.features`.
         missing: As for `evaluate_identification`.
     """
     if distractor_noise is not None and distractors is None:
@@ -70,7 +67,7 @@ def identify_photos(
 
 
 def nearest_neighbour(
-    source: Source,
+    source: EmbeddingSource,
     protocol: str,
     images: Path | None = None,
     progress: Progress | None = None,
@@ -94,7 +91,7 @@ def nearest_neighbour(
 
 
 def search_megaface(
-    source: Source,
+    source: EmbeddingSource,
     protocol: str,
     distractors: Path,
     images: Path | None = None,
@@ -117,7 +114,7 @@ def search_megaface(
 
 
 def identify_lfw(
-    source: Source,
+    source: EmbeddingSource,
     protocol: str,
     images: Path | None = None,
     progress: Progress | None = None,

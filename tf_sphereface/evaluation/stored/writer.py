@@ -14,7 +14,7 @@ from pathlib import Path
 
 import tf_sphereface
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.embeddings.sources import is_bundle
+from tf_sphereface.evaluation.embeddings.sources import found_model, is_bundle
 from tf_sphereface.evaluation.pages.page import render_page
 from tf_sphereface.evaluation.report_types import Curve, Report
 from tf_sphereface.files import sha256_of, write_atomically
@@ -28,7 +28,7 @@ class ModelInfo:
     """Which model was scored.
 
     Args:
-        path: As the user gave it.
+        path: As the user gave it; of a run folder, that of its model.
         sha256: Of the file; of a bundle, of the variant's file; of a SavedModel folder,
             of its files' relative paths and contents.
         variant: Of a bundle, or None.
@@ -48,7 +48,7 @@ def describe_model(path: Path, variant: str | None = None) -> ModelInfo:
 
     Raises: InputError if it cannot be read.
     """
-    path = Path(path)
+    path = found_model(path)
     if is_bundle(path):
         from tf_sphereface.bundle.bundle import load_bundle
 

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.embeddings.features import features_of
-from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.templates.ijb_lists import (
     read_photo_list,
@@ -22,7 +20,7 @@ from tf_sphereface.progress import Progress
 
 
 def evaluate_ijb(
-    source: EmbeddingSource | EmbeddingFile,
+    source: EmbeddingSource,
     protocol: str,
     templates: Path,
     images: Path | None = None,
@@ -44,7 +42,7 @@ def evaluate_ijb(
         pairs: As for `read_template_pairs`.
         gallery: One list or two, as for `read_subjects`.
         probes: As for `read_subjects`.
-        mirror: As for `features_of`.
+        mirror: As for `EmbeddingSource.features`.
 
     Raises: InputError if a list cannot be read, or none of the photos is there.
     """
@@ -54,7 +52,7 @@ def evaluate_ijb(
     looked_for = None if probes is None else read_subjects(probes)
     # A photo may be in several templates; it is embedded once.
     names, rows = np.unique(np.array(listed.names), return_inverse=True)
-    features = features_of(source, images, names.tolist(), mirror, progress)
+    features = source.features(names.tolist(), images, mirror, progress)
     missing = np.isnan(features).any(axis=1)
     if missing.all():
         raise InputError(

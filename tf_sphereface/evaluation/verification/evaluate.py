@@ -9,10 +9,9 @@ import numpy as np
 
 from tf_sphereface.data.photos.lookup import find_photos
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.embeddings.features import features_of, has_mirror
-from tf_sphereface.evaluation.embeddings.model_sources import KerasEmbeddingSource
-from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
-from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource, TimedSource
+from tf_sphereface.evaluation.embeddings.crop_embedders import KerasEmbedder
+from tf_sphereface.evaluation.embeddings.model_embeddings import ModelEmbeddings
+from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.pairs.pair_list import PairList, read_lfw_pairs
 from tf_sphereface.evaluation.pairs.people import (
     check_folds,
@@ -39,7 +38,7 @@ MISSING = ("wrong", "skip", "error")
 
 
 def evaluate_verification(
-    source: EmbeddingSource | EmbeddingFile,
+    source: EmbeddingSource,
     images_dir: Path | None,
     pairs: PairList,
     mirror: bool = True,
@@ -62,7 +61,8 @@ def evaluate_verification(
             error, "skip" leaves it out, "error" refuses the list.
         fars: As for `evaluate_features`.
 
-    Raises: InputError as `features_of`, `evaluate_features` and `notes_on_list`.
+    Raises: InputError as `EmbeddingSource.features`, `evaluate_features` and
+        `notes_on_list`.
     """
     if missing not in MISSING:
         raise InputError(f"`missing` must be one of {MISSING}. Received: {missing=}")
@@ -70,19 +70,17 @@ def evaluate_verification(
     same = np.array([pair.same for pair in pairs.pairs], bool)
     check_folds(same, fold)  # before the slow part
     photos = pairs.photos()
-    is_file = isinstance(source, EmbeddingFile)
-    timed = source if is_file else TimedSource(source)
-    features = features_of(timed, images_dir, photos, mirror, progress)
+    features = source.features(photos, images_dir, mirror, progress)
     absent = np.isnan(features).any(axis=1)
     absent_photos = tuple(np.array(photos)[absent].tolist())
-    _check_missing(absent_photos, len(photos), missing, None if is_file else images_dir)
-    people = people_of_pairs(pairs, _identities(source, photos))
+    _check_missing(absent_photos, len(photos), missing, source.place(images_dir))
+    people = people_of_pairs(pairs, source.people(photos) or None)
     notes = notes_on_list(pairs, people)
     rows = {photo: row for row, photo in enumerate(photos)}
     left = np.array([rows[pair.left] for pair in pairs.pairs])
     right = np.array([rows[pair.right] for pair in pairs.pairs])
     kept = ~(absent[left] | absent[right]) | (missing != "skip")
-    mirror = has_mirror(source, mirror)
+    mirror = source.has_mirror(mirror)
     report = evaluate_features(
         *(features, left[kept], right[kept], same[kept], fold[kept], fars),
         rule=rule,
@@ -98,7 +96,7 @@ def evaluate_verification(
         source_kind=source.kind,
         embedding_dim=source.embedding_dim,
         mirror=mirror,
-        milliseconds_per_face=None if is_file else timed.milliseconds_per_face(),
+        milliseconds_per_face=source.milliseconds_per_face,
         missing=missing,
         people=people.of_pairs(kept),
         photo_pairs=tuple(
@@ -190,7 +188,7 @@ def verification_metrics(
         raise InputError(f"none of the photos of {pairs_file} is in {images_dir}")
 
     def validate(model):
-        source = KerasEmbeddingSource(model)
+        source = ModelEmbeddings(KerasEmbedder(model))
         report = evaluate_verification(source, images_dir, pairs, mirror)
         return {
             "verification_accuracy": report.accuracy,
@@ -201,8 +199,7 @@ def verification_metrics(
     return validate
 
 
-def _check_missing(absent, photos, missing, images_dir):
-    place = images_dir or "the file of embeddings"
+def _check_missing(absent, photos, missing, place):
     if len(absent) == photos:
         raise InputError(
             f"none of the {photos} photos of the pairs is in {place}; "
@@ -213,14 +210,6 @@ def _check_missing(absent, photos, missing, images_dir):
             f"{len(absent)} of the {photos} photos of the pairs are not in {place}; "
             f"the first is {absent[0]}"
         )
-
-
-def _identities(source, photos):
-    """Person of each photo, where a file of embeddings says so."""
-    if getattr(source, "identities", None) is None:
-        return None
-    rows = zip(photos, source.rows(photos), strict=True)
-    return {photo: source.identities[row] for photo, row in rows if row is not None}
 
 
 def _notes(same, missing, unsupported_fars):

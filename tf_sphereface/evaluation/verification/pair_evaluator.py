@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tf_sphereface.bundle.features import CropEmbedder
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.embeddings.features import features_of, require_one_length
+from tf_sphereface.evaluation.embeddings.model_embeddings import ModelEmbeddings
 from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
-from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource, TimedSource
 from tf_sphereface.evaluation.pairs.pair_list import PairList
 from tf_sphereface.evaluation.verification.evaluate import (
     evaluate_features,
@@ -40,13 +40,13 @@ class PairEvaluator:
         self._progress_bar = progress_bar
         self._known = {}
 
-    def plain(self, source: EmbeddingSource) -> VerificationReport:
+    def plain(self, source: CropEmbedder) -> VerificationReport:
         """The report of one model.
 
         Raises: InputError as `evaluate_verification`.
         """
-        timed, photos = TimedSource(source), self._pairs.photos()
-        features = self._features(timed, photos)
+        model, photos = ModelEmbeddings(source), self._pairs.photos()
+        features = self._features(model, photos)
         self._known[id(source)] = source, features
         there = ~np.isnan(features).any(axis=1)
         if not there.any():
@@ -62,12 +62,10 @@ class PairEvaluator:
             source_kind=source.kind,
             embedding_dim=source.embedding_dim,
             mirror=self._mirror,
-            milliseconds_per_face=timed.milliseconds_per_face(),
+            milliseconds_per_face=model.milliseconds_per_face,
         )
 
-    def mixed(
-        self, gallery: EmbeddingSource, probe: EmbeddingSource
-    ) -> VerificationReport:
+    def mixed(self, gallery: CropEmbedder, probe: CropEmbedder) -> VerificationReport:
         """The report of pairs whose left photo is `gallery`'s, the right one `probe`'s.
 
         Args:
@@ -89,10 +87,25 @@ class PairEvaluator:
             mirrored=self._mirror,
         )
 
-    def _features(self, source, photos):
+    def _features(self, model, photos):
         if self._progress_bar is None:
-            return features_of(source, self._images_dir, photos, self._mirror)
+            return model.features(photos, self._images_dir, self._mirror)
         with self._progress_bar("evaluating", "faces") as progress:
-            return features_of(
-                source, self._images_dir, photos, self._mirror, progress=progress
-            )
+            return model.features(photos, self._images_dir, self._mirror, progress)
+
+
+def require_one_length(**features: np.ndarray) -> None:
+    """Refuses features of unlike models, such as a gallery of another.
+
+    Args:
+        features: Float (photos, feature_dim), by what to call them.
+
+    Raises: InputError that tells the lengths.
+    """
+    lengths = {name: values.shape[1] for name, values in features.items()}
+    if len(set(lengths.values())) > 1:
+        received = ", ".join(f"{name}={length}" for name, length in lengths.items())
+        raise InputError(
+            "features must have one length, that of one model with or without mirror "
+            f"images. Received: {received}"
+        )

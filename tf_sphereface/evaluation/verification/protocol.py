@@ -3,7 +3,6 @@
 import dataclasses
 from pathlib import Path
 
-from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.pairs.formats import READERS
 from tf_sphereface.evaluation.rates.bootstrap import RESAMPLES
@@ -15,7 +14,7 @@ from tf_sphereface.progress import Progress
 
 
 def verify_pair_list(
-    source: EmbeddingSource | EmbeddingFile,
+    source: EmbeddingSource,
     protocol: str,
     pairs: Path,
     images: Path | None = None,

@@ -7,10 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.embeddings.features import features_of
-from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.progress import Progress
 from tf_sphereface.similarity import unit_rows
@@ -40,7 +37,7 @@ def mean_of_frames(embeddings: np.ndarray) -> np.ndarray:
 
 
 def video_means(
-    source: EmbeddingSource | EmbeddingFile,
+    source: EmbeddingSource,
     images_dir: Path | None,
     videos: Sequence[str],
     mirror: bool = True,
@@ -55,20 +52,21 @@ def video_means(
         images_dir: Folder of the aligned frames, IMAGES/PERSON/VIDEO/FRAME; a file of
             embeddings needs none.
         videos: "PERSON/VIDEO" of each.
-        mirror: As for `features_of`.
+        mirror: As for `EmbeddingSource.features`.
         frames: How many frames of each video, the first by their numbers; None: all.
         progress: Called with the videos done and the videos in all.
 
-    Raises: InputError as `features_of`; if no video has a frame, or `frames` is < 1.
+    Raises: InputError as `EmbeddingSource.features`; if no video has a frame, or
+        `frames` is < 1.
     """
     if frames is not None and frames < 1:
         raise InputError(f"`frames` must be at least 1. Received: {frames=}")
-    named = _frames(source, images_dir, videos)
+    named = source.frames(videos, images_dir)
     means, counts = {}, np.zeros(len(videos), int)
     for row, video in enumerate(videos):
         names = sorted(named.get(video, ()), key=_by_number)[:frames]
         if names:
-            embeddings = features_of(source, images_dir, names, mirror)
+            embeddings = source.features(names, images_dir, mirror)
             means[row] = mean_of_frames(embeddings)
             counts[row] = np.isfinite(embeddings).all(axis=1).sum()
         if progress is not None:
@@ -81,28 +79,6 @@ def video_means(
     rows = np.full((len(videos), dim), np.nan, np.float32)
     rows[list(means)] = list(means.values())
     return VideoMeans(rows, counts)
-
-
-def _frames(source, images_dir, videos):
-    """Names of the frames of each video."""
-    if isinstance(source, EmbeddingFile):
-        of_frames = source.parts.get("videos")
-        if of_frames is None:
-            of_frames = [name.rpartition("/")[0] for name in source.names]
-        named = {}
-        for name, video in zip(source.names, of_frames, strict=True):
-            named.setdefault(str(video), []).append(name)
-        return named
-    if images_dir is None or not Path(images_dir).is_dir():
-        raise InputError(f"no such folder of aligned frames: {images_dir}")
-    return {
-        video: [
-            f"{video}/{file.name}"
-            for file in (Path(images_dir) / video).glob("*")
-            if file.suffix.lower() in PHOTO_SUFFIXES
-        ]
-        for video in videos
-    }
 
 
 def _by_number(name):

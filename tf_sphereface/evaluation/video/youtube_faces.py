@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.embeddings.features import has_mirror
-from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.pairs.pair_list import Pair, PairList
 from tf_sphereface.evaluation.pairs.people import (
@@ -63,7 +61,7 @@ def read_youtube_splits(path: Path) -> PairList:
 
 
 def evaluate_videos(
-    source: EmbeddingSource | EmbeddingFile,
+    source: EmbeddingSource,
     protocol: str,
     pairs: Path,
     images: Path | None = None,
@@ -97,7 +95,7 @@ def evaluate_videos(
         progress: Called with the videos done and the videos in all.
         pooling: "mean" or "frame-pairs".
         frames: As for `video_means`.
-        mirror: As for `features_of`.
+        mirror: As for `EmbeddingSource.features`.
         rule: As for `evaluate_features`; by default "sphereface" with pooling "mean",
             and "insightface", the only one, with "frame-pairs".
         missing: What becomes of a pair with a video without frames: "wrong" counts it
@@ -127,7 +125,7 @@ def evaluate_videos(
     left, right = _sides(listed, videos)
     kept = ~(absent[left] | absent[right]) | (missing != "skip")
     left, right, same, fold = left[kept], right[kept], same[kept], fold[kept]
-    mirror = has_mirror(source, mirror)
+    mirror = source.has_mirror(mirror)
     if pooling == "mean":
         options = {"rule": rule or "sphereface", "mirrored": mirror}
         report = evaluate_features(found.means, left, right, same, fold, **options)

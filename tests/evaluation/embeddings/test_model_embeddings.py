@@ -1,4 +1,4 @@
-"""Tests for tf_sphereface.evaluation.embeddings.photos."""
+"""Tests for tf_sphereface.evaluation.embeddings.model_embeddings."""
 
 import unicodedata
 
@@ -8,11 +8,11 @@ from PIL import Image
 
 from tf_sphereface.data.photos.lookup import find_photos
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation import TimedSource, embed_photos
+from tf_sphereface.evaluation import ModelEmbeddings
 from tf_sphereface.preprocessing import PixelContract
 
 
-class CornerSource:
+class CornerEmbedder:
     """Embeds a crop as its upper left and upper right red values."""
 
     kind = "keras"
@@ -32,7 +32,7 @@ def save(root, relative, left=10, right=20, size=(3, 2)):
 
 def test_face_comes_before_its_mirror_image(tmp_path):
     save(tmp_path, "a/a_0001.png", 10, 20)
-    embeddings = embed_photos(CornerSource(), tmp_path, ["a/a_0001"])
+    embeddings = ModelEmbeddings(CornerEmbedder()).features(["a/a_0001"], tmp_path)
     assert embeddings.dtype == np.float32
     np.testing.assert_array_equal(embeddings, [[10, 20, 20, 10]])
 
@@ -42,9 +42,8 @@ def test_rows_keep_the_order_and_missing_ones_are_nan(tmp_path, batch_size):
     for number in (1, 2, 4):
         save(tmp_path, f"a/{number}.png", number, 0)
     paths = ["a/4.png", "a/3.png", "a/1.png", "b/1.png", "a/2.png"]
-    embeddings = embed_photos(
-        CornerSource(), tmp_path, paths, mirror=False, batch_size=batch_size
-    )
+    source = ModelEmbeddings(CornerEmbedder(), batch_size)
+    embeddings = source.features(paths, tmp_path, mirror=False)
     np.testing.assert_array_equal(embeddings[:, 0], [4, np.nan, 1, np.nan, 2])
 
 
@@ -52,11 +51,9 @@ def test_progress_counts_the_photos_that_are_there(tmp_path):
     for number in range(3):
         save(tmp_path, f"a/{number}.png")
     paths, calls = [f"a/{number}.png" for number in range(4)], []
-    embed_photos(
-        CornerSource(),
-        tmp_path,
+    ModelEmbeddings(CornerEmbedder(), batch_size=2).features(
         paths,
-        batch_size=2,
+        tmp_path,
         progress=lambda done, total: calls.append((done, total)),
     )
     assert calls == [(2, 3), (3, 3)]
@@ -65,7 +62,7 @@ def test_progress_counts_the_photos_that_are_there(tmp_path):
 def test_crop_of_another_size_is_refused_by_name(tmp_path):
     save(tmp_path, "a/a_0001.png", size=(3, 4))
     with pytest.raises(InputError, match=r"2 x 3 pixels.*a_0001.png, 4 x 3"):
-        embed_photos(CornerSource(), tmp_path, ["a/a_0001"])
+        ModelEmbeddings(CornerEmbedder()).features(["a/a_0001"], tmp_path)
 
 
 def test_damaged_crop_is_refused(tmp_path):
@@ -73,22 +70,22 @@ def test_damaged_crop_is_refused(tmp_path):
     content = (tmp_path / "a/a_0001.png").read_bytes()
     (tmp_path / "a/a_0001.png").write_bytes(content[:40])
     with pytest.raises(InputError, match="image"):
-        embed_photos(CornerSource(), tmp_path, ["a/a_0001"])
+        ModelEmbeddings(CornerEmbedder()).features(["a/a_0001"], tmp_path)
 
 
 def test_model_of_nan_is_refused_and_not_taken_for_missing_photos(tmp_path):
-    class NaNSource(CornerSource):
+    class NaNEmbedder(CornerEmbedder):
         def embed(self, aligned_faces):
             return np.full((len(aligned_faces), 2), np.nan, np.float32)
 
     save(tmp_path, "a/a_0001.png")
     with pytest.raises(InputError, match="not finite.*a_0001.png"):
-        embed_photos(NaNSource(), tmp_path, ["a/a_0001"])
+        ModelEmbeddings(NaNEmbedder()).features(["a/a_0001"], tmp_path)
 
 
 def test_batch_size_must_be_positive(tmp_path):
     with pytest.raises(ValueError, match="batch_size=0"):
-        embed_photos(CornerSource(), tmp_path, [], batch_size=0)
+        ModelEmbeddings(CornerEmbedder(), batch_size=0).features([], tmp_path)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".JPG", ".jpeg"])
@@ -122,13 +119,13 @@ def test_missing_folder_is_an_input_error(tmp_path):
 def test_timing_leaves_out_the_first_of_several_calls(monkeypatch):
     clock = iter([0.0, 9.0, 10.0, 10.2, 20.0, 20.4])  # seconds: 9, then 0.2, then 0.4
     monkeypatch.setattr(
-        "tf_sphereface.evaluation.embeddings.sources.time.perf_counter",
+        "tf_sphereface.evaluation.embeddings.model_embeddings.time.perf_counter",
         lambda: next(clock),
     )
-    timed = TimedSource(CornerSource())
-    assert np.isnan(timed.milliseconds_per_face())
+    timed = ModelEmbeddings(CornerEmbedder())
+    assert np.isnan(timed.milliseconds_per_face)
     timed.embed(np.zeros((2, 2, 3, 3), np.uint8))
-    assert timed.milliseconds_per_face() == pytest.approx(4500)
+    assert timed.milliseconds_per_face == pytest.approx(4500)
     timed.embed(np.zeros((2, 2, 3, 3), np.uint8))
     timed.embed(np.zeros((4, 2, 3, 3), np.uint8))
-    assert timed.milliseconds_per_face() == pytest.approx(100)
+    assert timed.milliseconds_per_face == pytest.approx(100)

@@ -1,4 +1,4 @@
-"""Embeddings of the models that need TensorFlow or Keras, which load on first use."""
+"""Embedders of crops that need Keras or TensorFlow, which load on first use."""
 
 import warnings
 from pathlib import Path
@@ -9,7 +9,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
 
 
-class KerasEmbeddingSource:
+class KerasEmbedder:
     """Embeddings of a Keras model in memory; its weights may change between calls.
 
     Args:
@@ -37,7 +37,7 @@ class KerasEmbeddingSource:
         )
 
 
-class SavedModelEmbeddingSource:
+class SavedModelEmbedder:
     """Embeddings of a SavedModel through its serving signature.
 
     A signature that takes integers gets the uint8 crops as they are: such an export
@@ -95,13 +95,13 @@ def _contract_of_model(model):
     return PixelContract()
 
 
-def _probe(source):
+def _probe(embedder):
     """Length of the embedding, found by embedding one black crop."""
-    contract = source.pixel_contract
+    contract = embedder.pixel_contract
     crop = np.zeros((1, contract.height, contract.width, 3), np.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # structure hints of Keras
-        shape = np.shape(source.embed(crop))
+        shape = np.shape(embedder.embed(crop))
     if len(shape) != 2 or shape[0] != 1:
         raise InputError(
             "the model must give one embedding, (1, embedding_dim), for one crop. "

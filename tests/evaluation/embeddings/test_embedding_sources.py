@@ -1,4 +1,4 @@
-"""Tests for tf_sphereface.evaluation.embeddings.features."""
+"""Tests for tf_sphereface.evaluation.embeddings: models and files as sources."""
 
 import numpy as np
 import pytest
@@ -9,18 +9,18 @@ from sklearn.preprocessing import normalize
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import (
     EmbeddingFile,
+    ModelEmbeddings,
     Pair,
     PairList,
     embed_folder,
     evaluate_verification,
-    features_of,
     pair_list_of_set,
 )
-from tf_sphereface.evaluation.embeddings.features import require_one_length
+from tf_sphereface.evaluation.verification.pair_evaluator import require_one_length
 from tf_sphereface.preprocessing import PixelContract
 
 
-class CornerSource:
+class CornerEmbedder:
     """Embeds a crop as the colours of its left upper pixel."""
 
     kind = "keras"
@@ -29,6 +29,10 @@ class CornerSource:
 
     def embed(self, aligned_faces):
         return aligned_faces[:, 0, 0].astype(np.float32)
+
+
+def corner_source():
+    return ModelEmbeddings(CornerEmbedder())
 
 
 @pytest.fixture
@@ -58,7 +62,7 @@ def pairs():
 
 
 def test_folder_becomes_a_file_of_embeddings(images):
-    file = embed_folder(CornerSource(), images)
+    file = embed_folder(corner_source(), images)
     assert file.names == tuple(f"{name}/{n}.png" for name in "abcd" for n in (1, 2))
     assert file.identities == tuple("aabbccdd")
     assert (file.mirror, file.embedding_dim, file.embeddings.shape) == (True, 3, (8, 6))
@@ -71,7 +75,7 @@ def test_folder_becomes_a_file_of_embeddings(images):
     ("policy", "concatenated"), [("mean", False), ("concat", True)]
 )
 def test_whole_features_are_not_mirrored_again(images, pairs, policy, concatenated):
-    class WholeFeatures(CornerSource):
+    class WholeFeatures(CornerEmbedder):
         """Left and right upper pixel, or the mean of the two."""
 
         mirrors_itself, mirror = True, policy
@@ -83,14 +87,14 @@ def test_whole_features_are_not_mirrored_again(images, pairs, policy, concatenat
                 return corners.reshape(len(corners), 6)
             return corners.mean(axis=1)
 
-    source, plain = WholeFeatures(), CornerSource()
+    source, plain = ModelEmbeddings(WholeFeatures()), corner_source()
     file, expected = embed_folder(source, images), embed_folder(plain, images)
     assert file.mirror is concatenated
     rows = expected.embeddings
     if not concatenated:
         rows = (rows[:, :3] + rows[:, 3:]) / 2
     np.testing.assert_array_equal(file.embeddings, rows)
-    report = evaluate_verification(source, images, pairs)  # through TimedSource
+    report = evaluate_verification(source, images, pairs)
     assert report.mirror is concatenated
     if concatenated:
         sums = evaluate_verification(plain, images, pairs, rule="insightface")
@@ -100,15 +104,16 @@ def test_whole_features_are_not_mirrored_again(images, pairs, policy, concatenat
 
 def test_file_gives_what_the_model_gave(images):
     names = ["d/2", "a/1.png", "e/1.png"]
-    file = embed_folder(CornerSource(), images)
-    found = features_of(file, None, names)
-    np.testing.assert_array_equal(found, features_of(CornerSource(), images, names))
+    file = embed_folder(corner_source(), images)
+    found = file.features(names)
+    model = corner_source()
+    np.testing.assert_array_equal(found, model.features(names, images))
     assert np.isnan(found[2]).all() and np.isfinite(found[:2]).all()
 
 
 @pytest.mark.parametrize("rule", ["sphereface", "insightface"])
 def test_report_of_a_file_is_that_of_its_model(images, pairs, rule):
-    source = CornerSource()
+    source = corner_source()
     model = evaluate_verification(source, images, pairs, rule=rule)
     file = embed_folder(source, images)
     report = evaluate_verification(file, None, pairs, rule=rule)
@@ -122,7 +127,7 @@ def test_report_of_a_file_is_that_of_its_model(images, pairs, rule):
 def test_missing_photo_is_wrong_skipped_or_an_error(images, pairs):
     (images / "a" / "1.png").unlink()
     wrong, skipped = (
-        evaluate_verification(CornerSource(), images, pairs, missing=missing)
+        evaluate_verification(corner_source(), images, pairs, missing=missing)
         for missing in ("wrong", "skip")
     )
     hit = np.isnan(wrong.plain_scores)
@@ -134,20 +139,20 @@ def test_missing_photo_is_wrong_skipped_or_an_error(images, pairs):
     assert any("2 of 8 pairs lack a photo and are left out" in n for n in skipped.notes)
     assert len(skipped.people.left) == 6
     with pytest.raises(InputError, match=r"1 of the 8 photos.* the first is a/1.png"):
-        evaluate_verification(CornerSource(), images, pairs, missing="error")
+        evaluate_verification(corner_source(), images, pairs, missing="error")
     with pytest.raises(InputError, match="missing='ignore'"):
-        evaluate_verification(CornerSource(), images, pairs, missing="ignore")
+        evaluate_verification(corner_source(), images, pairs, missing="ignore")
 
 
 def test_people_in_two_folds_are_noted_in_the_report(images, pairs):
     crossing = Pair("a/1.png", "c/1.png", False, 1)
     listed = PairList((*pairs.pairs, crossing), 2)
-    report = evaluate_verification(CornerSource(), images, listed)
+    report = evaluate_verification(corner_source(), images, listed)
     assert any("1 of 4 people are in more than one fold" in n for n in report.notes)
 
 
 def test_people_of_a_file_are_those_that_it_names(images, pairs):
-    file = embed_folder(CornerSource(), images)
+    file = embed_folder(corner_source(), images)
     one_person = EmbeddingFile(file.embeddings, file.names, ["x"] * 8, mirror=True)
     report = evaluate_verification(one_person, None, pairs)
     assert any("4 impostor pairs are of one person" in note for note in report.notes)
@@ -183,7 +188,7 @@ def test_set_in_runs_is_judged_as_the_published_script_judges_it():
 
 def test_model_without_a_folder_is_refused():
     with pytest.raises(InputError, match="say --images"):
-        features_of(CornerSource(), None, ["a/1.png"])
+        corner_source().features(["a/1.png"], None)
 
 
 def test_features_of_unlike_models_are_refused():
@@ -193,7 +198,7 @@ def test_features_of_unlike_models_are_refused():
 
 
 def test_missing_photos_are_looked_for_where_they_should_be(images, pairs):
-    file = embed_folder(CornerSource(), images)
+    file = embed_folder(corner_source(), images)
     file = EmbeddingFile(file.embeddings[1:], file.names[1:])
     with pytest.raises(InputError, match="are not in the file of embeddings"):
         evaluate_verification(file, images, pairs, missing="error")
