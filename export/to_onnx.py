@@ -1,59 +1,8 @@
-"""Convert a trained model to an ONNX file, and check it (extra `onnx`)."""
+"""The command `sphereface export onnx`, as a script."""
 
-import argparse
-import json
 import sys
 
-from tf_sphereface.commands.errors import reports_errors
-from tf_sphereface.commands.export_options import add_server_options
-
-
-def build_parser():
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_server_options(parser, "file, *.onnx")
-    parser.add_argument(
-        "--leave-out",
-        nargs="+",
-        choices=["pixels", "l2"],
-        default=[],
-        help="what the file does not do: take uint8 crops and normalise them, give "
-        "embeddings of length 1 (default: it does both)",
-    )
-    return parser
-
-
-@reports_errors
-def main(argv=None):
-    args = build_parser().parse_args(argv)
-    from tf_sphereface.deployment.servers import onnx_session
-    from tf_sphereface.native_messages import load_tensorflow
-
-    onnx_session.check_extra()  # before TensorFlow loads
-    onnx_session.check_output(args.out, args.overwrite)
-    load_tensorflow()
-    from tf_sphereface.deployment.conversion.graph import GraphOptions
-    from tf_sphereface.deployment.servers.onnx import export_onnx
-
-    options = GraphOptions(
-        pixels="pixels" not in args.leave_out,
-        mirror=args.mirror,
-        l2_normalized="l2" not in args.leave_out,
-    )
-    contract = export_onnx(
-        args.model,
-        args.out,
-        options,
-        args.calibration,
-        args.min_cosine,
-        args.overwrite,
-    )
-    result = {"onnx": str(args.out), **contract.model_dump(mode="json")}
-    print(json.dumps(result, indent=2))
-    return 0
-
+from tf_sphereface.commands.main import main
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit("interrupted")
+    sys.exit(main(["export", "onnx", *sys.argv[1:]]))

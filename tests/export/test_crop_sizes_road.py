@@ -1,8 +1,6 @@
-"""The road of networks for other crops than 112 x 96, from weights or photos on."""
+"""Networks for other crops than 112 x 96, from weights or photos to a match."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import cv2
 import keras
@@ -20,7 +18,6 @@ from tf_sphereface.data.synthetic import (
 )
 from tf_sphereface.deployment import load_bundle
 
-EXPORT = Path(__file__).parents[2] / "export"
 # InsightFace's five points for 112 x 112.
 TEMPLATE = np.float64(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366]]
@@ -34,13 +31,6 @@ NETWORKS = {
 
 def run(*arguments):
     return main([str(argument) for argument in arguments])
-
-
-def to_tflite(*arguments):
-    spec = importlib.util.spec_from_file_location("script", EXPORT / "to_tflite.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    return script.main([str(argument) for argument in arguments])
 
 
 def feature(model, photo, landmarks, template):
@@ -84,7 +74,7 @@ def test_published_weights_for_square_crops_match_photos(
     assert (
         run("import-weights", tmp_path / file, "--backbone", name, "--out", model) == 0
     )
-    assert to_tflite(model, "--out", bundle) == 0
+    assert run("export", "tflite", model, "--out", bundle) == 0
     capsys.readouterr()
     assert run("match", bundle, *photos) == 0
     score = json.loads(capsys.readouterr().out)["score"]

@@ -1,7 +1,7 @@
-"""Tests for the scripts export/to_tflite.py and export/to_saved_model.py."""
+"""Tests for `sphereface export`, and for the scripts of the folder export/."""
 
-import importlib.util
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from tf_sphereface.backbones import SphereFaceCNN
-from tf_sphereface.commands.export_options import DETECTOR_VARIANTS, VARIANTS
+from tf_sphereface.commands.export.options import DETECTOR_VARIANTS, VARIANTS
+from tf_sphereface.commands.main import main
 from tf_sphereface.data.synthetic import (
     render_photo,
     sample_capture,
@@ -26,14 +27,7 @@ EXPORT = Path(__file__).parents[2] / "export"
 PEOPLE, PHOTOS_EACH = 10, 4  # two people are held out
 
 
-def script(name):
-    spec = importlib.util.spec_from_file_location(f"export_{name}", EXPORT / name)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-to_tflite, to_saved_model = script("to_tflite.py"), script("to_saved_model.py")
+to_tflite, to_saved_model = "tflite", "saved-model"
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +68,8 @@ def pairs(tmp_path_factory):
     return path
 
 
-def run(module, *arguments):
-    return module.main([str(argument) for argument in arguments])
+def run(format_name, *arguments):
+    return main(["export", format_name, *(str(argument) for argument in arguments)])
 
 
 def test_bundle_with_measured_thresholds(model, aligned, pairs, tmp_path, capsys):
@@ -214,7 +208,7 @@ def test_bad_input_exits_with_2_and_one_line(module, problem, model, tmp_path, c
     assert not out.exists() or list(out.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["to_tflite", "to_saved_model"])
+@pytest.mark.parametrize("name", ["tflite", "saved-model"])
 @pytest.mark.parametrize("problem", ["model", "out"])
 def test_bad_paths_are_refused_before_tensorflow_is_loaded(name, problem, tmp_path):
     model, out = tmp_path / "model.keras", tmp_path / "out"
@@ -222,20 +216,29 @@ def test_bad_paths_are_refused_before_tensorflow_is_loaded(name, problem, tmp_pa
         model.touch()
         out.mkdir()
     program = (
-        "import sys; sys.path.insert(0, 'export')\n"
-        f"import {name}; code = {name}.main(sys.argv[1:])\n"
+        "import sys; from tf_sphereface.commands.main import main\n"
+        "code = main(['export', *sys.argv[1:]])\n"
         "loaded = {'tensorflow', 'keras'} & set(sys.modules)\n"
         "sys.exit(f'loaded {loaded}' if loaded else code)\n"
     )
     result = subprocess.run(
-        [sys.executable, "-c", program, model, "--out", out],
-        cwd=EXPORT.parent,
+        [sys.executable, "-c", program, name, model, "--out", out],
         capture_output=True,
         text=True,
     )
     expected = {"model": "no such model", "out": "output exists"}[problem]
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith(f"error: {expected}")
+
+
+@pytest.mark.parametrize("name", ["tflite", "saved-model", "onnx"])
+def test_every_script_is_its_format_of_the_command(name, monkeypatch, capsys):
+    script = EXPORT / f"to_{name.replace('-', '_')}.py"
+    monkeypatch.setattr(sys, "argv", [str(script), "--help"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(script), run_name="__main__")
+    assert caught.value.code == 0
+    assert f"usage: sphereface export {name} " in capsys.readouterr().out
 
 
 def test_missing_parents_of_out_are_made(model, aligned, tmp_path):

@@ -20,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "bundle", type=Path, help="folder that export/to_tflite.py made"
+        "bundle", type=Path, help="bundle folder, of `sphereface export tflite`"
     )
     parser.add_argument(
         "--images", type=Path, required=True, help="folder of aligned faces"

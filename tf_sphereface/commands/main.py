@@ -8,7 +8,7 @@ import sys
 from tf_sphereface import __version__
 
 COMMANDS = {
-    "quickstart": "the whole road on built-in synthetic faces, no download",
+    "quickstart": "photos to phone model on built-in synthetic faces, no download",
     "synthesize": "render photos of made-up people",
     "align": "detect and align faces: photo folders to crops and a manifest",
     "audit": "show an aligned collection on one page",
@@ -18,6 +18,7 @@ COMMANDS = {
     "quantization-train": "go on with a run so that its file gets smaller",
     "import-weights": "weights of Caffe, PyTorch or safetensors into a Keras model",
     "export-weights": "a model's weights as safetensors under PyTorch's names",
+    "export": "convert a model for phones (TFLite bundle) or servers",
     "pairs": "draw a pair list for the LFW protocol from aligned faces",
     "embed": "embed aligned faces with a model, into a .npz file",
     "evaluate": "score a model, or any embeddings, under a published protocol",

@@ -11,7 +11,7 @@ from tf_sphereface.commands.errors import reports_errors
 def build_parser():
     parser = argparse.ArgumentParser(prog="sphereface match", description=__doc__)
     parser.add_argument(
-        "bundle", type=Path, help="folder that export/to_tflite.py made"
+        "bundle", type=Path, help="bundle folder, of `sphereface export tflite`"
     )
     parser.add_argument("first", type=Path, metavar="A.jpg", help="a photo of a face")
     parser.add_argument("second", type=Path, metavar="B.jpg", help="another photo")

@@ -4,7 +4,6 @@ import importlib.util
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,12 +11,12 @@ import pytest
 
 from tf_sphereface.backbones import MobileFaceNet, SphereFaceCNN
 from tf_sphereface.bundle.contract import OnnxContract
+from tf_sphereface.commands.main import main
 from tf_sphereface.deployment import DriftError
 from tf_sphereface.deployment.conversion.graph import GraphOptions
 from tf_sphereface.deployment.servers import onnx, onnx_session
 from tf_sphereface.errors import InputError
 
-ROOT = Path(__file__).parents[3]
 PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 needs_extra = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in PACKAGES),
@@ -64,20 +63,15 @@ def unit(rows):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def script():
-    spec = importlib.util.spec_from_file_location(
-        "export_to_onnx", ROOT / "export" / "to_onnx.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def export(*arguments):
+    return main(["export", "onnx", *map(str, arguments)])
 
 
 @needs_extra
 def test_onnxruntime_alone_serves_crops(model, aligned, crops, tmp_path, capsys):
     out = tmp_path / "new" / "embedder.onnx"
     arguments = [model, "--out", out, "--calibration", aligned]
-    assert script().main(list(map(str, arguments))) == 0
+    assert export(*arguments) == 0
     printed = json.loads(capsys.readouterr().out)
     assert (printed["mirror"], printed["embedding_dim"]) == ("concat", 16)
     assert printed["drift"]["min_cosine"] > 0.99999
@@ -144,7 +138,7 @@ def test_drift_exits_with_1_and_writes_nothing(
     with pytest.raises(DriftError, match="exported onnx model"):
         onnx.export_onnx(model, out, calibration=aligned)
     arguments = [model, "--out", out, "--calibration", aligned]
-    assert script().main(list(map(str, arguments))) == 1
+    assert export(*arguments) == 1
     assert "error: the exported onnx model" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
@@ -163,7 +157,7 @@ def test_bad_paths_exit_with_2_and_one_line(tmp_path, capsys, name, message):
     (tmp_path / "folder.onnx").mkdir()
     (tmp_path / "there.onnx").write_bytes(b"kept")
     arguments = [str(tmp_path / "missing.keras"), "--out", str(tmp_path / name)]
-    assert script().main(arguments) == 2
+    assert export(*arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and message in error
     assert (tmp_path / "there.onnx").read_bytes() == b"kept"
@@ -172,17 +166,18 @@ def test_bad_paths_exit_with_2_and_one_line(tmp_path, capsys, name, message):
 
 def test_missing_extra_is_one_line_before_tensorflow_loads(tmp_path):
     program = (
-        "import importlib.util, sys; sys.path.insert(0, 'export')\n"
+        "import importlib.util, sys\n"
         "find = importlib.util.find_spec\n"
         "importlib.util.find_spec = lambda name, package=None: (\n"
         "    None if name == 'tf2onnx' else find(name, package))\n"
-        "import to_onnx; code = to_onnx.main(sys.argv[1:])\n"
+        "from tf_sphereface.commands.main import main\n"
+        "code = main(['export', 'onnx', *sys.argv[1:]])\n"
         "loaded = {'tensorflow', 'keras'} & set(sys.modules)\n"
         "sys.exit(f'loaded {loaded}' if loaded else code)\n"
     )
     command = [sys.executable, "-c", program, "model.keras", "--out"]
     done = subprocess.run(
-        [*command, tmp_path / "x.onnx"], cwd=ROOT, capture_output=True, text=True
+        [*command, tmp_path / "x.onnx"], capture_output=True, text=True
     )
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1

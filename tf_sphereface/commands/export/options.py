@@ -1,4 +1,4 @@
-"""Options of the export scripts: what is exported, and what it must be worth."""
+"""Options of `sphereface export`, by topic."""
 
 import argparse
 from pathlib import Path
@@ -6,6 +6,16 @@ from pathlib import Path
 # Those of deployment.variants and deployment.detector_variants, which load TensorFlow.
 VARIANTS = ("none", "fp16", "dynamic", "int8", "int8-io", "weight-only", "int4")
 DETECTOR_VARIANTS = ("none", "fp16", "dynamic", "int8", "weight-only")
+
+
+def add_model_and_output(parser, out):
+    parser.add_argument(
+        "model", type=Path, help=".keras file (classifier or backbone) or run folder"
+    )
+    parser.add_argument("--out", type=Path, required=True, help=out)
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an earlier export"
+    )
 
 
 def add_variant_options(group):
@@ -122,11 +132,8 @@ def add_detector_options(group):
 
 
 def add_server_options(parser, out):
-    """What exports for servers have in common; `out` says what is written."""
-    parser.add_argument(
-        "model", type=Path, help=".keras file (classifier or backbone) or run folder"
-    )
-    parser.add_argument("--out", type=Path, required=True, help=out)
+    """Options that exports for servers share; `out` says what is written."""
+    add_model_and_output(parser, out)
     parser.add_argument(
         "--mirror",
         choices=["none", "concat", "mean"],
@@ -146,9 +153,6 @@ def add_server_options(parser, out):
         default=0.9999,
         metavar="C",
         help="least cosine of a crop to the Keras model (default: 0.9999)",
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace an earlier export"
     )
 
 

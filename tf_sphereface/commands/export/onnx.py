@@ -1,0 +1,45 @@
+"""An ONNX file, compared with the model (needs `pip install 'tf-sphereface[onnx]'`)."""
+
+import json
+
+from tf_sphereface.commands.export.options import add_server_options
+
+
+def add_arguments(parser):
+    add_server_options(parser, "file, *.onnx")
+    parser.add_argument(
+        "--leave-out",
+        nargs="+",
+        choices=["pixels", "l2"],
+        default=[],
+        help="what the file does not do: take uint8 crops and normalise them, give "
+        "embeddings of length 1 (default: it does both)",
+    )
+
+
+def run(args):
+    from tf_sphereface.deployment.servers import onnx_session
+    from tf_sphereface.native_messages import load_tensorflow
+
+    onnx_session.check_extra()  # before TensorFlow loads
+    onnx_session.check_output(args.out, args.overwrite)
+    load_tensorflow()
+    from tf_sphereface.deployment.conversion.graph import GraphOptions
+    from tf_sphereface.deployment.servers.onnx import export_onnx
+
+    options = GraphOptions(
+        pixels="pixels" not in args.leave_out,
+        mirror=args.mirror,
+        l2_normalized="l2" not in args.leave_out,
+    )
+    contract = export_onnx(
+        args.model,
+        args.out,
+        options,
+        args.calibration,
+        args.min_cosine,
+        args.overwrite,
+    )
+    result = {"onnx": str(args.out), **contract.model_dump(mode="json")}
+    print(json.dumps(result, indent=2))
+    return 0

@@ -1,0 +1,93 @@
+"""A bundle for phones: TFLite variants of a model, face detector, contract, model card.
+
+Exit status 1: the bundle is there, and a variant in it did not pass the gate.
+"""
+
+import json
+import sys
+
+from tf_sphereface.commands.export.options import (
+    add_detector_options,
+    add_graph_options,
+    add_measurement_options,
+    add_model_and_output,
+    add_variant_options,
+    export_options,
+    ready_files,
+)
+
+
+def add_arguments(parser):
+    add_model_and_output(parser, "folder of the bundle")
+    parser.add_argument(
+        "--licence", metavar="TEXT", help="terms of the model, for the model card"
+    )
+    add_variant_options(parser.add_argument_group("variants"))
+    add_graph_options(parser.add_argument_group("graph"))
+    add_measurement_options(parser.add_argument_group("measurement and gate"))
+    add_detector_options(parser.add_argument_group("detector"))
+
+
+def run(args):
+    """Exports and prints the result; returns the exit status."""
+    if (args.pairs is None) != (args.images is None):
+        args.parser.error("--pairs and --images belong together")
+    args.add_variant = ready_files(args.parser, args.add_variant)
+    from tf_sphereface.deployment.folders import check_paths
+
+    check_paths(args.model, args.out, args.overwrite)  # before TensorFlow loads
+    from tf_sphereface.native_messages import load_tensorflow
+
+    load_tensorflow()
+    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.deployment import export_bundle
+
+    try:
+        options = export_options(args)
+    except ValueError as error:
+        args.parser.error(str(error))
+    measure = measurement(args.images, args.pairs, progress_bar)
+    bundle = export_bundle(args.model, args.out, options, measure, progress_bar)
+    print(json.dumps(summary(bundle), indent=2))
+    return report_gates(bundle)
+
+
+def measurement(images, pairs_file, progress_bar):
+    """Measures accuracy and thresholds of a variant; None without pairs."""
+    if pairs_file is None:
+        return None
+    from tf_sphereface.deployment import Measure
+    from tf_sphereface.evaluation.pairs.pair_list import read_lfw_pairs
+    from tf_sphereface.evaluation.verification.pair_evaluator import PairEvaluator
+
+    pairs = read_lfw_pairs(pairs_file)
+    evaluator = PairEvaluator(images, pairs, progress_bar=progress_bar)
+    return Measure(evaluator.plain, evaluator.mixed, pairs_file.name)
+
+
+def summary(bundle):
+    contract = bundle.contract
+    shown = {"file", "bytes", "drift", "rank", "verification", "thresholds"}
+    shown |= {"quantization", "gate"}
+    return {
+        "bundle": str(bundle.path),
+        "variants": {
+            name: variant.model_dump(mode="json", include=shown)
+            for name, variant in contract.variants.items()
+        },
+        "detector": {
+            name: variant.model_dump(mode="json", include={"drift", "gate"})
+            for name, variant in contract.detector.variants.items()
+        },
+    }
+
+
+def report_gates(bundle):
+    """Says what did not pass; returns the exit status."""
+    from tf_sphereface.deployment.writing.tables import failed_gates
+
+    failed = failed_gates(bundle.contract)
+    for name, failures in failed.items():
+        for failure in failures:
+            print(f"gate: {name}: {failure}", file=sys.stderr)
+    return 1 if failed else 0
