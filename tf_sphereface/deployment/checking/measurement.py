@@ -20,7 +20,7 @@ THRESHOLD_TOLERANCE = 0.002  # cosine
 def measure_drifts(
     bundle: Bundle, model_path: Path, variants: list[str], crops_dir: Path | None
 ) -> dict[str, Drift]:
-    """Drift of variants from the Keras model, on the crops that `sphereface export tflite` compares.
+    """Drift of variants from the Keras model, on the crops that the export compares.
 
     Loads TensorFlow.
 
