@@ -37,7 +37,7 @@ LAYERS = [
     {"face_classifier", "detection"},
     {"embedding_models", "data", "bundle"},
     {"training", "evaluation", "deployment", "weights"},
-    {"quantization_training", "quickstart"},
+    {"quantization_training", "quickstart", "saved_models"},
     {"commands"},
 ]
 # Losses share the heads' labels, norms and angles; foreign photos are decoded by the

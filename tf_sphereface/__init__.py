@@ -1,54 +1,34 @@
 """SphereFace (A-Softmax) and its loss family, from photos to a phone-ready model.
 
-The public classes are loaded on first use, so that `import tf_sphereface` loads neither
-Keras nor TensorFlow.
+The public names are loaded on first use, so that `import tf_sphereface` loads neither
+Keras nor TensorFlow. Once Keras is loaded, the use of any of them (and the import of
+this package after Keras) registers all classes that Keras' files may name.
 """
 
 import importlib
+import sys
+
+import lazy_loader
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
-    "AMSoftmaxLayer": "tf_sphereface.heads",
-    "ASoftmaxLayer": "tf_sphereface.heads",
-    "AdaFaceLayer": "tf_sphereface.heads",
-    "AngularTripletLoss": "tf_sphereface.losses",
-    "ArcFaceLayer": "tf_sphereface.heads",
-    "COCOLayer": "tf_sphereface.heads",
-    "CenterLoss": "tf_sphereface.losses",
-    "ContrastiveLoss": "tf_sphereface.losses",
-    "CurricularFaceLayer": "tf_sphereface.heads",
-    "FaceClassifier": "tf_sphereface.face_classifier",
-    "IResNet": "tf_sphereface.backbones",
-    "InceptionFace": "tf_sphereface.backbones",
-    "InceptionResNetV1": "tf_sphereface.backbones",
-    "InverseDecayAnnealing": "tf_sphereface.heads",
-    "LSoftmaxLayer": "tf_sphereface.heads",
-    "MagFaceLayer": "tf_sphereface.heads",
-    "MarginHead": "tf_sphereface.heads",
-    "MobileFaceNet": "tf_sphereface.backbones",
-    "NormalizedSoftmaxLayer": "tf_sphereface.heads",
-    "PixelContract": "tf_sphereface.preprocessing",
-    "SoftmaxLayer": "tf_sphereface.heads",
-    "SphereFace2Layer": "tf_sphereface.heads",
-    "SphereFaceCNN": "tf_sphereface.backbones",
-    "SphereFaceRLayer": "tf_sphereface.heads",
-    "StagedMargin": "tf_sphereface.heads",
-    "TripletHardLoss": "tf_sphereface.losses",
-    "TripletSemiHardLoss": "tf_sphereface.losses",
-    "ZFNetFace": "tf_sphereface.backbones",
-    "build_backbone": "tf_sphereface.backbones",
-    "from_keras_application": "tf_sphereface.backbones",
-}
-
-__all__ = ["__version__", *sorted(_PUBLIC)]
+_load, _, _names = lazy_loader.attach_stub(__name__, __file__)
+__all__ = ["__version__", *_names]
 
 
 def __getattr__(name):
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+    value = _load(name)
+    _register_classes()
+    return value
 
 
 def __dir__():
     return __all__
+
+
+def _register_classes():
+    if "keras" in sys.modules:
+        importlib.import_module(f"{__name__}.saved_models")
+
+
+_register_classes()

@@ -1,24 +1,5 @@
 """Reading a bundle: contract, embedder, scores and `match`; no Keras, no TensorFlow."""
 
-import importlib
+import lazy_loader
 
-_PUBLIC = {
-    "Bundle": "bundle",
-    "BundleContract": "contract",
-    "Embedder": "embedder",
-    "TFLiteEmbedder": "tflite_embedder",
-    "load_bundle": "bundle",
-    "match_photos": "match",
-}
-
-__all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name):
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-
-
-def __dir__():
-    return __all__
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
