@@ -5,11 +5,16 @@ import subprocess
 import sys
 import threading
 
+import keras
 import numpy as np
 import pytest
 
 from tf_sphereface.detection import LiteRTNetworks, cached_networks, weight_files
-from tf_sphereface.detection.networks import KerasNetworks, build_networks
+from tf_sphereface.detection.networks import (
+    KerasNetworks,
+    build_networks,
+    export_detector,
+)
 from tf_sphereface.errors import InputError
 
 
@@ -34,6 +39,40 @@ def test_pnet_file_computes_what_keras_does(litert, keras_networks, shape):
     actual_offsets, actual_scores = litert.pnet(photos)
     np.testing.assert_allclose(actual_offsets, offsets, atol=1e-5)
     np.testing.assert_allclose(actual_scores, scores[..., 1], atol=1e-5)
+
+
+@pytest.fixture
+def other_keras_settings():
+    """What a user may have in keras.json."""
+    settings = keras.config.image_data_format(), keras.config.floatx()
+    policy = keras.config.dtype_policy()
+    keras.config.set_image_data_format("channels_first")
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_image_data_format(settings[0])
+    keras.config.set_floatx(settings[1])
+    keras.config.set_dtype_policy(policy)
+
+
+def test_networks_do_not_depend_on_settings_of_keras(
+    litert, other_keras_settings, tmp_path
+):
+    export_detector(tmp_path)
+    exported = LiteRTNetworks(tmp_path)
+    photos, crops = noise(1, 70, 91, 3), noise(5, 48, 48, 3)
+    for actual, expected in zip(
+        (
+            *exported.pnet(photos),
+            *exported.onet(crops),
+            *exported.rnet(crops[:, :24, :24]),
+        ),
+        (*litert.pnet(photos), *litert.onet(crops), *litert.rnet(crops[:, :24, :24])),
+        strict=True,
+    ):
+        np.testing.assert_allclose(actual, expected, atol=1e-6)
+    assert keras.config.image_data_format() == "channels_first"  # still the user's
+    assert keras.config.dtype_policy().name == "float64"
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 21, 100])

@@ -12,7 +12,7 @@ from tf_sphereface.native_messages import load_tensorflow
 from tf_sphereface.whole_folders import make_once
 
 # Counted up when `networks.py` changes what it writes, so that no old file is used.
-_EXPORT_VERSION = 1
+_EXPORT_VERSION = 2
 
 
 def cached_networks() -> Path:

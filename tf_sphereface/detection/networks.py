@@ -12,6 +12,7 @@ import numpy as np
 from keras import layers
 
 from tf_sphereface.detection.weight_files import NETWORK_NAMES, weight_file
+from tf_sphereface.precision import dtype_policy
 
 
 def build_networks() -> dict[str, keras.Model]:
@@ -24,7 +25,8 @@ def build_networks() -> dict[str, keras.Model]:
     Raises: InputError if the weights of the `mtcnn` package are missing.
     Reference: Zhang et al., https://arxiv.org/abs/1604.02878.
     """
-    networks = {"pnet": _pnet(), "rnet": _rnet(), "onet": _onet()}
+    with dtype_policy("float32"):
+        networks = {"pnet": _pnet(), "rnet": _rnet(), "onet": _onet()}
     for name, network in networks.items():
         network.set_weights(joblib.load(weight_file(name)))
     return networks
@@ -70,33 +72,37 @@ def export_detector(directory: Path) -> None:
         networks[name].export(str(path), format="litert", verbose=False)
 
 
+# Without it, layers take the order of axes in the user's settings of Keras.
+_LAST = {"data_format": "channels_last"}
+
+
 def _conv(x, filters, size, name):
-    x = layers.Conv2D(filters, size, name=f"conv{name}")(x)
+    x = layers.Conv2D(filters, size, name=f"conv{name}", **_LAST)(x)
     return layers.PReLU(shared_axes=[1, 2], name=f"prelu{name}")(x)
 
 
 def _flatten(x):
     # The weights come from Caffe, where the width is flattened before the height.
-    return layers.Flatten()(layers.Permute((2, 1, 3))(x))
+    return layers.Flatten(**_LAST)(layers.Permute((2, 1, 3))(x))
 
 
 def _pnet():
-    inputs = keras.Input((None, None, 3), name="photos")
+    inputs = keras.Input((None, None, 3), dtype="float32", name="photos")
     x = _conv(inputs, 10, 3, "1")
-    x = layers.MaxPooling2D(2, padding="same")(x)
+    x = layers.MaxPooling2D(2, padding="same", **_LAST)(x)
     x = _conv(x, 16, 3, "2")
     x = _conv(x, 32, 3, "3")
-    offsets = layers.Conv2D(4, 1, name="offsets")(x)
-    scores = layers.Conv2D(2, 1, activation="softmax", name="scores")(x)
+    offsets = layers.Conv2D(4, 1, name="offsets", **_LAST)(x)
+    scores = layers.Conv2D(2, 1, activation="softmax", name="scores", **_LAST)(x)
     return keras.Model(inputs, [offsets, scores], name="pnet")
 
 
 def _rnet():
-    inputs = keras.Input((24, 24, 3), name="crops")
+    inputs = keras.Input((24, 24, 3), dtype="float32", name="crops")
     x = _conv(inputs, 28, 3, "1")
-    x = layers.MaxPooling2D(3, 2, padding="same")(x)
+    x = layers.MaxPooling2D(3, 2, padding="same", **_LAST)(x)
     x = _conv(x, 48, 3, "2")
-    x = layers.MaxPooling2D(3, 2)(x)
+    x = layers.MaxPooling2D(3, 2, **_LAST)(x)
     x = _conv(x, 64, 2, "3")
     x = layers.Dense(128, name="dense")(_flatten(x))
     x = layers.PReLU(name="prelu_dense")(x)
@@ -106,13 +112,13 @@ def _rnet():
 
 
 def _onet():
-    inputs = keras.Input((48, 48, 3), name="crops")
+    inputs = keras.Input((48, 48, 3), dtype="float32", name="crops")
     x = _conv(inputs, 32, 3, "1")
-    x = layers.MaxPooling2D(3, 2, padding="same")(x)
+    x = layers.MaxPooling2D(3, 2, padding="same", **_LAST)(x)
     x = _conv(x, 64, 3, "2")
-    x = layers.MaxPooling2D(3, 2)(x)
+    x = layers.MaxPooling2D(3, 2, **_LAST)(x)
     x = _conv(x, 64, 3, "3")
-    x = layers.MaxPooling2D(2, padding="same")(x)
+    x = layers.MaxPooling2D(2, padding="same", **_LAST)(x)
     x = _conv(x, 128, 2, "4")
     x = layers.Dense(256, name="dense")(_flatten(x))
     x = layers.PReLU(name="prelu_dense")(x)
