@@ -23,12 +23,12 @@ class ToyLoss:
     Attributes:
         title: What figures and tables call it.
         head: Makes the head from the embedding's size and the images of the training.
-        set_losses: Makes the losses that are added to the head's.
+        metric_losses: Makes the losses that are added to the head's.
     """
 
     title: str
     head: Callable[[int, int], MarginHead]
-    set_losses: Callable[[], list] = list
+    metric_losses: Callable[[], list] = list
 
 
 def a_softmax(margin: int) -> Callable[[int, int], MarginHead]:

@@ -98,7 +98,7 @@ def train_toy(
     classifier = FaceClassifier(
         toy_network(data.train_images.shape[1:], dim, precision),
         choice.head(dim, steps * batch_size),
-        set_losses=choice.set_losses(),
+        metric_losses=choice.metric_losses(),
     )
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, steps, warmup_target=learning_rate, warmup_steps=max(1, steps // 20)

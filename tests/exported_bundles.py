@@ -22,7 +22,7 @@ __all__ = ["detectors", "one_detector"]
 
 def tiny_backbone(**kwargs):
     keras.utils.set_random_seed(3)
-    return SphereFaceCNN(4, embedding_dim=32, width=0.125, **kwargs)
+    return SphereFaceCNN(4, embedding_dim=32, width_multiplier=0.125, **kwargs)
 
 
 @pytest.fixture(scope="session")

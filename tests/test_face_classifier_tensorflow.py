@@ -27,7 +27,7 @@ def test_two_replicas_train_like_one_device():
 
 def test_export_finds_the_backbone_of_a_classifier_without_a_head(tmp_path):
     images, _ = faces(3)
-    classifier = FaceClassifier(small_backbone(), set_losses=[CenterLoss(4)])
+    classifier = FaceClassifier(small_backbone(), metric_losses=[CenterLoss(4)])
     classifier.save(tmp_path / "classifier.keras")
     loaded = keras.models.load_model(tmp_path / "classifier.keras")
     np.testing.assert_array_equal(

@@ -61,7 +61,7 @@ def test_all_classes_are_registered_after_an_import(imports):
 
 def test_a_classifier_is_loaded_with_its_head(tmp_path):
     model = tf_sphereface.FaceClassifier(
-        SphereFaceCNN(4, embedding_dim=4, width=1 / 64), SoftmaxLayer(3)
+        SphereFaceCNN(4, embedding_dim=4, width_multiplier=1 / 64), SoftmaxLayer(3)
     )
     model.compile(optimizer=keras.optimizers.SGD(0.25))
     faces = np.random.default_rng(1).normal(size=(2, 112, 96, 3)).astype(np.float32)

@@ -1,27 +1,27 @@
-"""Backbone, margin head and set losses as one Keras model for `model.fit`."""
+"""Backbone, margin head and metric losses as one Keras model for `model.fit`."""
 
 import keras
 from keras import ops
 
 from tf_sphereface.heads import MarginHead
-from tf_sphereface.losses import SetLoss
-from tf_sphereface.losses.set_loss import mean_or_zero
+from tf_sphereface.losses import MetricLoss
+from tf_sphereface.losses.metric_loss import mean_or_zero
 
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
 class FaceClassifier(keras.Model):
-    """Trains a backbone with a margin head, set losses or both on (image, label).
+    """Trains a backbone with a margin head, metric losses or both on (image, label).
 
-    The loss is the head's, with the margin, plus weight times each set loss. The
-    metrics see margin-free logits, so that the accuracy is honest; with set losses the
-    parts of the loss are logged too, each without its weight (`loss_head`,
+    The loss is the head's, with the margin, plus weight times each metric loss. The
+    metrics see margin-free logits, so that the accuracy is honest; with metric losses
+    the parts of the loss are logged too, each without its weight (`loss_head`,
     `loss_center`). `classifier.backbone` is what is evaluated and exported.
 
     Args:
         backbone: Keras model: images (batch, height, width, 3) to embeddings
             (batch, embedding_dim).
-        head: A `MarginHead`, or None to train with set losses alone.
-        set_losses: `SetLoss` objects of different names.
+        head: A `MarginHead`, or None to train with metric losses alone.
+        metric_losses: `MetricLoss` objects of different names.
 
     Call arguments:
         images: Float (batch, height, width, 3), normalised by the pixel contract.
@@ -29,8 +29,8 @@ class FaceClassifier(keras.Model):
     Returns: Dict of `logits` (batch, num_classes), margin-free, and of whatever else
         the losses need, such as `embeddings`; without a head no logits.
 
-    Raises: TypeError if `head` is not a MarginHead or a set loss not a SetLoss;
-        ValueError if there is neither head nor set loss; in `compile`, if a loss is
+    Raises: TypeError if `head` is not a MarginHead or a metric loss not a MetricLoss;
+        ValueError if there is neither head nor metric loss; in `compile`, if a loss is
         given, or metrics without a head; in `fit`, if there are sample weights and set
         losses.
 
@@ -41,16 +41,16 @@ class FaceClassifier(keras.Model):
         classifier.backbone.save("embedding.keras")
     """
 
-    def __init__(self, backbone, head=None, set_losses=(), **kwargs):
+    def __init__(self, backbone, head=None, metric_losses=(), **kwargs):
         if kwargs.get("dtype") is None:
             # The head needs full precision; the backbone keeps its own policy.
             kwargs["dtype"] = keras.config.dtype_policy().variable_dtype
         super().__init__(**kwargs)
-        _check_parts(head, set_losses)
+        _check_parts(head, metric_losses)
         self.backbone = backbone
         self.head = head
-        self.set_losses = list(set_losses)
-        names = [part.name for part in self.set_losses]
+        self.metric_losses = list(metric_losses)
+        names = [part.name for part in self.metric_losses]
         if names and head is not None:
             names = ["head", *names]
         self.part_means = [keras.metrics.Mean(name=f"loss_{name}") for name in names]
@@ -61,14 +61,14 @@ class FaceClassifier(keras.Model):
     def _build_parts(self, embeddings_shape):
         if self.head is not None and not self.head.built:
             self.head.build(embeddings_shape)
-        for part in self.set_losses:
+        for part in self.metric_losses:
             if not part.built:
                 part.build(embeddings_shape[:1], embeddings_shape)
 
     def compile(self, optimizer="rmsprop", loss=None, metrics=None, **kwargs):
         if loss is not None:
             raise ValueError(
-                "`compile` must be given no `loss`: head and set losses are the loss. "
+                "`compile` must be given no `loss`: head and metric losses are it. "
                 f"Received: loss={loss!r}"
             )
         if self.head is None and (metrics or kwargs.get("weighted_metrics")):
@@ -89,26 +89,26 @@ class FaceClassifier(keras.Model):
         # Here at the latest: losses may make no weights on every backend.
         self._build_parts(embeddings.shape)
         outputs = {} if self.head is None else self.head(embeddings, parts=True)
-        return {"embeddings": embeddings, **outputs} if self.set_losses else outputs
+        return {"embeddings": embeddings, **outputs} if self.metric_losses else outputs
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        if self.set_losses and sample_weight is not None:
+        if self.metric_losses and sample_weight is not None:
             raise ValueError(
-                "`sample_weight` must be None with set losses: they are of pairs and "
-                "sets, not of samples."
+                "`sample_weight` must be None with metric losses: they are of pairs "
+                "and triplets, not of samples."
             )
         total, parts = 0.0, []
         if self.head is not None:
             losses = self.head.sample_losses(y_pred, y, training=training)
             parts.append(mean_or_zero(losses))
             total = BatchMean()(losses, losses, sample_weight=sample_weight)
-        for part in self.set_losses:
+        for part in self.metric_losses:
             parts.append(part(y, y_pred["embeddings"], training=training))
             loss = ops.reshape(parts[-1], (1,))  # Keras does not scale a scalar
             total = total + part.weight * BatchMean()(loss, loss)
-        if self.set_losses:
+        if self.metric_losses:
             for mean, part in zip(self.part_means, parts, strict=True):
                 mean.update_state(part, sample_weight=ops.shape(y)[0])
         if self.losses:  # of regularisers and layers; there is no compiled loss
@@ -126,17 +126,18 @@ class FaceClassifier(keras.Model):
             **super().get_config(),
             "backbone": serialize(self.backbone),
             "head": serialize(self.head),
-            "set_losses": [serialize(part) for part in self.set_losses],
+            "metric_losses": [serialize(part) for part in self.metric_losses],
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        for part in ("backbone", "head", "set_losses"):
+        # Older files call them set losses, or have none.
+        config.setdefault("metric_losses", config.pop("set_losses", []))
+        for part in ("backbone", "head", "metric_losses"):
             config[part] = keras.saving.deserialize_keras_object(
                 config.get(part), custom_objects=custom_objects
             )
-        config["set_losses"] = config["set_losses"] or ()  # files of before they were
         return cls(**config)
 
 
@@ -147,18 +148,21 @@ class BatchMean(keras.losses.Loss):
         return ops.convert_to_tensor(y_pred)
 
 
-def _check_parts(head, set_losses):
-    if head is None and not set_losses:
+def _check_parts(head, metric_losses):
+    if head is None and not metric_losses:
         raise ValueError(
-            "`head` or `set_losses` must be given. Received: head=None, set_losses=()"
+            "`head` or `metric_losses` must be given. "
+            "Received: head=None, metric_losses=()"
         )
     if head is not None and not isinstance(head, MarginHead):
         raise TypeError(f"`head` must be a MarginHead. Received: head={head!r}")
-    for part in set_losses:
-        if not isinstance(part, SetLoss):
-            raise TypeError(f"`set_losses` must be SetLoss objects. Received: {part!r}")
-    names = [part.name for part in set_losses]
+    for part in metric_losses:
+        if not isinstance(part, MetricLoss):
+            raise TypeError(
+                f"`metric_losses` must be MetricLoss objects. Received: {part!r}"
+            )
+    names = [part.name for part in metric_losses]
     if len(set(names)) < len(names) or "head" in names:
         raise ValueError(
-            f"`set_losses` must have different names. Received: names={names}"
+            f"`metric_losses` must have different names. Received: names={names}"
         )

@@ -7,23 +7,24 @@ from keras import ops
 
 from tf_sphereface import ASoftmaxLayer, FaceClassifier
 from tf_sphereface.backbones import BACKBONES, build_backbone
+from tf_sphereface.network_names import present_arguments
 from tf_sphereface.preprocessing import PixelContract
 
 # Small networks, some at sizes that are not their own. oneDNN's gradient of strided
 # convolutions of 4 channels crashes TensorFlow 2.21: IResNet has 8 and more.
 SMALL = {
-    "inception_face": {"width": 1 / 16, "height": 64, "columns": 48},
-    "inception_resnet_v1": {"width": 1 / 16, "height": 112, "columns": 96},
-    "iresnet": {"depth": 18, "width": 1 / 4, "height": 64, "columns": 48},
+    "inception_face": {"width_multiplier": 1 / 16, "height": 64, "width": 48},
+    "inception_resnet_v1": {"width_multiplier": 1 / 16, "height": 112, "width": 96},
+    "iresnet": {"depth": 18, "width_multiplier": 1 / 4, "height": 64, "width": 48},
     "keras_application": {
         "application": "MobileNetV3Small",
         "options": {"alpha": 0.35},
         "height": 64,
-        "columns": 48,
+        "width": 48,
     },
-    "mobilefacenet": {"width": 1 / 8},
-    "sphereface_cnn": {"depth": 4, "width": 1 / 16, "batch_norm": True},
-    "zfnet_face": {"width": 1 / 32, "height": 64, "columns": 48},
+    "mobilefacenet": {"width_multiplier": 1 / 8},
+    "sphereface_cnn": {"depth": 4, "width_multiplier": 1 / 16, "batch_norm": True},
+    "zfnet_face": {"width_multiplier": 1 / 32, "height": 64, "width": 48},
 }
 EMBEDDING_DIM = 24
 
@@ -65,7 +66,7 @@ def test_no_two_kernels_begin_with_the_same_numbers(name):
 
 def test_size_of_input_and_output_are_the_contracts(name):
     backbone = build(name)
-    size = SMALL[name].get("height", 112), SMALL[name].get("columns", 96)
+    size = SMALL[name].get("height", 112), SMALL[name].get("width", 96)
     contract = backbone.pixel_contract
     assert (contract.height, contract.width) == size
     assert backbone.input_shape == (None, *size, 3)
@@ -177,7 +178,7 @@ def test_a_classifier_trains_and_moves_every_weight(name):
         ({"embedding_dim": 0}, "`embedding_dim` must be >= 1"),
         ({"channel_order": "GBR"}, "`channel_order` must be"),
         ({"pixel_scale": 0}, "`scale` must be positive"),
-        ({"columns": 0}, "`width` must be at least 1|`columns` must be at least 75"),
+        ({"width": 0}, "`height` and `width` must be at least"),
     ],
 )
 def test_bad_arguments_are_named(name, arguments, message):
@@ -185,12 +186,57 @@ def test_bad_arguments_are_named(name, arguments, message):
         build(name, **arguments)
 
 
-@pytest.mark.parametrize("width", [0, float("inf"), float("nan")])
-def test_a_width_that_gives_no_network_is_named(name, width):
+@pytest.mark.parametrize("width_multiplier", [0, 8.1, 112, float("inf"), float("nan")])
+def test_a_width_that_gives_no_network_is_named(name, width_multiplier):
     if name == "keras_application":
         pytest.skip("the networks of Keras have options of their own")
-    with pytest.raises(ValueError, match="`width` must be positive"):
-        build(name, width=width)
+    with pytest.raises(ValueError, match="`width_multiplier` must be positive"):
+        build(name, width_multiplier=width_multiplier)
+
+
+def test_a_config_with_the_old_names_gives_the_same_network():
+    old = {
+        "depth": 4,
+        "embedding_dim": 8,
+        "width": 0.0625,
+        "batch_norm": True,
+        "residual_bias": False,
+        "height": 64,
+        "columns": 48,
+        "channel_order": "BGR",
+        "pixel_mean": 127.5,
+        "pixel_scale": 128.0,
+        "provenance": {},
+        "frozen_stages": 1,
+        "name": "old",
+        "trainable": True,
+        "dtype": "float32",
+    }
+    backbone = BACKBONES["sphereface_cnn"].from_config(old)
+    assert backbone.input_shape == (None, 64, 48, 3)
+    assert backbone.get_layer("conv1_1").filters == 4
+    config = backbone.get_config()
+    assert (config["width_multiplier"], config["width"]) == (0.0625, 48)
+    assert "columns" not in config
+    copy = BACKBONES["sphereface_cnn"].from_config(config)
+    assert copy.input_shape == backbone.input_shape
+    assert copy.count_params() == backbone.count_params()
+
+
+@pytest.mark.parametrize(
+    ("old", "present"),
+    [
+        ({"width": 0.5, "columns": 96}, {"width_multiplier": 0.5, "width": 96}),
+        ({"width": 2}, {"width_multiplier": 2}),
+        ({"columns": 96}, {"width": 96}),
+        ({"width": 9}, {"width": 9}),
+        ({"width": 96, "width_multiplier": 0.5},) * 2,
+        ({"width": "0.5"},) * 2,
+    ],
+)
+def test_old_names_are_told_from_present_ones(old, present):
+    assert present_arguments(old) == present
+    assert present_arguments(present) == present
 
 
 def test_an_unknown_backbone_is_named():
@@ -199,7 +245,7 @@ def test_an_unknown_backbone_is_named():
 
 
 def test_a_name_may_say_the_depth():
-    backbone = build_backbone("sphereface10", width=1 / 64, embedding_dim=2)
+    backbone = build_backbone("sphereface10", width_multiplier=1 / 64, embedding_dim=2)
     assert type(backbone) is BACKBONES["sphereface_cnn"]
     assert backbone.get_config()["depth"] == 10
     with pytest.raises(ValueError, match="`depth` must be 10 .* depth=20"):

@@ -63,7 +63,9 @@ def test_each_row_is_the_papers(full, name):
 
 def test_forward_pass_equals_a_slow_oracle():
     keras.utils.set_random_seed(0)
-    backbone = InceptionFace(3, width=1 / 16, height=40, columns=56, dtype="float64")
+    backbone = InceptionFace(
+        3, width_multiplier=1 / 16, height=40, width=56, dtype="float64"
+    )
     randomize(backbone)
     image = np.random.default_rng(0).normal(size=(40, 56, 3))
     slow = SlowNetwork(backbone, epsilon=1e-5)

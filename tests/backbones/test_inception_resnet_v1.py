@@ -23,7 +23,7 @@ def test_parameters_are_those_of_the_public_networks():
 def small():
     keras.utils.set_random_seed(0)
     backbone = InceptionResNetV1(
-        3, width=1 / 16, height=75, columns=107, dtype="float64"
+        3, width_multiplier=1 / 16, height=75, width=107, dtype="float64"
     )
     randomize(backbone)
     return backbone
@@ -97,5 +97,5 @@ def test_long_kernels_lie_before_they_stand(small):
 
 
 def test_images_below_75_pixels_are_refused():
-    with pytest.raises(ValueError, match="`height` and `columns` must be at least 75"):
-        InceptionResNetV1(height=112, columns=74)
+    with pytest.raises(ValueError, match="`height` and `width` must be at least 75"):
+        InceptionResNetV1(height=112, width=74)

@@ -23,13 +23,15 @@ def test_size_is_insightfaces(depth, millions, giga):
 
 
 def test_dense_layer_has_7_by_6_places_for_112_by_96():
-    backbone = IResNet(18, width=1 / 32, columns=96)
+    backbone = IResNet(18, width_multiplier=1 / 32, width=96)
     assert backbone.get_layer("fc").kernel.shape == (7 * 6 * 16, 512)
 
 
 def test_layers_are_named_by_insightfaces_module_paths():
     names = {
-        layer.name for layer in IResNet(18, 4, width=1 / 64).layers if layer.weights
+        layer.name
+        for layer in IResNet(18, 4, width_multiplier=1 / 64).layers
+        if layer.weights
     }
     expected = {"conv1", "bn1", "prelu", "bn2", "fc", "features"}
     for stage in (1, 2, 3, 4):
@@ -44,7 +46,7 @@ def test_layers_are_named_by_insightfaces_module_paths():
 
 def test_forward_pass_equals_a_slow_oracle():
     keras.utils.set_random_seed(0)
-    backbone = IResNet(18, 3, 1 / 16, height=32, columns=48, dtype="float64")
+    backbone = IResNet(18, 3, 1 / 16, height=32, width=48, dtype="float64")
     randomize(backbone)
     image = np.random.default_rng(0).normal(size=(32, 48, 3))
     slow = SlowNetwork(backbone, epsilon=1e-5)
@@ -67,7 +69,7 @@ def test_forward_pass_equals_a_slow_oracle():
 
 
 def test_gamma_of_the_embedding_is_not_trained():
-    backbone = IResNet(18, 4, 1 / 64, height=16, columns=16)
+    backbone = IResNet(18, 4, 1 / 64, height=16, width=16)
     features = backbone.get_layer("features")
     trained = {id(weight) for weight in backbone.trainable_weights}
     assert id(features.gamma) not in trained
@@ -78,14 +80,14 @@ def test_gamma_of_the_embedding_is_not_trained():
 
 
 def test_pixels_are_insightfaces_unless_told_otherwise():
-    small = {"width": 1 / 64, "height": 16, "columns": 16}
+    small = {"width_multiplier": 1 / 64, "height": 16, "width": 16}
     assert IResNet(18, 4, **small).pixel_contract.scale == 127.5
     assert IResNet(18, 4, pixel_scale=128.0, **small).pixel_contract.scale == 128.0
 
 
 def test_dropout_acts_in_training_only():
     keras.utils.set_random_seed(0)
-    backbone = IResNet(18, 4, 1 / 16, height=32, columns=32, dropout=0.5)
+    backbone = IResNet(18, 4, 1 / 16, height=32, width=32, dropout=0.5)
     image = np.random.default_rng(0).normal(size=(1, 32, 32, 3)).astype("float32")
     twice = [ops.convert_to_numpy(backbone(image)) for _ in range(2)]
     np.testing.assert_array_equal(*twice)

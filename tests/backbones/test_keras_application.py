@@ -17,7 +17,7 @@ NETWORKS = sorted(
     for name in dir(keras.applications)
     if inspect.isfunction(getattr(keras.applications, name))
 )
-TINY = {"options": {"alpha": 0.35}, "height": 32, "columns": 48}
+TINY = {"options": {"alpha": 0.35}, "height": 32, "width": 48}
 
 
 def test_there_are_networks_to_test():
@@ -45,7 +45,7 @@ def test_pixels_are_those_of_the_networks_own_preprocessing(name):
 
 
 def test_statistics_of_channels_are_inside_the_network():
-    backbone = from_keras_application("VGG16", 4, height=32, columns=32)
+    backbone = from_keras_application("VGG16", 4, height=32, width=32)
     layer = backbone.get_layer("channel_statistics")
     assert backbone.pixel_contract == PixelContract(32, 32, "BGR", 0.0, 1.0)
     bgr = np.array([[[[100.0, 110.0, 120.0]]]], "float32")
@@ -70,7 +70,7 @@ def test_a_function_and_its_name_give_the_same_network():
 def test_options_reach_the_function():
     counts = [
         from_keras_application(
-            "MobileNetV2", 4, height=32, columns=32, options={"alpha": alpha}
+            "MobileNetV2", 4, height=32, width=32, options={"alpha": alpha}
         ).count_params()
         for alpha in (0.35, 0.5)
     ]

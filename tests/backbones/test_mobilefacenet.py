@@ -22,7 +22,7 @@ def test_parameters_at_112_by_96_are_the_pytorch_ports():
 
 
 def test_multiply_accumulates_at_112_by_112_are_the_papers_221_million():
-    backbone = MobileFaceNet(columns=112)
+    backbone = MobileFaceNet(width=112)
     assert round(multiply_accumulates(backbone) / 1e6) == 221
     # The last depthwise kernel is 7 x 7 here, and 7 x 6 at 112 x 96. The paper's 0.99
     # million parameters are without the PReLUs' and with rounding down.
@@ -37,7 +37,9 @@ def test_a_longer_embedding_costs_its_convolution_and_batch_norm(embedding_dim):
 
 def test_layers_are_named_by_the_ports_module_paths():
     names = [
-        layer.name for layer in MobileFaceNet(width=1 / 32).layers if layer.weights
+        layer.name
+        for layer in MobileFaceNet(width_multiplier=1 / 32).layers
+        if layer.weights
     ]
     parts = ("conv", "bn", "prelu")
     expected = [f"{block}_{part}" for block in ("conv1", "dw_conv1") for part in parts]
@@ -50,7 +52,9 @@ def test_layers_are_named_by_the_ports_module_paths():
 
 def test_forward_pass_equals_a_slow_oracle():
     keras.utils.set_random_seed(0)
-    backbone = MobileFaceNet(3, width=1 / 16, height=32, columns=48, dtype="float64")
+    backbone = MobileFaceNet(
+        3, width_multiplier=1 / 16, height=32, width=48, dtype="float64"
+    )
     randomize(backbone)
     image = np.random.default_rng(0).normal(size=(32, 48, 3))
     slow = SlowNetwork(backbone, epsilon=1e-5)
@@ -80,7 +84,7 @@ def test_forward_pass_equals_a_slow_oracle():
 
 
 def test_prelus_have_one_alpha_per_channel_and_convolutions_no_bias():
-    for layer in MobileFaceNet(width=1 / 32, height=32, columns=32).layers:
+    for layer in MobileFaceNet(width_multiplier=1 / 32, height=32, width=32).layers:
         if isinstance(layer, keras.layers.PReLU):
             assert layer.alpha.shape == (1, 1, layer.output.shape[-1])
         if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):

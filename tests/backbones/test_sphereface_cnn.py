@@ -52,7 +52,12 @@ def prelu(values, alpha):
 def test_forward_pass_equals_a_slow_oracle():
     keras.utils.set_random_seed(0)
     backbone = SphereFaceCNN(
-        10, embedding_dim=3, width=1 / 32, height=16, columns=16, dtype="float64"
+        10,
+        embedding_dim=3,
+        width_multiplier=1 / 32,
+        height=16,
+        width=16,
+        dtype="float64",
     )
     rng = np.random.default_rng(0)
     for weight in backbone.weights:
@@ -100,7 +105,9 @@ def test_initial_weights_are_the_releases():
 
 
 def test_save_and_load_keep_arguments_and_output(tmp_path):
-    backbone = SphereFaceCNN(4, embedding_dim=8, width=0.125, channel_order="BGR")
+    backbone = SphereFaceCNN(
+        4, embedding_dim=8, width_multiplier=0.125, channel_order="BGR"
+    )
     backbone.save(tmp_path / "backbone.keras")
     loaded = keras.models.load_model(tmp_path / "backbone.keras")
     assert isinstance(loaded, SphereFaceCNN)
@@ -112,7 +119,7 @@ def test_save_and_load_keep_arguments_and_output(tmp_path):
 
 def test_a_mixed_policy_survives_saving_and_loading(tmp_path):
     backbone = SphereFaceCNN(
-        4, embedding_dim=8, width=0.125, dtype="mixed_bfloat16", name="mixed"
+        4, embedding_dim=8, width_multiplier=0.125, dtype="mixed_bfloat16", name="mixed"
     )
     backbone.save(tmp_path / "backbone.keras")
     loaded = keras.models.load_model(tmp_path / "backbone.keras")
@@ -141,7 +148,7 @@ def test_biases_of_residual_units_and_provenance_are_saved(tmp_path):
         ({"batch_norm": True, "residual_bias": True}, "`residual_bias` must be False"),
         ({"depth": 5}, "`depth` must be one of"),
         ({"embedding_dim": 0}, "`embedding_dim` must be >= 1"),
-        ({"width": 0}, "`width` must be positive"),
+        ({"width_multiplier": 0}, "`width_multiplier` must be positive"),
         ({"channel_order": "GBR"}, "`channel_order` must be"),
     ],
 )

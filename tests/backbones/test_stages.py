@@ -28,7 +28,7 @@ def test_stages_hold_each_layer_with_weights_once_from_the_image_on(name):
 
 
 def test_stages_of_sphereface_are_the_papers():
-    groups = stages(SphereFaceCNN(10, width=1 / 16, embedding_dim=8))
+    groups = stages(SphereFaceCNN(10, width_multiplier=1 / 16, embedding_dim=8))
     for number, group in enumerate(groups[:-1], start=1):
         digits = {layer.name.lstrip("convrelu")[0] for layer in group}
         assert digits == {str(number)}

@@ -54,7 +54,9 @@ def test_dense_layers_are_the_papers(full):
 
 def test_forward_pass_equals_a_slow_oracle():
     keras.utils.set_random_seed(0)
-    backbone = ZFNetFace(3, width=1 / 32, height=40, columns=56, dtype="float64")
+    backbone = ZFNetFace(
+        3, width_multiplier=1 / 32, height=40, width=56, dtype="float64"
+    )
     randomize(backbone)
     image = np.random.default_rng(0).normal(size=(40, 56, 3))
     slow = SlowNetwork(backbone, epsilon=1e-5)

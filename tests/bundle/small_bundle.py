@@ -46,7 +46,7 @@ SAMPLES = {
 def make_bundle(folder):
     """Writes `folder`/bundle and the model beside it, `folder`/model.keras."""
     keras.utils.set_random_seed(3)
-    backbone = SphereFaceCNN(4, embedding_dim=32, width=0.125)
+    backbone = SphereFaceCNN(4, embedding_dim=32, width_multiplier=0.125)
     backbone.save(folder / "model.keras")
     bundle, pixels = folder / "bundle", backbone.pixel_contract
     bundle.mkdir()

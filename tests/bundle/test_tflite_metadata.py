@@ -34,7 +34,7 @@ def metadata(index=0, **changes):
 @pytest.fixture(scope="module")
 def files():
     keras.utils.set_random_seed(3)
-    backbone = SphereFaceCNN(4, embedding_dim=32, width=0.125)
+    backbone = SphereFaceCNN(4, embedding_dim=32, width_multiplier=0.125)
     model = FloatModel(backbone, backbone.pixel_contract)
     crops = np.zeros((1, 112, 96, 3), np.uint8)
     dynamic = quantizer_for("dynamic").quantize(model, "dynamic", crops)

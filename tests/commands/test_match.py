@@ -21,7 +21,7 @@ def bundles(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundles")
     keras.utils.set_random_seed(3)
     model, plain = folder / "backbone.keras", folder / "plain"
-    SphereFaceCNN(4, embedding_dim=32, width=0.125).save(model)
+    SphereFaceCNN(4, embedding_dim=32, width_multiplier=0.125).save(model)
     export_bundle(model, plain, ExportOptions(variants=("none", "dynamic")))
     measured = shutil.copytree(plain, folder / "measured")
     contract = json.loads((plain / "contract.json").read_text())

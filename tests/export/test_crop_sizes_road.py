@@ -99,12 +99,12 @@ def test_published_weights_for_square_crops_match_photos(
 @pytest.mark.parametrize(
     "backbone",
     [
-        {"name": "inception_resnet_v1", "width": 0.0625},
+        {"name": "inception_resnet_v1", "width_multiplier": 0.0625},
         {
             "name": "keras_application",
             "application": "MobileNetV2",
             "height": 160,
-            "columns": 160,
+            "width": 160,
             "options": {"alpha": 0.35},
         },
     ],
@@ -132,7 +132,7 @@ def test_photos_become_a_network_for_crops_of_160(backbone, tmp_path, capsys):
     recipe.write_text(Recipe.model_validate(sections).to_toml())
     train = ("train", recipe, "--records", records, "--run", folder)
     capsys.readouterr()
-    small = ("--set", "backbone.height=112", "--set", "backbone.columns=96")
+    small = ("--set", "backbone.height=112", "--set", "backbone.width=96")
     assert run(*train, *small) == 2
     assert "takes crops of 112 x 96 pixels, the records hold 160 x 160: set" in (
         capsys.readouterr().err

@@ -34,7 +34,7 @@ to_tflite, to_saved_model = "tflite", "saved-model"
 def model(tmp_path_factory):
     keras.utils.set_random_seed(3)
     path = tmp_path_factory.mktemp("model") / "backbone.keras"
-    SphereFaceCNN(4, embedding_dim=32, width=0.125).save(path)
+    SphereFaceCNN(4, embedding_dim=32, width_multiplier=0.125).save(path)
     return path
 
 

@@ -5,20 +5,22 @@ import numpy as np
 
 from tf_sphereface import heads
 
-# Each with arguments that are not the defaults.
-ARGUMENTS = {
+# Arguments that are not the defaults, for heads with more than a scale.
+_OTHERS = {
     "SoftmaxLayer": {},
-    "NormalizedSoftmaxLayer": {"scale": 8.0},
     "LSoftmaxLayer": {"margin": 3, "annealing": heads.InverseDecayAnnealing(4.0)},
     "ASoftmaxLayer": {"margin": 3, "annealing": heads.InverseDecayAnnealing(4.0)},
     "AMSoftmaxLayer": {"margin": 0.2, "scale": 8.0, "sub_centers": 2},
     "ArcFaceLayer": {"margin": 0.3, "scale": 8.0, "sub_centers": 2},
-    "COCOLayer": {"scale": 8.0},
     "SphereFaceRLayer": {"margin": 1.3, "scale": 8.0},
     "SphereFace2Layer": {"margin": 0.2, "scale": 8.0, "balance": 0.6},
     "CurricularFaceLayer": {"margin": 0.3, "scale": 8.0, "rate": 0.1},
     "AdaFaceLayer": {"margin": 0.3, "scale": 8.0, "rate": 0.1},
     "MagFaceLayer": {"norms": (1.0, 5.0), "margins": (0.1, 0.4), "scale": 8.0},
+}
+ARGUMENTS = {
+    head.__name__: _OTHERS.get(head.__name__, {"scale": 8.0})
+    for head in heads.HEADS.values()
 }
 PLAIN = ("SoftmaxLayer", "NormalizedSoftmaxLayer", "COCOLayer")
 

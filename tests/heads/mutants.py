@@ -17,7 +17,7 @@ MUTANTS = {
             "None",
         ),
         ("multiplicative", "keras.saving.serialize_keras_object(self.margin)", "4"),
-        ("a_softmax", '"gamma": 0.12', '"gamma": 0.1'),
+        ("annealing", "gamma: float = 0.12", "gamma: float = 0.1"),
         ("margin_head", "        if training:\n", "        if True:\n"),
         ("margin_head", "NORM_FLOOR**2))", "0.0))"),
     ],
@@ -50,7 +50,7 @@ MUTANTS = {
     "test_l_softmax.py": [
         ("l_softmax", "* ops.reshape(lengths, (-1, 1))", ""),
         ("l_softmax", "axis=0), labels, axis=1)", "axis=0), 0 * labels, axis=1)"),
-        ("l_softmax", '"gamma": 2.5e-5', '"gamma": 2.5e-4'),
+        ("l_softmax", "gamma=2.5e-5", "gamma=2.5e-4"),
         ("l_softmax", "self.kernel)\n", "self.kernel / l2_norm(self.kernel, 0))\n"),
         ("multiplicative", "+ weight * cos_theta", "- weight * cos_theta"),
     ],
@@ -73,12 +73,12 @@ MUTANTS = {
         ("angles", "- margin * ops.sin(margin),", "- ops.sin(margin),"),
         ("angles", "SQUARED_SINE_FLOOR = 1e-10", "SQUARED_SINE_FLOOR = 0.0"),
         ("arcface", '"margin": self.margin}', "}"),
-        ("arcface", "margin=0.5, scale=64.0", "margin=0.5, scale=30.0"),
+        ("arcface", "scale: float | None = 64.0", "scale: float | None = 30.0"),
     ],
     "test_coco.py": [
         ("coco", "return cos_theta", "return cos_theta - 0.1"),
         ("coco", "NEEDS_SCALE = True", "NEEDS_SCALE = False"),
-        ("coco", "scale=21.475", "scale=21.0"),
+        ("coco", "scale: float = 21.475", "scale: float = 21.0"),
         (
             "coco",
             "super().__init__(num_classes, scale=scale",

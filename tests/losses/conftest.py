@@ -1,4 +1,4 @@
-"""Comparison of a set loss with a NumPy oracle: values and gradients."""
+"""Comparison of a metric loss with a NumPy oracle: values and gradients."""
 
 import numpy as np
 import pytest

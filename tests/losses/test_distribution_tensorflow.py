@@ -1,4 +1,4 @@
-"""Set losses on two replicas: two logical CPUs."""
+"""Metric losses on two replicas: two logical CPUs."""
 
 import keras
 import numpy as np
@@ -16,11 +16,11 @@ def points(count=48):
     return rng.normal(size=(count, 6)).astype("float32"), labels
 
 
-def classifier(head, set_losses):
+def classifier(head, metric_losses):
     keras.utils.set_random_seed(1)
     backbone = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5)])
     head = NormalizedSoftmaxLayer(4) if head else None
-    model = FaceClassifier(backbone, head, set_losses)
+    model = FaceClassifier(backbone, head, metric_losses)
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9))
     return model
 
@@ -32,7 +32,7 @@ def test_center_loss_trains_on_two_replicas_like_on_one_device():
         with strategy.scope():
             model = classifier(True, [CenterLoss(4, weight=0.3)])
         history = model.fit(dataset, epochs=3, shuffle=False, verbose=0).history
-        center = model.set_losses[0]
+        center = model.metric_losses[0]
         assert center.batch_counts.numpy()[-1] == strategy.num_replicas_in_sync
         assert center.batch_counts.numpy()[:-1].tolist() == [4, 4, 4, 4]
         assert center.centers.numpy().all()

@@ -33,10 +33,10 @@ def embeddings_of(backbone, seed=1):
 
 
 NETWORKS = {
-    "mobilefacenet": {"width": 0.125, "embedding_dim": 8},
-    "iresnet": {"depth": 18, "width": 0.0625, "embedding_dim": 8},
+    "mobilefacenet": {"width_multiplier": 0.125, "embedding_dim": 8},
+    "iresnet": {"depth": 18, "width_multiplier": 0.0625, "embedding_dim": 8},
     "sphereface_cnn": {
-        **{"depth": 10, "width": 0.0625, "embedding_dim": 8},
+        **{"depth": 10, "width_multiplier": 0.0625, "embedding_dim": 8},
         "batch_norm": True,
     },
 }

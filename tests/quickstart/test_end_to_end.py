@@ -20,7 +20,7 @@ FEW_STEPS = (
     "schedule.steps=6",
     "schedule.steps_per_epoch=3",
     "data.batch_size=16",
-    "backbone.width=0.125",
+    "backbone.width_multiplier=0.125",
     "backbone.embedding_dim=16",
 )
 
@@ -54,9 +54,9 @@ VARIANTS = ("none", "fp16", "dynamic", "int8")
 
 def test_a_network_without_crops_is_refused_before_anything_is_written(tmp_path):
     narrow, recipe = tmp_path / "narrow.keras", tmp_path / "recipe.toml"
-    SphereFaceCNN(4, embedding_dim=8, width=0.0625, columns=20).save(narrow)
+    SphereFaceCNN(4, embedding_dim=8, width_multiplier=0.0625, width=20).save(narrow)
     recipe.write_text(f"[fine_tuning]\ninitial_weights = '{narrow}'\n")
-    for options in ({"overrides": ("backbone.columns=20",)}, {"recipe": recipe}):
+    for options in ({"overrides": ("backbone.width=20",)}, {"recipe": recipe}):
         with pytest.raises(InputError, match="no crops of 112 x 20: .* for the face"):
             run_quickstart(tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()

@@ -3,7 +3,7 @@
 from tf_sphereface.training.recipe import Recipe
 
 SMALL = {
-    "backbone": {"depth": 4, "width": 0.0625, "embedding_dim": 16},
+    "backbone": {"depth": 4, "width_multiplier": 0.0625, "embedding_dim": 16},
     "head": {"name": "a_softmax", "annealing": {"base": 20.0, "gamma": 0.2}},
     "data": {"batch_size": 8},
     "optimizer": {"learning_rate": 0.01, "boundaries": [], "gradient_norm": 1.0},

@@ -1,104 +1,77 @@
-"""Tests for tf_sphereface.training.backbone_recipes and how backbones are built."""
-
-import inspect
+"""Tests of the [backbone] of recipes."""
 
 import pytest
-from pydantic_core import PydanticUndefined
 
 from tf_sphereface.backbones import BACKBONES
 from tf_sphereface.errors import InputError
 from tf_sphereface.training.assembly import build_backbone, build_classifier
-from tf_sphereface.training.backbone_recipes import (
-    InceptionFaceRecipe,
-    InceptionResNetV1Recipe,
-    IResNetRecipe,
-    KerasApplicationRecipe,
-    MobileFaceNetRecipe,
-    SphereFaceCNNRecipe,
-    ZFNetFaceRecipe,
-)
 from tf_sphereface.training.recipe import Recipe, read_recipe
 
 # Arguments other than the defaults, each of them.
 OTHERS = {
     "inception_face": {
         "embedding_dim": 8,
-        "width": 0.0625,
+        "width_multiplier": 0.0625,
         "height": 64,
-        "columns": 48,
+        "width": 48,
     },
     "inception_resnet_v1": {
         "embedding_dim": 8,
-        "width": 0.0625,
+        "width_multiplier": 0.0625,
         "height": 112,
-        "columns": 96,
+        "width": 96,
         "dropout": 0.25,
     },
     "iresnet": {
         "depth": 18,
         "embedding_dim": 8,
-        "width": 0.0625,
+        "width_multiplier": 0.0625,
         "height": 64,
-        "columns": 48,
+        "width": 48,
         "dropout": 0.25,
     },
     "keras_application": {
         "application": "MobileNetV2",
         "embedding_dim": 8,
         "height": 64,
-        "columns": 48,
+        "width": 48,
         "pooling": "flatten",
         "dropout": 0.25,
         "options": {"alpha": 0.35},
     },
-    "mobilefacenet": {"embedding_dim": 8, "width": 0.125, "height": 64, "columns": 48},
+    "mobilefacenet": {
+        "embedding_dim": 8,
+        "width_multiplier": 0.125,
+        "height": 64,
+        "width": 48,
+    },
     "sphereface_cnn": {
         "depth": 4,
         "embedding_dim": 8,
-        "width": 0.125,
+        "width_multiplier": 0.125,
         "height": 64,
-        "columns": 48,
+        "width": 48,
         "batch_norm": True,
     },
-    "zfnet_face": {"embedding_dim": 8, "width": 0.03125, "height": 64, "columns": 48},
-}
-SECTIONS = {
-    "inception_face": InceptionFaceRecipe,
-    "inception_resnet_v1": InceptionResNetV1Recipe,
-    "iresnet": IResNetRecipe,
-    "keras_application": KerasApplicationRecipe,
-    "mobilefacenet": MobileFaceNetRecipe,
-    "sphereface_cnn": SphereFaceCNNRecipe,
-    "zfnet_face": ZFNetFaceRecipe,
+    "zfnet_face": {
+        "embedding_dim": 8,
+        "width_multiplier": 0.03125,
+        "height": 64,
+        "width": 48,
+    },
 }
 
 
-def test_every_backbone_has_a_section_and_a_test():
-    assert set(SECTIONS) == set(OTHERS) == set(BACKBONES)
+def test_every_backbone_is_tested_here():
+    assert set(OTHERS) == set(BACKBONES)
 
 
-@pytest.mark.parametrize("name", SECTIONS)
-def test_defaults_of_recipes_are_those_of_the_backbones(name):
-    parameters = inspect.signature(BACKBONES[name].__init__).parameters
-    defaults = {
-        key: field.default for key, field in SECTIONS[name].model_fields.items()
-    }
-    del defaults["name"]
-    assert defaults.pop("application", PydanticUndefined) is PydanticUndefined
-    theirs = {key: parameters[key].default for key in defaults}
-    if "options" in theirs:
-        assert theirs["options"] is None
-        theirs["options"] = {}
-    assert defaults == theirs
-
-
-@pytest.mark.parametrize("name", SECTIONS)
+@pytest.mark.parametrize("name", OTHERS)
 def test_every_backbone_is_chosen_by_name_with_its_arguments(name, tmp_path):
     path = tmp_path / "recipe.toml"
     recipe = Recipe.model_validate({"backbone": {"name": name, **OTHERS[name]}})
     path.write_text(recipe.to_toml())
     section = read_recipe(path).backbone
-    assert type(section) is SECTIONS[name]
     assert section == recipe.backbone
     backbone = build_backbone(section)
     assert type(backbone) is BACKBONES[name]
@@ -110,7 +83,9 @@ def test_every_backbone_is_chosen_by_name_with_its_arguments(name, tmp_path):
 
 def test_a_section_without_a_name_is_the_papers_network():
     recipe = Recipe.model_validate({"backbone": {"depth": 4}})
-    assert recipe.backbone == SphereFaceCNNRecipe(depth=4)
+    named = {"name": "sphereface_cnn", "depth": 4}
+    assert recipe == Recipe.model_validate({"backbone": named})
+    assert type(recipe.backbone.make()) is BACKBONES["sphereface_cnn"]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +94,8 @@ def test_a_section_without_a_name_is_the_papers_network():
 )
 def test_a_name_may_say_the_depth(name, full, depth):
     recipe = Recipe.model_validate({"backbone": {"name": name}})
-    assert recipe.backbone == SECTIONS[full](name=full, depth=depth)
+    said = {"backbone": {"name": full, "depth": depth}}
+    assert recipe == Recipe.model_validate(said)
 
 
 def test_a_recipes_classifier_has_its_backbone():
@@ -134,16 +110,19 @@ def test_a_recipes_classifier_has_its_backbone():
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["backbone.name=vgg"], "`backbone`: Input tag 'vgg'"),
+        (["backbone.name=vgg"], "`backbone`: `name` must be one of .*'vgg'"),
         (["backbone.name=iresnet", "backbone.depth=20"], "`backbone.depth`: Input"),
         (["backbone.name=iresnet20"], "`backbone.depth`: Input"),
         (["backbone.name=iresnet50", "backbone.depth=18"], "`depth` must be 50"),
         (["backbone.name=mobilefacenet", "backbone.depth=4"], "key `backbone.depth`"),
         (
-            ["backbone.name=inception_resnet_v1", "backbone.columns=74"],
-            "`backbone.columns`: Input should be greater than or equal to 75",
+            ["backbone.name=inception_resnet_v1", "backbone.width=74"],
+            "`backbone`: `height` and `width` must be at least 75",
         ),
         (["backbone.name=keras_application"], "`backbone.application`: Field required"),
+        (["backbone.width_multiplier=8.5"], "`backbone`: `width_multiplier` must be"),
+        (["backbone.width_multiplier=112"], "`backbone`: `width_multiplier` must be"),
+        (["backbone.embedding_dim=0"], "`backbone`: `embedding_dim` must be >= 1"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(tmp_path, overrides, message):
@@ -156,14 +135,23 @@ def test_a_wrong_key_or_value_is_named(tmp_path, overrides, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"application": "VGG99"}, r"\[backbone\] VGG99: `application` must be"),
-        (
-            {"application": "VGG16", "options": {"alpha": 0.5}},
-            r"\[backbone\] VGG16: .*alpha",
-        ),
+        ({"application": "VGG99"}, "`application` must be .* 'VGG99'"),
+        ({"application": "VGG16", "pooling": "max"}, "'average' or 'flatten'"),
+        ({"application": "VGG16", "weights": "absent.h5"}, "`weights` must be None"),
+        ({"application": "VGG16", "dropout": 1.0}, "`dropout` must be in"),
     ],
 )
-def test_what_a_keras_network_does_not_take_is_named(arguments, message):
-    recipe = KerasApplicationRecipe(name="keras_application", **arguments)
-    with pytest.raises(InputError, match=message):
-        build_backbone(recipe)
+def test_what_a_keras_network_cannot_have_is_told_when_the_recipe_is_read(
+    arguments, message
+):
+    with pytest.raises(ValueError, match=message):
+        Recipe.model_validate({"backbone": {"name": "keras_application", **arguments}})
+
+
+def test_an_option_that_a_keras_network_does_not_take_is_named():
+    backbone = {"application": "VGG16", "options": {"alpha": 0.5}}
+    recipe = Recipe.model_validate(
+        {"backbone": {"name": "keras_application", **backbone}}
+    )
+    with pytest.raises(InputError, match=r"\[backbone\] VGG16: .*alpha"):
+        build_backbone(recipe.backbone)

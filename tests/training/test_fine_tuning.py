@@ -28,7 +28,7 @@ def model(tmp_path_factory):
     backbone = build_backbone(
         "sphereface_cnn",
         depth=4,
-        width=0.0625,
+        width_multiplier=0.0625,
         batch_norm=True,
         embedding_dim=16,
         channel_order="BGR",
@@ -169,7 +169,7 @@ def test_network_takes_the_precision_of_the_recipe(records, model, tmp_path):
 
 
 def test_network_that_was_saved_as_not_trainable_learns(tmp_path):
-    backbone = build_backbone("sphereface_cnn", depth=4, width=0.0625)
+    backbone = build_backbone("sphereface_cnn", depth=4, width_multiplier=0.0625)
     backbone.trainable = False
     backbone.save(tmp_path / "model.keras")
     loaded = initial_backbone(tmp_path / "model.keras", frozen_stages=4)
@@ -178,7 +178,7 @@ def test_network_that_was_saved_as_not_trainable_learns(tmp_path):
 
 def test_training_in_which_nothing_learns_is_refused(model):
     tree = recipe(model, frozen_stages=5).model_dump(exclude_none=True)
-    tree |= {"head": {"name": "none"}, "set_losses": [{"name": "center"}]}
+    tree |= {"head": {"name": "none"}, "metric_losses": [{"name": "center"}]}
     with pytest.raises(InputError, match="nothing is left to learn"):
         build_classifier(Recipe.model_validate(tree), PEOPLE)
 
@@ -209,7 +209,9 @@ def test_too_many_frozen_stages_are_refused(model):
 
 def test_crops_of_another_size_are_refused(records, tmp_path):
     path = tmp_path / "square.keras"
-    build_backbone("sphereface_cnn", depth=4, width=0.0625, columns=112).save(path)
+    build_backbone("sphereface_cnn", depth=4, width_multiplier=0.0625, width=112).save(
+        path
+    )
     with pytest.raises(InputError, match="takes crops of 112 x 112") as caught:
         train(recipe(path), records, tmp_path / "run")
     assert "--size 112x112" in str(caught.value)

@@ -33,7 +33,7 @@ def test_a_run_leaves_models_history_and_resolved_recipe(records, tmp_path):
 
 
 def test_crops_of_another_size_are_refused_before_training(records, tmp_path):
-    wide = recipe(backbone={"columns": 112})
+    wide = recipe(backbone={"width": 112})
     with pytest.raises(InputError, match="crops of 112 x 112 .* records hold 112 x 96"):
         train(wide, records, tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -30,23 +30,23 @@ from tf_sphereface.weights.safetensors_file import (
 )
 def test_the_size_of_the_crops_comes_back(tmp_path, form, name, make, size):
     depth = {"sphereface4": {"depth": 4}, "iresnet18": {"depth": 18}}.get(name, {})
-    height, columns = size
+    height, width = size
     backbone = make(
-        **depth, embedding_dim=4, width=1 / 32, height=height, columns=columns
+        **depth, embedding_dim=4, width_multiplier=1 / 32, height=height, width=width
     )
     backbone.save(tmp_path / "a.keras")
     if form == "safetensors":
         export_weights(tmp_path / "a.keras", tmp_path / "a.safetensors")
     report = import_weights(tmp_path / f"a.{form}", name, tmp_path / "b.keras")
     assert keras.models.load_model(tmp_path / "b.keras").input_shape[1:3] == size
-    assert (report.arguments["height"], report.arguments["columns"]) == size
+    assert (report.arguments["height"], report.arguments["width"]) == size
 
 
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
         ("height", "1e3", "`height` must be an integer from 1 to 1024"),
-        ("columns", "99999999", "`columns` must be an integer from 1 to 1024"),
+        ("width", "99999999", "`width` must be an integer from 1 to 1024"),
         ("height", "1024", "fc5 must have the shape"),  # or a large network is made
         ("pixel_mean", "nan", "`mean` must be finite"),
         ("pixel_scale", "inf", "`scale` must be positive and finite"),

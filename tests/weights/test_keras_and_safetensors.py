@@ -34,7 +34,7 @@ def with_random_weights(backbone):
 
 
 def small_sphereface(**arguments):
-    return SphereFaceCNN(4, embedding_dim=5, width=1 / 16, **arguments)
+    return SphereFaceCNN(4, embedding_dim=5, width_multiplier=1 / 16, **arguments)
 
 
 def assert_equal_weights(path, backbone):
@@ -156,7 +156,7 @@ def test_keras_files_of_the_same_network(tmp_path, form):
     arguments = {}
     if form == "x.weights.h5":
         backbone.save_weights(source)
-        arguments = {"width": 1 / 16, "embedding_dim": 5}
+        arguments = {"width_multiplier": 1 / 16, "embedding_dim": 5}
     elif form == "head.keras":
         classifier = FaceClassifier(backbone, ASoftmaxLayer(3))
         classifier(np.zeros((1, 112, 96, 3), np.float32))
@@ -180,16 +180,18 @@ def test_weights_of_another_network_are_refused(tmp_path):
             tmp_path / "x.weights.h5",
             "sphereface4",
             tmp_path / "out.keras",
-            arguments={"width": 1 / 32, "embedding_dim": 5},
+            arguments={"width_multiplier": 1 / 32, "embedding_dim": 5},
         )
     assert not (tmp_path / "out.keras").exists()
 
 
 def test_weights_that_lack_a_layer_are_refused(tmp_path):
     path = tmp_path / "x.weights.h5"
-    backbone = SphereFaceCNN(4, embedding_dim=5, width=1 / 16, batch_norm=True)
+    backbone = SphereFaceCNN(
+        4, embedding_dim=5, width_multiplier=1 / 16, batch_norm=True
+    )
     backbone.save_weights(path)
-    arguments = {"width": 1 / 16, "embedding_dim": 5}
+    arguments = {"width_multiplier": 1 / 16, "embedding_dim": 5}
     with pytest.raises(InputError, match="does not fit the network sphereface4"):
         import_weights(path, "sphereface4", tmp_path / "out.keras", arguments=arguments)
 

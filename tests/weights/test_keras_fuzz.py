@@ -19,7 +19,7 @@ from tf_sphereface.weights.formats import kind_of
 CASES = pytest.mark.parametrize(
     "cases", [12, pytest.param(300, marks=pytest.mark.slow)]
 )
-SIZES = {"width": 1 / 64, "embedding_dim": 2}
+SIZES = {"width_multiplier": 1 / 64, "embedding_dim": 2}
 INTERESTING = [b"FRHP", b"TREE", b"SNOD", b"OHDR", b'"', b"0", b"PK\x01\x02"]
 
 

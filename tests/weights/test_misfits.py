@@ -28,7 +28,7 @@ def test_squares_are_told_by_the_file_and_other_crops_by_the_user(tmp_path, stat
         state["fc5.weight"] = np.ones((5, cells * 16), np.float32)
         (tmp_path / "x.pth").write_bytes(writers.torch_zip(state))
         out = tmp_path / f"{cells}.keras"
-        told = told and {**told, "columns": 112}
+        told = told and {**told, "width": 112}
         import_weights(tmp_path / "x.pth", "sphereface4", out, arguments=told)
         assert keras.models.load_model(out).input_shape[1:3] == size
 
@@ -36,7 +36,7 @@ def test_squares_are_told_by_the_file_and_other_crops_by_the_user(tmp_path, stat
 @pytest.mark.parametrize("name", ["conv1_1.bias", "relu3_1.weight", "fc5.weight"])
 def test_a_missing_tensor_is_named(refuse, state, name):
     del state[name]
-    options = {"arguments": {"width": 1 / 32, "embedding_dim": 5}}
+    options = {"arguments": {"width_multiplier": 1 / 32, "embedding_dim": 5}}
     message = refuse(writers.torch_zip(state), **options)
     assert "1 weights get nothing" in message
     assert name.partition(".")[0] in message
@@ -66,7 +66,7 @@ def test_what_fits_is_taken_if_asked(tmp_path, state):
     state["extra.weight"] = np.ones(3, np.float32)
     source = tmp_path / "x.pth"
     source.write_bytes(writers.torch_zip(state))
-    arguments = {"width": 1 / 32, "embedding_dim": 5}
+    arguments = {"width_multiplier": 1 / 32, "embedding_dim": 5}
     out = tmp_path / "model.keras"
     report = import_weights(
         source, "sphereface4", out, arguments=arguments, partial=True

@@ -11,7 +11,7 @@ from tf_sphereface.weights import import_weights, suggest_weights_map
 from tf_sphereface.weights.names import read_name_map
 
 IMAGE = np.random.default_rng(2).normal(size=(112, 96, 3)).astype(np.float32)
-SIZES = {"width": 1 / 16, "embedding_dim": 8, "residual_bias": True}
+SIZES = {"width_multiplier": 1 / 16, "embedding_dim": 8, "residual_bias": True}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tf_sphereface.weights import import_weights
 from tf_sphereface.weights.formats import kind_of, read_weight_file
 
 NAME = "inception_resnet_v1"
-PIXELS = {"height": facenet.SIZE, "columns": facenet.SIZE}
+PIXELS = {"height": facenet.SIZE, "width": facenet.SIZE}
 FIRST = "InceptionResnetV1/Conv2d_1a_3x3"
 # What else is in the files, and why it is left out.
 TRAINING = {
@@ -66,7 +66,7 @@ def test_a_frozen_graph_gives_facenets_embedding(tmp_path, network):
     source.write_bytes(content)
     report = import_weights(source, NAME, out, arguments=PIXELS)
     assert_embeds(out, image, expected)
-    assert report.arguments["width"] == 1 / 16
+    assert report.arguments["width_multiplier"] == 1 / 16
     assert report.arguments["embedding_dim"] == 128
     assert report.channel_order == "RGB"
     assert left_out(report) == dict.fromkeys(
@@ -171,7 +171,7 @@ def test_a_map_of_ones_own_goes_before(tmp_path, network):
     changed = {name.replace("Bottleneck", "Last"): v for name, v in state.items()}
     source, out = tmp_path / "x.pb", tmp_path / "model.keras"
     source.write_bytes(tensorflow_files.frozen_graph(changed))
-    arguments = {**PIXELS, "width": 1 / 16, "embedding_dim": 128}
+    arguments = {**PIXELS, "width_multiplier": 1 / 16, "embedding_dim": 128}
     with pytest.raises(InputError, match="InceptionResnetV1/Last/"):
         import_weights(source, NAME, out, arguments=arguments)
     lines = [

@@ -44,7 +44,12 @@ def test_repeated_values_are_bounded_together(refuse):
 
 def test_a_value_that_its_type_cannot_hold_is_refused(refuse):
     made = proto((2,), "float16", half_val=[1 << 20])
-    arguments = {"width": 1 / 16, "embedding_dim": 8, "height": 75, "columns": 75}
+    arguments = {
+        "width_multiplier": 1 / 16,
+        "embedding_dim": 8,
+        "height": 75,
+        "width": 75,
+    }
     name = "InceptionResnetV1/Conv2d_1a_3x3/BatchNorm/beta"
     content = graph_of(**{name: made})
     options = {"arguments": arguments, "partial": True}

@@ -1,12 +1,14 @@
-"""What all embedding networks have in common: the pixel contract and the config."""
-
-import math
+"""The common part of all embedding networks: the pixel contract and the config."""
 
 import keras
 
 from tf_sphereface.backbones.layer_maker import LayerMaker
 from tf_sphereface.backbones.stages import stages
+from tf_sphereface.network_names import present_arguments
 from tf_sphereface.preprocessing import PixelContract
+
+# A larger factor is a mistake, such as a width in pixels, and takes all memory.
+LARGEST_MULTIPLIER = 8
 
 
 class Backbone(keras.Model):
@@ -18,13 +20,13 @@ class Backbone(keras.Model):
 
     Args:
         embed: Function of (images, make, **arguments) to embeddings, both Keras
-            tensors: float (batch, height, columns, 3) and (batch, embedding_dim).
-            `make` is a `LayerMaker`, which has the width.
-        arguments: The subclass's own arguments for `get_config`, by their names;
-            `embedding_dim` and, if it is one of them, `width` are checked here.
-        layer_options: Arguments of the `LayerMaker` besides dtype and width.
+            tensors: float (batch, height, width, 3) and (batch, embedding_dim).
+            `make` is a `LayerMaker`, which knows the width multiplier.
+        arguments: The subclass's own arguments for `check` and `get_config`, by their
+            names.
+        layer_options: Arguments of the `LayerMaker` besides dtype and width multiplier.
         height: Rows of the input, pixels.
-        columns: Columns of the input, pixels.
+        width: Columns of the input, pixels.
         channel_order: "RGB" or "BGR", what the network expects.
         pixel_mean: Subtracted from the pixel value 0..255.
         pixel_scale: Divides the difference.
@@ -36,11 +38,14 @@ class Backbone(keras.Model):
         **kwargs: `name` and `trainable` of a Keras model.
 
     Call arguments:
-        inputs: Float (batch, height, columns, 3), as `pixel_contract.normalize` gives.
+        inputs: Float (batch, height, width, 3), as `pixel_contract.normalize` gives.
 
     Returns: Float (batch, embedding_dim), not L2-normalised.
     Raises: ValueError if an argument is out of range.
     """
+
+    # Pixels a side; with fewer nothing of the image reaches the last layer.
+    LEAST_SIZE = 1
 
     def __init__(
         self,
@@ -49,7 +54,7 @@ class Backbone(keras.Model):
         layer_options=None,
         *,
         height,
-        columns,
+        width,
         channel_order="RGB",
         pixel_mean=127.5,
         pixel_scale=128.0,
@@ -58,17 +63,19 @@ class Backbone(keras.Model):
         frozen_stages=0,
         **kwargs,
     ):
+        self.check(**arguments, height=height, width=width)
         contract = PixelContract(
-            height, columns, channel_order, mean=pixel_mean, scale=pixel_scale
+            height, width, channel_order, mean=pixel_mean, scale=pixel_scale
         )
-        check_sizes(arguments["embedding_dim"], arguments.get("width", 1.0))
         images = keras.Input(
-            (height, columns, 3),
+            (height, width, 3),
             name="aligned_face",
             dtype=keras.dtype_policies.get(dtype).variable_dtype,
         )
         own = dict(arguments)
-        make = LayerMaker(dtype, own.pop("width", 1.0), **(layer_options or {}))
+        make = LayerMaker(
+            dtype, own.pop("width_multiplier", 1.0), **(layer_options or {})
+        )
         super().__init__(inputs=images, outputs=embed(images, make, **own), **kwargs)
         if dtype is not None:  # a functional model takes the global policy
             self.dtype_policy = keras.dtype_policies.get(dtype)
@@ -77,16 +84,50 @@ class Backbone(keras.Model):
         self._arguments = {
             **arguments,
             "height": height,
-            "columns": columns,
+            "width": width,
             "channel_order": channel_order,
             "pixel_mean": pixel_mean,
             "pixel_scale": pixel_scale,
         }
         self.frozen_stages = frozen_stages
 
+    @classmethod
+    def check(
+        cls,
+        *,
+        embedding_dim,
+        height,
+        width,
+        width_multiplier=1.0,
+        dropout=0.0,
+        **others,
+    ):
+        """Checks arguments of the constructor without making a network.
+
+        A subclass checks further ones, and passes on the rest.
+
+        Raises: ValueError if one is out of range.
+        """
+        if embedding_dim < 1:
+            raise ValueError(
+                f"`embedding_dim` must be >= 1. Received: {embedding_dim=}"
+            )
+        if not 0 < width_multiplier <= LARGEST_MULTIPLIER:
+            raise ValueError(
+                "`width_multiplier` must be positive, and at most "
+                f"{LARGEST_MULTIPLIER}. Received: {width_multiplier=}"
+            )
+        if not 0 <= dropout < 1:
+            raise ValueError(f"`dropout` must be in [0, 1). Received: {dropout=}")
+        if min(height, width) < cls.LEAST_SIZE:
+            raise ValueError(
+                f"`height` and `width` must be at least {cls.LEAST_SIZE}. "
+                f"Received: {height=}, {width=}"
+            )
+
     @property
     def frozen_stages(self):
-        """How many stages, from the image on, do not learn, int."""
+        """Number of stages, from the image on, that do not learn, int."""
         return self._frozen_stages
 
     @frozen_stages.setter
@@ -121,27 +162,6 @@ class Backbone(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        config = dict(config)
+        config = present_arguments(config)  # of files with the old names
         config["dtype"] = keras.dtype_policies.get(config.get("dtype"))
         return cls(**config)
-
-
-def check_sizes(embedding_dim, width):
-    """Raises ValueError if a backbone cannot have these."""
-    if embedding_dim < 1:
-        raise ValueError(
-            f"`embedding_dim` must be >= 1. Received: embedding_dim={embedding_dim!r}"
-        )
-    if not 0 < width < math.inf:
-        raise ValueError(
-            f"`width` must be positive and finite. Received: width={width!r}"
-        )
-
-
-def check_least_size(height, columns, least):
-    """Raises ValueError if nothing of an image this small reaches the last layer."""
-    if min(height, columns) < least:
-        raise ValueError(
-            f"`height` and `columns` must be at least {least}. "
-            f"Received: height={height!r}, columns={columns!r}"
-        )

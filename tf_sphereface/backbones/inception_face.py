@@ -52,27 +52,34 @@ class InceptionFace(Backbone):
 
     Args:
         embedding_dim: Length of the embedding; 128 in the paper.
-        width: Factor on the channels of every convolution; 1 in the paper.
+        width_multiplier: Factor on the channels of every convolution; 1 in the paper.
         height: Rows of the input, pixels; 224 in the paper (NN3 and NN4 are the same
             network with 160 and 96).
-        columns: Columns of the input, pixels; 224 in the paper.
+        width: Columns of the input, pixels; 224 in the paper.
         **kwargs: Of `Backbone`.
 
     Call arguments:
-        inputs: Float (batch, height, columns, 3), as `PixelContract.normalize` gives.
+        inputs: Float (batch, height, width, 3), as `PixelContract.normalize` gives.
 
     Returns: Float (batch, embedding_dim), not L2-normalised.
     Raises: ValueError if an argument is out of range.
     Reference: FaceNet, https://arxiv.org/abs/1503.03832, Table 2.
     """
 
-    def __init__(self, embedding_dim=128, width=1.0, height=224, columns=224, **kwargs):
+    def __init__(
+        self,
+        embedding_dim: int = 128,
+        width_multiplier: float = 1.0,
+        height: int = 224,
+        width: int = 224,
+        **kwargs,
+    ):
         kwargs.setdefault("name", "inception_face")
         super().__init__(
             _embed,
-            {"embedding_dim": embedding_dim, "width": width},
+            {"embedding_dim": embedding_dim, "width_multiplier": width_multiplier},
             height=height,
-            columns=columns,
+            width=width,
             **kwargs,
         )
 

@@ -3,9 +3,8 @@
 import keras
 from keras import layers
 
-from tf_sphereface.backbones.backbone import Backbone, check_least_size
+from tf_sphereface.backbones.backbone import Backbone
 
-LEAST_SIZE = 75  # pixels; with fewer nothing is left for the last grid
 # Sizes of the convolutions in each branch of a residual block.
 BRANCHES = {
     "block35": ((1,), (1, 3), (1, 3, 3)),
@@ -24,14 +23,14 @@ class InceptionResNetV1(Backbone):
 
     Args:
         embedding_dim: Length of the embedding; 512 in the public weights.
-        width: Factor on the channels of every convolution; 1 in the paper.
+        width_multiplier: Factor on the channels of every convolution; 1 in the paper.
         height: Rows of the input, pixels, at least 75; 160 in the public weights.
-        columns: Columns of the input, pixels, at least 75.
+        width: Columns of the input, pixels, at least 75.
         dropout: Share of the pooled channels that is dropped in training.
         **kwargs: Of `Backbone`.
 
     Call arguments:
-        inputs: Float (batch, height, columns, 3), as `PixelContract.normalize` gives.
+        inputs: Float (batch, height, width, 3), as `PixelContract.normalize` gives.
 
     Returns: Float (batch, embedding_dim), not L2-normalised.
     Raises: ValueError if an argument is out of range.
@@ -39,23 +38,28 @@ class InceptionResNetV1(Backbone):
         stem, the scales and the embedding of facenet-pytorch.
     """
 
+    LEAST_SIZE = 75
+
     def __init__(
         self,
-        embedding_dim=512,
-        width=1.0,
-        height=160,
-        columns=160,
-        dropout=0.0,
+        embedding_dim: int = 512,
+        width_multiplier: float = 1.0,
+        height: int = 160,
+        width: int = 160,
+        dropout: float = 0.0,
         **kwargs,
     ):
-        check_least_size(height, columns, LEAST_SIZE)
         kwargs.setdefault("name", "inception_resnet_v1")
         super().__init__(
             _embed,
-            {"embedding_dim": embedding_dim, "width": width, "dropout": dropout},
+            {
+                "embedding_dim": embedding_dim,
+                "width_multiplier": width_multiplier,
+                "dropout": dropout,
+            },
             {"epsilon": 1e-3},
             height=height,
-            columns=columns,
+            width=width,
             **kwargs,
         )
 

@@ -1,5 +1,7 @@
 """IResNet: the residual networks of ArcFace and InsightFace."""
 
+from typing import Literal
+
 import keras
 from keras import layers
 
@@ -30,16 +32,16 @@ class IResNet(Backbone):
     Args:
         depth: 18, 34, 50 or 100.
         embedding_dim: Length of the embedding; 512 in the reference.
-        width: Factor on the channels of every stage; 1 in the reference.
+        width_multiplier: Factor on the channels of every stage; 1 in the reference.
         height: Rows of the input, pixels.
-        columns: Columns of the input, pixels.
+        width: Columns of the input, pixels.
         dropout: Share of the last feature map that is dropped in training; 0 in the
             reference.
         **kwargs: Of `Backbone`. `pixel_scale` is 127.5 unless given, as in the
             reference.
 
     Call arguments:
-        inputs: Float (batch, height, columns, 3), as `pixel_contract.normalize` gives.
+        inputs: Float (batch, height, width, 3), as `pixel_contract.normalize` gives.
 
     Returns: Float (batch, embedding_dim), not L2-normalised.
     Raises: ValueError if an argument is out of range.
@@ -49,18 +51,14 @@ class IResNet(Backbone):
 
     def __init__(
         self,
-        depth=50,
-        embedding_dim=512,
-        width=1.0,
-        height=112,
-        columns=112,
-        dropout=0.0,
+        depth: Literal[18, 34, 50, 100] = 50,
+        embedding_dim: int = 512,
+        width_multiplier: float = 1.0,
+        height: int = 112,
+        width: int = 112,
+        dropout: float = 0.0,
         **kwargs,
     ):
-        if depth not in BLOCKS:
-            raise ValueError(
-                f"`depth` must be one of {sorted(BLOCKS)}. Received: depth={depth!r}"
-            )
         kwargs.setdefault("name", f"iresnet{depth}")
         kwargs.setdefault("pixel_scale", 127.5)
         super().__init__(
@@ -68,14 +66,22 @@ class IResNet(Backbone):
             {
                 "depth": depth,
                 "embedding_dim": embedding_dim,
-                "width": width,
+                "width_multiplier": width_multiplier,
                 "dropout": dropout,
             },
             {"kernel_initializer": _INITIALIZER},
             height=height,
-            columns=columns,
+            width=width,
             **kwargs,
         )
+
+    @classmethod
+    def check(cls, *, depth, **others):
+        if depth not in BLOCKS:
+            raise ValueError(
+                f"`depth` must be one of {sorted(BLOCKS)}. Received: {depth=}"
+            )
+        super().check(**others)
 
     def fixed_weights(self):
         return [self.get_layer("features").gamma]

@@ -1,6 +1,9 @@
 """Embedding networks from the classifiers that ship with Keras."""
 
 import functools
+import os
+from collections.abc import Mapping
+from typing import Literal
 
 import keras
 from keras import layers
@@ -32,6 +35,7 @@ _PIXELS = (
     ("DenseNet", (_RAW, (_TORCH_MEAN, _TORCH_VARIANCE))),
 )
 POOLINGS = ("average", "flatten")
+NO_OPTIONS = {}
 
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
@@ -46,7 +50,7 @@ class KerasApplication(Backbone):
         application: Name in `keras.applications`, such as "MobileNetV2".
         embedding_dim: Length of the embedding.
         height: Rows of the input, pixels; some networks need about 75.
-        columns: Columns of the input, pixels.
+        width: Columns of the input, pixels.
         pooling: "average" over all places, or "flatten", which keeps the places apart.
         dropout: Share of the pooled values that is dropped in training.
         options: Dict of further arguments of the function, such as {"alpha": 0.5}.
@@ -56,7 +60,7 @@ class KerasApplication(Backbone):
             given to differ from the network's own.
 
     Call arguments:
-        inputs: Float (batch, height, columns, 3), as `pixel_contract.normalize` gives.
+        inputs: Float (batch, height, width, 3), as `pixel_contract.normalize` gives.
 
     Returns: Float (batch, embedding_dim), not L2-normalised.
     Raises: ValueError if an argument is out of range.
@@ -64,21 +68,17 @@ class KerasApplication(Backbone):
 
     def __init__(
         self,
-        application,
-        embedding_dim=512,
-        height=112,
-        columns=96,
-        pooling="average",
-        dropout=0.0,
-        options=None,
-        weights=None,
+        application: str,
+        embedding_dim: int = 512,
+        height: int = 112,
+        width: int = 96,
+        pooling: Literal["average", "flatten"] = "average",
+        dropout: float = 0.0,
+        options: Mapping[str, bool | int | float | str] = NO_OPTIONS,
+        weights: str | None = None,
         **kwargs,
     ):
         pixels, channel_statistics = pixels_of(application)
-        if pooling not in POOLINGS:
-            raise ValueError(
-                f"`pooling` must be one of {POOLINGS}. Received: pooling={pooling!r}"
-            )
         options = dict(options or {})
         kwargs.setdefault("name", application.lower())
         super().__init__(
@@ -91,16 +91,29 @@ class KerasApplication(Backbone):
                 "options": options,
             },
             height=height,
-            columns=columns,
+            width=width,
             **{**pixels, **kwargs},
         )
+
+    @classmethod
+    def check(cls, *, application, pooling="average", weights=None, **others):
+        pixels_of(application)
+        if weights not in (None, "imagenet") and not os.path.exists(weights):
+            raise ValueError(
+                f"`weights` must be None, 'imagenet' or a file. Received: {weights=}"
+            )
+        if pooling not in POOLINGS:
+            raise ValueError(
+                f"`pooling` must be one of {POOLINGS}. Received: {pooling=}"
+            )
+        super().check(**others)
 
 
 def from_keras_application(
     application,
     embedding_dim=512,
     height=112,
-    columns=96,
+    width=96,
     weights=None,
     **arguments,
 ):
@@ -110,7 +123,7 @@ def from_keras_application(
         application: Name in `keras.applications`, or the function itself.
         embedding_dim: Length of the embedding.
         height: Rows of the input, pixels.
-        columns: Columns of the input, pixels.
+        width: Columns of the input, pixels.
         weights: None for fresh weights, "imagenet", which are downloaded, or a file.
         **arguments: Of `KerasApplication`.
 
@@ -129,12 +142,12 @@ def from_keras_application(
             f"Received: application={application!r}"
         )
     return KerasApplication(
-        name, embedding_dim, height, columns, weights=weights, **arguments
+        name, embedding_dim, height, width, weights=weights, **arguments
     )
 
 
 def pixels_of(application):
-    """How an application's ImageNet weights want their pixels.
+    """Pixel contract of an application's ImageNet weights.
 
     Args:
         application: Name in `keras.applications`.

@@ -12,7 +12,7 @@ class LayerMaker:
 
     Args:
         dtype: Policy of every layer; None: the global one.
-        width: Factor on channels, see `channels`.
+        width_multiplier: Factor on channels, see `channels`.
         kernel_initializer: Of convolutions.
         epsilon: Of batch norm.
         momentum: Of the moving statistics of batch norm, the share that stays;
@@ -22,20 +22,20 @@ class LayerMaker:
     def __init__(
         self,
         dtype=None,
-        width=1.0,
+        width_multiplier=1.0,
         kernel_initializer="he_normal",
         epsilon=1e-5,
         momentum=0.9,
     ):
         self.dtype = dtype
-        self.width = width
+        self.width_multiplier = width_multiplier
         self.kernel_initializer = kernel_initializer
         self.epsilon = epsilon
         self.momentum = momentum
 
     def channels(self, number):
-        """`number` times the width, at least 1."""
-        return max(1, round(number * self.width))
+        """`number` times the width multiplier, at least 1."""
+        return max(1, round(number * self.width_multiplier))
 
     def layer(self, layer_class, inputs, name, **arguments):
         """Any layer, with the dtype policy."""

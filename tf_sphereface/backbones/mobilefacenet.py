@@ -25,26 +25,33 @@ class MobileFaceNet(Backbone):
 
     Args:
         embedding_dim: Length of the embedding; 128 in the paper.
-        width: Factor on all channels but the embedding's; 1 in the paper.
+        width_multiplier: Factor on all channels but the embedding's; 1 in the paper.
         height: Rows of the input, pixels; 112 in the paper.
-        columns: Columns of the input, pixels; 112 or 96 in the paper.
+        width: Columns of the input, pixels; 112 or 96 in the paper.
         **kwargs: Of `Backbone`.
 
     Call arguments:
-        inputs: Float (batch, height, columns, 3), as `PixelContract.normalize` gives.
+        inputs: Float (batch, height, width, 3), as `PixelContract.normalize` gives.
 
     Returns: Float (batch, embedding_dim), not L2-normalised.
     Raises: ValueError if an argument is out of range.
     Reference: MobileFaceNets, https://arxiv.org/abs/1804.07573, Table 1.
     """
 
-    def __init__(self, embedding_dim=128, width=1.0, height=112, columns=96, **kwargs):
+    def __init__(
+        self,
+        embedding_dim: int = 128,
+        width_multiplier: float = 1.0,
+        height: int = 112,
+        width: int = 96,
+        **kwargs,
+    ):
         kwargs.setdefault("name", "mobilefacenet")
         super().__init__(
             _embed,
-            {"embedding_dim": embedding_dim, "width": width},
+            {"embedding_dim": embedding_dim, "width_multiplier": width_multiplier},
             height=height,
-            columns=columns,
+            width=width,
             **kwargs,
         )
 

@@ -1,4 +1,4 @@
-"""How much arithmetic a network does for one image."""
+"""The number of multiply-accumulates of a network."""
 
 import math
 

@@ -1,5 +1,7 @@
 """The residual networks of the SphereFace paper, 4 to 64 layers deep."""
 
+from typing import Literal
+
 import keras
 from keras import layers
 
@@ -26,11 +28,10 @@ class SphereFaceCNN(Backbone):
     Args:
         depth: 4, 10, 20, 36 or 64.
         embedding_dim: Length of the embedding; 512 in the paper.
-        width: Factor on the channels of every stage; 1 in the paper. Smaller networks
-            are for trials on a CPU.
-        channel_order: "RGB" or "BGR", what the network expects.
+        width_multiplier: Factor on the channels of every stage; 1 in the paper. Smaller
+            networks are for trials on a CPU.
         height: Rows of the input, pixels.
-        columns: Columns of the input, pixels.
+        width: Columns of the input, pixels.
         batch_norm: Batch norm (bn1_1, ...) between each convolution, which then has no
             bias, and its PReLU. The paper has none; later systems do.
         residual_bias: Whether the convolutions of residual units have a bias too, as in
@@ -38,7 +39,7 @@ class SphereFaceCNN(Backbone):
         **kwargs: Of `Backbone`.
 
     Call arguments:
-        inputs: Float (batch, height, columns, 3), as `PixelContract.normalize` gives.
+        inputs: Float (batch, height, width, 3), as `PixelContract.normalize` gives.
 
     Returns: Float (batch, embedding_dim), not L2-normalised.
     Raises: ValueError if an argument is out of range.
@@ -47,42 +48,44 @@ class SphereFaceCNN(Backbone):
 
     def __init__(
         self,
-        depth=20,
-        embedding_dim=512,
-        width=1.0,
-        channel_order="RGB",
-        height=112,
-        columns=96,
-        batch_norm=False,
-        residual_bias=False,
+        depth: Literal[4, 10, 20, 36, 64] = 20,
+        embedding_dim: int = 512,
+        width_multiplier: float = 1.0,
+        height: int = 112,
+        width: int = 96,
+        batch_norm: bool = False,
+        *,
+        residual_bias: bool = False,
         **kwargs,
     ):
-        if depth not in RESIDUAL_UNITS:
-            raise ValueError(
-                f"`depth` must be one of {sorted(RESIDUAL_UNITS)}. "
-                f"Received: depth={depth!r}"
-            )
-        if batch_norm and residual_bias:
-            raise ValueError(
-                "`residual_bias` must be False with batch norm, which has its own. "
-                f"Received: residual_bias={residual_bias!r}"
-            )
         kwargs.setdefault("name", f"sphereface{depth}")
         super().__init__(
             _embed,
             {
                 "depth": depth,
                 "embedding_dim": embedding_dim,
-                "width": width,
+                "width_multiplier": width_multiplier,
                 "batch_norm": batch_norm,
                 "residual_bias": residual_bias,
             },
             {"kernel_initializer": "lecun_uniform"},
             height=height,
-            columns=columns,
-            channel_order=channel_order,
+            width=width,
             **kwargs,
         )
+
+    @classmethod
+    def check(cls, *, depth, batch_norm=False, residual_bias=False, **others):
+        if depth not in RESIDUAL_UNITS:
+            raise ValueError(
+                f"`depth` must be one of {sorted(RESIDUAL_UNITS)}. Received: {depth=}"
+            )
+        if batch_norm and residual_bias:
+            raise ValueError(
+                "`residual_bias` must be False with batch norm, which has its own. "
+                f"Received: {residual_bias=}"
+            )
+        super().check(**others)
 
 
 def _embed(images, make, depth, embedding_dim, batch_norm, residual_bias):

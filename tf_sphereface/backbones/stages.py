@@ -1,4 +1,4 @@
-"""The stages of a network, by the size of what its layers give."""
+"""The stages of a network, by the size of its feature maps."""
 
 import math
 
@@ -6,12 +6,12 @@ import math
 def stages(backbone):
     """Groups the layers of a network that have weights, from the image on.
 
-    A stage is what gives one resolution, rounded to the image's over a power of 2; the
-    embedding is the last. So every network has stages, those of `keras.applications`
-    too. SphereFaceCNN has its four and the embedding.
+    A stage is the layers of one resolution, rounded to the image's over a power of 2;
+    the embedding is the last. So every network has stages, those of
+    `keras.applications` too. SphereFaceCNN has its four and the embedding.
 
     Args:
-        backbone: Built functional Keras model, images (batch, height, columns, 3) to
+        backbone: Built functional Keras model, images (batch, height, width, 3) to
             embeddings (batch, embedding_dim).
 
     Returns: List of lists of layers.
@@ -25,5 +25,5 @@ def stages(backbone):
 
 
 def _halvings(rows, shape):
-    """How often the rows were halved, rounded: layers without padding lose some too."""
+    """Number of halvings of the rows, rounded: layers without padding lose some."""
     return round(math.log2(rows / shape[1])) if len(shape) == 4 else math.inf

@@ -36,26 +36,33 @@ class ZFNetFace(Backbone):
 
     Args:
         embedding_dim: Length of the embedding; 128 in the paper.
-        width: Factor on channels and maxout units; 1 in the paper.
+        width_multiplier: Factor on channels and maxout units; 1 in the paper.
         height: Rows of the input, pixels; 220 in the paper.
-        columns: Columns of the input, pixels; 220 in the paper.
+        width: Columns of the input, pixels; 220 in the paper.
         **kwargs: Of `Backbone`.
 
     Call arguments:
-        inputs: Float (batch, height, columns, 3), as `PixelContract.normalize` gives.
+        inputs: Float (batch, height, width, 3), as `PixelContract.normalize` gives.
 
     Returns: Float (batch, embedding_dim), not L2-normalised.
     Raises: ValueError if an argument is out of range.
     Reference: FaceNet, https://arxiv.org/abs/1503.03832, Table 1.
     """
 
-    def __init__(self, embedding_dim=128, width=1.0, height=220, columns=220, **kwargs):
+    def __init__(
+        self,
+        embedding_dim: int = 128,
+        width_multiplier: float = 1.0,
+        height: int = 220,
+        width: int = 220,
+        **kwargs,
+    ):
         kwargs.setdefault("name", "zfnet_face")
         super().__init__(
             _embed,
-            {"embedding_dim": embedding_dim, "width": width},
+            {"embedding_dim": embedding_dim, "width_multiplier": width_multiplier},
             height=height,
-            columns=columns,
+            width=width,
             **kwargs,
         )
 

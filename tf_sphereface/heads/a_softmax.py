@@ -1,10 +1,20 @@
 """A-Softmax, the SphereFace margin head (Liu et al., CVPR 2017)."""
 
+from typing import Literal
+
 import keras
 from keras import ops
 
+from tf_sphereface.heads.annealing import (
+    Annealing,
+    InverseDecayAnnealing,
+    StagedMargin,
+)
 from tf_sphereface.heads.margin_head import l2_norm
 from tf_sphereface.heads.multiplicative import MultiplicativeMarginHead, psi_slope
+
+# The schedule of the 2017 release.
+RELEASE = InverseDecayAnnealing()
 
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
@@ -36,7 +46,7 @@ class ASoftmaxLayer(MultiplicativeMarginHead):
         margin: Integer m >= 1, no unit (it multiplies an angle); 4 in the paper. Or a
             `StagedMargin`. 1 means no margin and no annealing: the modified softmax.
         annealing: Callable that gives lambda for an iteration, or None for lambda = 0.
-            "release" is the schedule of the 2017 release, for trainings of many
+            The default is the schedule of the 2017 release, for trainings of many
             thousand iterations; a short one needs a lambda that falls faster, such as
             `InverseDecayAnnealing(base=100, gamma=0.05)` for some hundred.
         scale: As in `MarginHead`.
@@ -48,15 +58,15 @@ class ASoftmaxLayer(MultiplicativeMarginHead):
     Reference: SphereFace, https://arxiv.org/abs/1704.08063.
     """
 
-    RELEASE = {"base": 1000.0, "gamma": 0.12, "power": 1.0, "minimum": 5.0}
+    NAME = "a_softmax"
 
     def __init__(
         self,
-        num_classes,
-        margin=4,
-        annealing="release",
-        scale=None,
-        gradient="autodiff",
+        num_classes: int,
+        margin: int | StagedMargin = 4,
+        annealing: Annealing | None = RELEASE,
+        scale: float | None = None,
+        gradient: Literal["autodiff", "caffe"] = "autodiff",
         **kwargs,
     ):
         super().__init__(num_classes, margin, annealing, scale=scale, **kwargs)

@@ -36,15 +36,16 @@ class AdaFaceLayer(MarginHead):
         the cosines of all classes to +-0.999, which is not needed here.
     """
 
+    NAME = "adaface"
     NEEDS_SCALE = True
 
     def __init__(
         self,
-        num_classes,
-        margin=0.4,
-        concentration=0.333,
-        rate=0.01,
-        scale=64.0,
+        num_classes: int,
+        margin: float = 0.4,
+        concentration: float = 0.333,
+        rate: float = 0.01,
+        scale: float = 64.0,
         **kwargs,
     ):
         super().__init__(num_classes, scale=scale, **kwargs)

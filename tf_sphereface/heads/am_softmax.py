@@ -22,8 +22,17 @@ class AMSoftmaxLayer(SubCenterHead):
         ArcFace; neither paper has them.
     """
 
-    def __init__(self, num_classes, margin=0.35, scale=30.0, **kwargs):
-        super().__init__(num_classes, scale=scale, **kwargs)
+    NAME = "am_softmax"
+
+    def __init__(
+        self,
+        num_classes: int,
+        margin: float = 0.35,
+        scale: float | None = 30.0,
+        sub_centers: int = 1,
+        **kwargs,
+    ):
+        super().__init__(num_classes, sub_centers, scale=scale, **kwargs)
         if not 0 <= margin < 2:
             raise ValueError(f"`margin` must be in [0, 2). Received: margin={margin!r}")
         self.margin = float(margin)

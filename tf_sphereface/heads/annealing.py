@@ -1,13 +1,16 @@
-"""How a margin grows while a head trains: by lambda, or in stages."""
+"""Schedules of a margin during training: lambda, and stages."""
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
 
 import keras
 from keras import ops
 
-UNITS = ("iterations", "images")
+Unit = Literal["iterations", "images"]
 
 
 def _checked_unit(unit):
-    if unit not in UNITS:
+    if unit not in get_args(Unit):
         raise ValueError(
             f"`unit` must be 'iterations' or 'images'. Received: unit={unit!r}"
         )
@@ -15,7 +18,7 @@ def _checked_unit(unit):
 
 
 def is_margin(value):
-    """Whether a value is a multiplicative margin: an integer >= 1."""
+    """True for a multiplicative margin, an integer >= 1."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
@@ -40,7 +43,12 @@ class InverseDecayAnnealing:
     """
 
     def __init__(
-        self, base=1000.0, gamma=0.12, power=1.0, minimum=5.0, unit="iterations"
+        self,
+        base: float = 1000.0,
+        gamma: float = 0.12,
+        power: float = 1.0,
+        minimum: float = 5.0,
+        unit: Unit = "iterations",
     ):
         for name, value in (
             ("base", base),
@@ -74,6 +82,10 @@ class InverseDecayAnnealing:
         return cls(**config)
 
 
+# Gives lambda, float scalar, for a number of iterations or images.
+Annealing = InverseDecayAnnealing | Callable[[Any], Any]
+
+
 @keras.saving.register_keras_serializable(package="tf_sphereface")
 class StagedMargin:
     """A multiplicative margin that grows in stages: m = 1, then 2, then 4.
@@ -92,7 +104,12 @@ class StagedMargin:
     Example: ASoftmaxLayer(10572, margin=StagedMargin((1, 2, 4), (0, 5_000, 10_000)))
     """
 
-    def __init__(self, margins, starts, unit="iterations"):
+    def __init__(
+        self,
+        margins: tuple[int, ...],
+        starts: tuple[int, ...],
+        unit: Unit = "iterations",
+    ):
         margins, starts = tuple(margins), tuple(starts)
         if not margins or not all(is_margin(margin) for margin in margins):
             raise ValueError(
@@ -111,11 +128,11 @@ class StagedMargin:
         self.unit = _checked_unit(unit)
 
     def select(self, progress, values):
-        """Of one value for each stage (tensors of one shape), that of the present one.
+        """Selects the value of the present stage from one for each stage.
 
         Args:
             progress: Iterations or images so far, the present ones included.
-            values: One tensor or number for each stage.
+            values: One tensor or number for each stage, all of one shape.
         """
         chosen = values[0]
         for start, value in zip(self.starts[1:], values[1:], strict=True):

@@ -28,8 +28,17 @@ class ArcFaceLayer(SubCenterHead):
         al., ECCV 2020).
     """
 
-    def __init__(self, num_classes, margin=0.5, scale=64.0, **kwargs):
-        super().__init__(num_classes, scale=scale, **kwargs)
+    NAME = "arcface"
+
+    def __init__(
+        self,
+        num_classes: int,
+        margin: float = 0.5,
+        scale: float | None = 64.0,
+        sub_centers: int = 1,
+        **kwargs,
+    ):
+        super().__init__(num_classes, sub_centers, scale=scale, **kwargs)
         if not 0 <= margin <= math.pi / 2:
             raise ValueError(
                 f"`margin` must be in [0, pi/2]. Received: margin={margin!r}"

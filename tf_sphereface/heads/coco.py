@@ -19,9 +19,10 @@ class COCOLayer(MarginHead):
     Reference: COCO, https://arxiv.org/abs/1710.00870.
     """
 
+    NAME = "coco"
     NEEDS_SCALE = True
 
-    def __init__(self, num_classes, scale=21.475, **kwargs):
+    def __init__(self, num_classes: int, scale: float = 21.475, **kwargs):
         super().__init__(num_classes, scale=scale, **kwargs)
 
     def target_logit(self, cos_theta, outputs=None):

@@ -29,9 +29,17 @@ class CurricularFaceLayer(MarginHead):
         follows ArcFace's rule, as in the authors' code.
     """
 
+    NAME = "curricularface"
     NEEDS_SCALE = True
 
-    def __init__(self, num_classes, margin=0.5, scale=64.0, rate=0.01, **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        margin: float = 0.5,
+        scale: float = 64.0,
+        rate: float = 0.01,
+        **kwargs,
+    ):
         super().__init__(num_classes, scale=scale, **kwargs)
         if not 0 <= margin <= math.pi / 2:
             raise ValueError(

@@ -3,8 +3,16 @@
 import keras
 from keras import ops
 
+from tf_sphereface.heads.annealing import (
+    Annealing,
+    InverseDecayAnnealing,
+    StagedMargin,
+)
 from tf_sphereface.heads.margin_head import l2_norm
 from tf_sphereface.heads.multiplicative import MultiplicativeMarginHead
+
+# The example of the authors' release.
+RELEASE = InverseDecayAnnealing(gamma=2.5e-5, power=35.0, minimum=0.0)
 
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
@@ -17,17 +25,23 @@ class LSoftmaxLayer(MultiplicativeMarginHead):
     Args:
         num_classes: Number of identities, at least 2.
         margin: Integer m >= 1, or a `StagedMargin`, as in `ASoftmaxLayer`.
-        annealing: Callable that gives lambda, or None for lambda = 0. "release" is the
-            example of the authors' release: base 1000, gamma 2.5e-5, power 35, floor 0.
+        annealing: Callable that gives lambda, or None for lambda = 0. The default
+            is the example of the authors' release.
 
     Call arguments, Returns: as `MarginHead`.
     Raises: ValueError if `margin` or `annealing` is something else, or `scale` given.
     Reference: Large-margin softmax, https://arxiv.org/abs/1612.02295.
     """
 
-    RELEASE = {"base": 1000.0, "gamma": 2.5e-5, "power": 35.0, "minimum": 0.0}
+    NAME = "l_softmax"
 
-    def __init__(self, num_classes, margin=4, annealing="release", **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        margin: int | StagedMargin = 4,
+        annealing: Annealing | None = RELEASE,
+        **kwargs,
+    ):
         if kwargs.pop("scale", None) is not None:
             raise ValueError("`scale` must be None: L-Softmax does not normalise.")
         super().__init__(num_classes, margin, annealing, **kwargs)

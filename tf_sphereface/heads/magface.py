@@ -31,15 +31,16 @@ class MagFaceLayer(MarginHead):
         a margin.
     """
 
+    NAME = "magface"
     NEEDS_SCALE = True
 
     def __init__(
         self,
-        num_classes,
-        norms=(10.0, 110.0),
-        margins=(0.45, 0.8),
-        regularizer_weight=35.0,
-        scale=64.0,
+        num_classes: int,
+        norms: tuple[float, float] = (10.0, 110.0),
+        margins: tuple[float, float] = (0.45, 0.8),
+        regularizer_weight: float = 35.0,
+        scale: float = 64.0,
         **kwargs,
     ):
         super().__init__(num_classes, scale=scale, **kwargs)

@@ -69,11 +69,17 @@ class MarginHead(keras.layers.Layer):
         eagerly, if one is out of range.
     """
 
+    # Of the head in recipes.
+    NAME: str | None = None
     # Whether the paper's loss is one of normalised embeddings only.
     NEEDS_SCALE = False
 
     def __init__(
-        self, num_classes, scale=None, kernel_initializer="lecun_uniform", **kwargs
+        self,
+        num_classes: int,
+        scale: float | None = None,
+        kernel_initializer: str | keras.initializers.Initializer = "lecun_uniform",
+        **kwargs,
     ):
         kwargs["dtype"] = full_precision(kwargs.get("dtype"))
         super().__init__(**kwargs)
@@ -140,7 +146,7 @@ class MarginHead(keras.layers.Layer):
         return outputs if parts else outputs["logits"]
 
     def margin_free(self, embeddings):
-        """What the loss needs of a batch; the one matrix product of a step.
+        """Margin-free logits and norms of a batch; the one matrix product of a step.
 
         Returns: Dict of `logits` (batch, num_classes), margin-free, and `norm`
             (batch, 1), the factor between a cosine and its logit (in a head without a
@@ -199,7 +205,7 @@ class MarginHead(keras.layers.Layer):
         self.iteration.assign_add(ops.ones((), dtype="int32"))
 
     def target_logit(self, cos_theta, outputs=None):
-        """What replaces the cosine of the target class; (batch, 1) to (batch, 1)."""
+        """The replacement of the target's cosine; (batch, 1) to (batch, 1)."""
         raise NotImplementedError
 
     def other_logits(self, outputs, cos_theta):

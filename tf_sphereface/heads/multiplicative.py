@@ -5,11 +5,7 @@ import math
 import keras
 from keras import ops
 
-from tf_sphereface.heads.annealing import (
-    InverseDecayAnnealing,
-    StagedMargin,
-    is_margin,
-)
+from tf_sphereface.heads.annealing import Annealing, StagedMargin, is_margin
 from tf_sphereface.heads.margin_head import MarginHead
 
 
@@ -53,18 +49,22 @@ class MultiplicativeMarginHead(MarginHead):
     Raises: ValueError if `margin` or `annealing` is something else.
     """
 
-    def __init__(self, num_classes, margin, annealing, **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        margin: int | StagedMargin,
+        annealing: Annealing | None,
+        **kwargs,
+    ):
         super().__init__(num_classes, **kwargs)
         if not isinstance(margin, StagedMargin) and not is_margin(margin):
             raise ValueError(
                 "`margin` must be an integer >= 1 or a StagedMargin. "
                 f"Received: margin={margin!r}"
             )
-        if annealing == "release":
-            annealing = InverseDecayAnnealing(**self.RELEASE)
         if annealing is not None and not callable(annealing):
             raise ValueError(
-                "`annealing` must be 'release', None or a callable. "
+                "`annealing` must be None or a callable. "
                 f"Received: annealing={annealing!r}"
             )
         self.margin = margin
@@ -72,7 +72,7 @@ class MultiplicativeMarginHead(MarginHead):
 
     @property
     def counts_images(self):
-        """Whether a schedule is stated in images."""
+        """True if a schedule is stated in images."""
         schedules = (self.margin, self.annealing)
         return any(getattr(item, "unit", "") == "images" for item in schedules)
 
@@ -101,7 +101,7 @@ class MultiplicativeMarginHead(MarginHead):
             self.images.assign_add(self.batch_images)
 
     def progress(self, schedule):
-        """What a schedule counts, so far: int32 scalar."""
+        """Iterations or images so far, as the schedule counts: int32 scalar."""
         images = getattr(schedule, "unit", "iterations") == "images"
         return ops.convert_to_tensor(self.images if images else self.iteration)
 

@@ -17,7 +17,9 @@ class SoftmaxLayer(MarginHead):
     Reference: DeepFace (Taigman et al., CVPR 2014).
     """
 
-    def __init__(self, num_classes, **kwargs):
+    NAME = "softmax"
+
+    def __init__(self, num_classes: int, **kwargs):
         if kwargs.pop("scale", None) is not None:
             raise ValueError("`scale` must be None: softmax does not normalise.")
         super().__init__(num_classes, **kwargs)
@@ -47,6 +49,11 @@ class NormalizedSoftmaxLayer(MarginHead):
     Call arguments, Returns, Raises: as `MarginHead`.
     Reference: SphereFace, https://arxiv.org/abs/1704.08063.
     """
+
+    NAME = "normalized_softmax"
+
+    def __init__(self, num_classes: int, scale: float | None = None, **kwargs):
+        super().__init__(num_classes, scale, **kwargs)
 
     def target_logit(self, cos_theta, outputs=None):
         return cos_theta

@@ -39,17 +39,18 @@ class SphereFace2Layer(MarginHead):
         authors', at the loss's minimum for embeddings orthogonal to all classes.
     """
 
+    NAME = "sphereface2"
     NEEDS_SCALE = True
 
     def __init__(
         self,
-        num_classes,
-        margin=0.4,
-        scale=40.0,
-        balance=0.7,
-        exponent=3.0,
-        loss_weight=1.0,
-        detach_margin=False,
+        num_classes: int,
+        margin: float = 0.4,
+        scale: float = 40.0,
+        balance: float = 0.7,
+        exponent: float = 3.0,
+        loss_weight: float = 1.0,
+        detach_margin: bool = False,
         **kwargs,
     ):
         super().__init__(num_classes, scale=scale, **kwargs)

@@ -1,6 +1,7 @@
 """SphereFace-R, the multiplicative margin revived (Liu et al., TPAMI 2022)."""
 
 import math
+from typing import Literal
 
 import keras
 from keras import ops
@@ -29,13 +30,15 @@ class SphereFaceRLayer(MarginHead):
     Reference: SphereFace Revived, https://arxiv.org/abs/2109.05565.
     """
 
+    NAME = "sphereface_r"
+
     def __init__(
         self,
-        num_classes,
-        margin=1.5,
-        version=1,
-        scale=30.0,
-        detach_margin=True,
+        num_classes: int,
+        margin: float = 1.5,
+        version: Literal[1, 2] = 1,
+        scale: float | None = 30.0,
+        detach_margin: bool = True,
         **kwargs,
     ):
         super().__init__(num_classes, scale=scale, **kwargs)

@@ -24,7 +24,7 @@ class SubCenterHead(MarginHead):
     Reference: Sub-center ArcFace (Deng et al., ECCV 2020).
     """
 
-    def __init__(self, num_classes, sub_centers=1, **kwargs):
+    def __init__(self, num_classes: int, sub_centers: int = 1, **kwargs):
         super().__init__(num_classes, **kwargs)
         if isinstance(sub_centers, bool) or not isinstance(sub_centers, int):
             raise ValueError(

@@ -1,17 +1,18 @@
 """The triplet hinge on angles."""
 
 import math
+from typing import Literal
 
 import keras
 
 from tf_sphereface.heads.angles import angle
 from tf_sphereface.losses.distances import cosines
+from tf_sphereface.losses.metric_loss import MetricLoss, positive
 from tf_sphereface.losses.mining import semi_hard_loss
-from tf_sphereface.losses.set_loss import SetLoss, positive
 
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
-class AngularTripletLoss(SetLoss):
+class AngularTripletLoss(MetricLoss):
     """max(0, theta_ap - theta_an + margin), theta the angle of two embeddings, radians.
 
     form="cosine" is max(0, cos_an - cos_ap + margin). Pairs, negatives and mean are
@@ -20,16 +21,22 @@ class AngularTripletLoss(SetLoss):
     Args:
         margin: Radians in (0, pi), or a cosine in (0, 2).
         form: "angle" or "cosine".
-        weight: As in `SetLoss`.
+        weight: As in `MetricLoss`.
 
-    Call arguments, Returns: as `SetLoss`.
+    Call arguments, Returns: as `MetricLoss`.
     Raises: ValueError if `margin` is out of its range or `form` unknown.
     """
 
     NAME = "angular_triplet"
     WIDEST = {"angle": math.pi, "cosine": 2.0}
 
-    def __init__(self, margin=0.2, form="angle", weight=1.0, **kwargs):
+    def __init__(
+        self,
+        margin: float = 0.2,
+        form: Literal["angle", "cosine"] = "angle",
+        weight: float = 1.0,
+        **kwargs,
+    ):
         super().__init__(weight, **kwargs)
         if form not in self.WIDEST:
             raise ValueError(

@@ -4,11 +4,11 @@ import keras
 from keras import ops
 
 from tf_sphereface.heads.labels import checked_labels, nan_outside
-from tf_sphereface.losses.set_loss import SetLoss, mean_or_zero
+from tf_sphereface.losses.metric_loss import MetricLoss, mean_or_zero
 
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
-class CenterLoss(SetLoss):
+class CenterLoss(MetricLoss):
     """|embedding - centre of its class|^2 / 2, the mean over the batch.
 
     After a training step with n_j images x of class j its centre moves by
@@ -22,9 +22,9 @@ class CenterLoss(SetLoss):
     Args:
         num_classes: Number of identities, at least 1.
         alpha: How far centres move, in (0, 1].
-        weight: As in `SetLoss`; 0.003 to 0.008 in the paper, beside softmax.
+        weight: As in `MetricLoss`; 0.003 to 0.008 in the paper, beside softmax.
 
-    Call arguments, Returns: as `SetLoss`; `training` must be given.
+    Call arguments, Returns: as `MetricLoss`; `training` must be given.
     Raises: ValueError if an argument is out of its range, `training` is not given, or a
         label that can be read is out of range.
     Reference: https://doi.org/10.1007/978-3-319-46478-7_31. Centres begin at 0.
@@ -32,7 +32,9 @@ class CenterLoss(SetLoss):
 
     NAME = "center"
 
-    def __init__(self, num_classes, alpha=0.5, weight=0.008, **kwargs):
+    def __init__(
+        self, num_classes: int, alpha: float = 0.5, weight: float = 0.008, **kwargs
+    ):
         super().__init__(weight, **kwargs)
         if isinstance(num_classes, bool) or not isinstance(num_classes, int):
             raise ValueError(

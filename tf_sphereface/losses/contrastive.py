@@ -4,12 +4,12 @@ import keras
 from keras import ops
 
 from tf_sphereface.losses.distances import distance_of, squared_distances, unit
+from tf_sphereface.losses.metric_loss import MetricLoss, masked_mean, positive
 from tf_sphereface.losses.mining import pair_masks
-from tf_sphereface.losses.set_loss import SetLoss, masked_mean, positive
 
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
-class ContrastiveLoss(SetLoss):
+class ContrastiveLoss(MetricLoss):
     """|a - b|^2 / 2 of a genuine pair, max(0, margin - |a - b|)^2 / 2 of an impostor's.
 
     The mean over all pairs of two different images of the batch, batch (batch - 1) / 2
@@ -19,9 +19,9 @@ class ContrastiveLoss(SetLoss):
     Args:
         margin: Distance from which an impostor pair costs nothing.
         normalize: Whether embeddings are L2-normalised first; DeepID2 does not.
-        weight: As in `SetLoss`; DeepID2 adds the loss to softmax with 0.05.
+        weight: As in `MetricLoss`; DeepID2 adds the loss to softmax with 0.05.
 
-    Call arguments, Returns: as `SetLoss`.
+    Call arguments, Returns: as `MetricLoss`.
     Raises: ValueError if `margin` is not positive.
     Reference: DeepID2, https://arxiv.org/abs/1406.4773. tensorflow-addons'
         `contrastive_loss` has twice these values.
@@ -29,7 +29,13 @@ class ContrastiveLoss(SetLoss):
 
     NAME = "contrastive"
 
-    def __init__(self, margin=1.0, normalize=False, weight=1.0, **kwargs):
+    def __init__(
+        self,
+        margin: float = 1.0,
+        normalize: bool = False,
+        weight: float = 1.0,
+        **kwargs,
+    ):
         super().__init__(weight, **kwargs)
         self.margin = positive("margin", margin)
         self.normalize = bool(normalize)

@@ -1,8 +1,8 @@
-"""Which pairs and triplets of a batch count, from labels and distances."""
+"""Selection of the pairs and triplets of a batch from labels and distances."""
 
 from keras import ops
 
-from tf_sphereface.losses.set_loss import masked_mean
+from tf_sphereface.losses.metric_loss import masked_mean
 
 
 def pair_masks(labels):

@@ -4,23 +4,30 @@ import keras
 from keras import ops
 
 from tf_sphereface.losses.distances import distance_of, squared_distances, unit
+from tf_sphereface.losses.metric_loss import MetricLoss, positive
 from tf_sphereface.losses.mining import batch_hard_loss, semi_hard_loss
-from tf_sphereface.losses.set_loss import SetLoss, positive
 
 
-class TripletLoss(SetLoss):
-    """What the triplet losses have in common: margin and distance.
+class TripletLoss(MetricLoss):
+    """The common part of the triplet losses: margin and distance.
 
     Args:
         margin: alpha > 0, in the unit of the distance.
         squared: Square the Euclidean distance.
         normalize: L2-normalise the embeddings first.
-        weight: As in `SetLoss`.
+        weight: As in `MetricLoss`.
 
     Raises: ValueError if `margin` is not positive.
     """
 
-    def __init__(self, margin=0.2, squared=True, normalize=True, weight=1.0, **kwargs):
+    def __init__(
+        self,
+        margin: float = 0.2,
+        squared: bool = True,
+        normalize: bool = True,
+        weight: float = 1.0,
+        **kwargs,
+    ):
         super().__init__(weight, **kwargs)
         self.margin = positive("margin", margin)
         self.squared = bool(squared)
@@ -52,9 +59,9 @@ class TripletSemiHardLoss(TripletLoss):
         margin: FaceNet's alpha, in the unit of the distance.
         squared: Whether distances are squared, as in FaceNet.
         normalize: Whether embeddings are L2-normalised first, as in FaceNet.
-        weight: As in `SetLoss`.
+        weight: As in `MetricLoss`.
 
-    Call arguments, Returns: as `SetLoss`.
+    Call arguments, Returns: as `MetricLoss`.
     Raises: ValueError if `margin` is not positive.
     Reference: FaceNet, https://arxiv.org/abs/1503.03832. The rule for negatives is that
         of tensorflow-addons' `triplet_semihard_loss`, whose loss is NaN without genuine
@@ -80,9 +87,9 @@ class TripletHardLoss(TripletLoss):
         squared: Whether distances are squared; the authors advise against it.
         normalize: Whether embeddings are L2-normalised first; the authors do not, but
             faces are compared by cosine.
-        weight: As in `SetLoss`.
+        weight: As in `MetricLoss`.
 
-    Call arguments, Returns: as `SetLoss`.
+    Call arguments, Returns: as `MetricLoss`.
     Raises: ValueError if `margin` is not positive.
     Reference: Hermans et al., https://arxiv.org/abs/1703.07737. tensorflow-addons'
         `triplet_hard_loss` counts anchors without a positive too, with a distance of 0.
@@ -92,11 +99,11 @@ class TripletHardLoss(TripletLoss):
 
     def __init__(
         self,
-        margin=0.2,
-        soft=False,
-        squared=False,
-        normalize=True,
-        weight=1.0,
+        margin: float = 0.2,
+        soft: bool = False,
+        squared: bool = False,
+        normalize: bool = True,
+        weight: float = 1.0,
         **kwargs,
     ):
         super().__init__(margin, squared, normalize, weight, **kwargs)

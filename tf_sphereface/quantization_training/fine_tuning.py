@@ -24,7 +24,7 @@ def fine_tune(
 
     Args:
         scheme: As in `schemes`, begun.
-        classifier: Its head and set losses go on learning; its backbone is not used.
+        classifier: Its head and metric losses go on learning; its backbone is not used.
         batches: Endless (images, labels).
         optimizer: SGD as Caffe runs it.
         schedule: Steps and epochs.
@@ -70,7 +70,7 @@ class _Step:
             for variable in model.trainable_variables
             if not variable.name.split(":")[0].endswith(tuple(fixed))
         ]
-        losses = [classifier.head, *classifier.set_losses]
+        losses = [classifier.head, *classifier.metric_losses]
         parts = [
             variable
             for part in losses

@@ -22,7 +22,7 @@ class RunSource:
     Args:
         checkpoint: The file it is from.
         sha256: Of that file.
-        classifier: Backbone, head and set losses.
+        classifier: Backbone, head and metric losses.
         data: `[data]` of the run's recipe.
     """
 

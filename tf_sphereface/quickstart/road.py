@@ -200,7 +200,7 @@ def _read_recipe(recipe: Path | None, overrides: tuple[str, ...]):
 def _crop_of(recipe) -> CropGeometry:
     """The crops that the recipe's network takes."""
     if recipe.backbone is not None:
-        return crop_of_size(recipe.backbone.height, recipe.backbone.columns)
+        return crop_of_size(recipe.backbone.height, recipe.backbone.width)
     from tf_sphereface.training.fine_tuning import initial_backbone
 
     pixels = initial_backbone(Path(recipe.fine_tuning.initial_weights)).pixel_contract

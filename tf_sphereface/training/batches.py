@@ -1,4 +1,4 @@
-"""The batches that a recipe asks for, and whose fault it is if they cannot be read."""
+"""The training batches of a recipe, and errors that name damaged records."""
 
 import contextlib
 from pathlib import Path

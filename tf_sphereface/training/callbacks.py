@@ -1,4 +1,4 @@
-"""What happens at the end of an epoch: log, keep the best, make resumable."""
+"""Callbacks at the end of an epoch: logs, the best model, a backup to resume from."""
 
 import csv
 import io

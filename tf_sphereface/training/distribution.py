@@ -1,4 +1,4 @@
-"""Which devices a training uses."""
+"""The distribution strategy of a training."""
 
 import contextlib
 

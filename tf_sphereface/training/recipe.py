@@ -1,5 +1,6 @@
 """A training recipe as checked data, read from TOML."""
 
+import logging
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -8,18 +9,15 @@ import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.training.backbone_recipes import (
+from tf_sphereface.training.model_sections import (
     BackboneRecipe,
-    SphereFaceCNNRecipe,
-)
-from tf_sphereface.training.head_recipes import (
-    MARGIN_KINDS,
-    ASoftmaxRecipe,
     HeadRecipe,
+    MetricLossRecipe,
 )
+from tf_sphereface.training.renamed_keys import present_override, present_recipe
 from tf_sphereface.training.sections import Count, NotNegative, Positive, Section
-from tf_sphereface.training.set_loss_recipes import SetLossRecipe
 
+_LOG = logging.getLogger(__name__)
 AnyRecipe = TypeVar("AnyRecipe", bound=Section)
 
 
@@ -103,8 +101,8 @@ class Recipe(Section):
 
     backbone: BackboneRecipe | None = None
     fine_tuning: FineTuningRecipe | None = None
-    head: HeadRecipe = ASoftmaxRecipe()
-    set_losses: tuple[SetLossRecipe, ...] = ()
+    head: HeadRecipe = Field({"name": "a_softmax"}, validate_default=True)
+    metric_losses: tuple[MetricLossRecipe, ...] = ()
     data: DataRecipe = DataRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
@@ -115,7 +113,7 @@ class Recipe(Section):
         if not isinstance(tree, dict) or "backbone" in tree:
             return tree
         if tree.get("fine_tuning") is None:
-            return {**tree, "backbone": SphereFaceCNNRecipe()}
+            return {**tree, "backbone": {}}
         return tree
 
     @model_validator(mode="after")
@@ -129,11 +127,13 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _losses_are_there(self):
-        names = [loss.name for loss in self.set_losses]
+        names = [loss.name for loss in self.metric_losses]
         if self.head.name == "none" and not names:
-            raise ValueError('`set_losses` must not be empty with [head] name = "none"')
+            raise ValueError(
+                '`metric_losses` must not be empty with [head] name = "none"'
+            )
         if len(set(names)) < len(names):
-            raise ValueError(f"`set_losses` must be different ones: {names}")
+            raise ValueError(f"`metric_losses` must be different ones: {names}")
         return self
 
     def to_toml(self) -> str:
@@ -165,6 +165,9 @@ def read_recipe(
         raise InputError(f"not UTF-8 text: {path}") from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path} is not TOML: {error}") from error
+    tree, notes = present_recipe(tree)
+    if notes:
+        _LOG.warning("%s has old names: %s", path, "; ".join(notes))
     for override in overrides:
         _apply_override(tree, override)
     try:
@@ -181,7 +184,7 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
-    *sections, name = key.strip().split(".")
+    *sections, name = present_override(key.strip(), value).split(".")
     for section in sections:
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict):
@@ -197,12 +200,11 @@ def _first_error(error: ValidationError) -> str:
     location = [str(part) for part in first["loc"]]
     if not location:  # sections that do not go together
         return message
-    # The name, which pydantic puts in as the union's tag.
-    tag = {"backbone": 1, "head": 1, "scheme": 1, "set_losses": 2}.get(location[0])
-    if tag is not None:
-        del location[tag : tag + 1]
-    location = [part for part in location if part not in MARGIN_KINDS]
+    if location[0] == "scheme":  # then its name, which pydantic puts in
+        del location[1:2]
     where = ".".join(location)
     if first["type"] == "extra_forbidden":
         return f"unknown key `{where}`"
+    if "Received:" in message:
+        return f"`{where}`: {message}"
     return f"`{where}`: {message}. Received: {first['input']!r}"

@@ -1,4 +1,4 @@
-"""The folder of one training: which recipe and records it is of, and who has it."""
+"""The folder of one training: its recipe, its records and its lock."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ import tensorflow as tf
 from tf_sphereface.data.records.manifest import MANIFEST_NAME
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import sha256_of, write_atomically
-from tf_sphereface.training.recipe import Recipe
+from tf_sphereface.training.recipe import Recipe, read_recipe
 
 BACKUP, BEST_MODEL, LAST_MODEL = "backup/state.weights.h5", "best.keras", "last.keras"
 HISTORY, LOGS = "history.csv", "logs"
@@ -55,31 +55,34 @@ def open_run(run: Path, recipe: Recipe, records: Path) -> Iterator[None]:
     except filelock.Timeout as error:
         raise InputError(f"another process is training in {run}") from error
     try:
-        _agree(run, contents)
+        _agree(run, contents, recipe)
         yield
     finally:
         lock.release()
 
 
-def _agree(run: Path, contents: dict[str, bytes]) -> None:
+def _agree(run: Path, contents: dict[str, bytes], recipe: Recipe) -> None:
     if (run / RECIPE).exists():
         for name, content in contents.items():
             path = run / name
-            if path.exists() and path.read_bytes() != content:
+            if not path.exists() or path.read_bytes() == content:
+                continue
+            # An earlier version wrote the same recipe under other keys.
+            if name != RECIPE or read_recipe(path) != recipe:
                 raise InputError(
                     f"{run} holds a training of {_OTHER[name]}; choose another folder"
                 )
         return
     environment = json.dumps(_environment(), indent=2) + "\n"
     write_atomically(run / _ENVIRONMENT, environment.encode())
-    recipe = contents.pop(RECIPE)
+    text = contents.pop(RECIPE)
     for name, content in contents.items():
         write_atomically(run / name, content)
-    write_atomically(run / RECIPE, recipe)  # last: it makes the run
+    write_atomically(run / RECIPE, text)  # last: it makes the run
 
 
 def _has_foreign_files(run: Path) -> bool:
-    """Whether there is more than a run leaves that was killed in its first moments."""
+    """True if there is more than a run leaves that was killed in its first moments."""
     ours = {RECORDS, _INITIAL, _ENVIRONMENT, _LOCK, Path(BACKUP).parent.name}
     return run.exists() and any(
         path.name not in ours and ".tmp." not in path.name for path in run.iterdir()

@@ -1,4 +1,4 @@
-"""What all sections of a recipe have in common."""
+"""The common part of all sections of a recipe."""
 
 from typing import Annotated
 
@@ -12,4 +12,4 @@ Count = Annotated[int, Field(ge=1)]
 class Section(BaseModel):
     """A table of the TOML file: no unknown keys, and nothing changes it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

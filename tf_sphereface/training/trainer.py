@@ -40,7 +40,7 @@ from tf_sphereface.training.run_folder import (
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSummary:
-    """What a training did.
+    """Result of a training.
 
     `steps` is the total, `resumed_at` the steps that an earlier process had done.
     """
@@ -186,7 +186,7 @@ def _check_shares(data, replicas: int) -> None:
 
 def _check_crops(contract, crop, recipe: Recipe) -> None:
     # The size of a network that is trained already is the file's.
-    setting = "set backbone.height and backbone.columns, or "
+    setting = "set backbone.height and backbone.width, or "
     if recipe.fine_tuning is not None:
         setting = ""
     if (contract.height, contract.width) != (crop.height, crop.width):

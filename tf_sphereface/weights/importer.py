@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing, sha256_of
-from tf_sphereface.network_names import with_depth
+from tf_sphereface.network_names import present_arguments, with_depth
 from tf_sphereface.weights.assignment import Row, match, values_for
 from tf_sphereface.weights.formats import kind_of, read_weight_file
 from tf_sphereface.weights.names import keys_of, read_name_map
@@ -114,7 +114,7 @@ class _Prepared:
 
     def __init__(self, source, backbone, arguments, map_file):
         try:
-            name, arguments = with_depth(backbone, arguments)
+            name, arguments = with_depth(backbone, present_arguments(arguments))
         except ValueError as error:
             raise InputError(str(error)) from error
         if name not in NETWORKS:

@@ -39,7 +39,7 @@ def read_keras_model(path: Path) -> WeightFile:
 
 
 def metadata_of(model: keras.Model) -> dict[str, str]:
-    """What a backbone of ours says of its pixels and of where its weights come from."""
+    """Pixel contract and provenance of a backbone of ours, as texts by name."""
     contract = getattr(model, "pixel_contract", None)
     provenance = getattr(model, "provenance", None)
     metadata = {"provenance": json.dumps(dict(provenance))} if provenance else {}
@@ -48,7 +48,7 @@ def metadata_of(model: keras.Model) -> dict[str, str]:
     return {
         **metadata,
         "height": str(contract.height),
-        "columns": str(contract.width),
+        "width": str(contract.width),
         "channel_order": contract.channel_order,
         "pixel_mean": str(contract.mean),
         "pixel_scale": str(contract.scale),

@@ -7,6 +7,7 @@ import numpy as np
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import LARGEST_CROP
+from tf_sphereface.network_names import present_arguments
 from tf_sphereface.weights.facenet_names import with_facenet_names
 from tf_sphereface.weights.tensors import WeightFile, read_float32
 
@@ -59,11 +60,11 @@ class Sizes:
             return (shape[3], shape[2], *shape[:2])
         return shape[::-1] if self._layout == "keras" else shape
 
-    def width(self, channels):
+    def width_multiplier(self, channels):
         """The factor on channels that all the given layers have; None if unknown.
 
         Args:
-            channels: Layer to its channels at width 1, the last layer the largest.
+            channels: Layer to its channels at a factor of 1; the last layer has most.
 
         Raises: InputError if there is none. So the network is not much larger than
             the file, whatever a single shape says.
@@ -72,15 +73,15 @@ class Sizes:
         if not all(shapes.values()):
             return None
         last = list(channels)[-1]
-        width = shapes[last][0] / channels[last]
+        factor = shapes[last][0] / channels[last]
         for layer, number in channels.items():
-            if shapes[layer][0] != max(1, round(number * width)) or not width:
+            if shapes[layer][0] != max(1, round(number * factor)) or not factor:
                 raise InputError(
                     f"{self._file.path} must have channels in the network's "
                     f"proportions. Received: {layer} with {shapes[layer][0]}, {last} "
                     f"with {shapes[last][0]}"
                 )
-        return width
+        return factor
 
     def has_values(self, layer, weight):
         """Whether there is such a tensor with anything but zeros."""
@@ -89,18 +90,18 @@ class Sizes:
             np.any(read_float32(name, self._file.tensors[name]))
         )
 
-    def crop(self, height, columns):
-        """The crops' (height, columns), pixels: as the user or a file of ours says.
+    def crop(self, height, width):
+        """The crops' (height, width), pixels: as the user or a file of ours says.
 
         Args:
             height: What it is if neither says it.
-            columns: Likewise.
+            width: Likewise.
 
         Raises: InputError if one is no size of a crop.
         """
-        found = {}
-        for name, usual in {"height": height, "columns": columns}.items():
-            said = self._arguments.get(name, self._file.metadata.get(name, usual))
+        found, metadata = {}, present_arguments(self._file.metadata)
+        for name, usual in {"height": height, "width": width}.items():
+            said = self._arguments.get(name, metadata.get(name, usual))
             try:
                 found[name] = int(str(said))
             except ValueError:
@@ -110,7 +111,7 @@ class Sizes:
                     f"`{name}` must be an integer from 1 to {LARGEST_CROP}. "
                     f"Received: {name}={said!r:.80}"
                 )
-        return found["height"], found["columns"]
+        return found["height"], found["width"]
 
     def layers(self):
         return [layer for layer, _ in self._keys]
@@ -125,26 +126,28 @@ class Sizes:
             )
 
 
-def _map_size(height, columns):
+def _map_size(height, width):
     """Rows and columns that four halvings, rounded up, leave of a crop."""
-    return -(-height // 16), -(-columns // 16)
+    return -(-height // 16), -(-width // 16)
 
 
 def _sphereface_sizes(sizes):
-    width = sizes.width(dict(conv1_1=64, conv2_1=128, conv3_1=256, conv4_1=512))
+    factor = sizes.width_multiplier(
+        dict(conv1_1=64, conv2_1=128, conv3_1=256, conv4_1=512)
+    )
     dense, found = sizes.shape("fc5"), {}
-    if width is not None and dense is not None and len(dense) == 2:
-        channels = max(1, round(512 * width))
+    if factor is not None and dense is not None and len(dense) == 2:
+        channels = max(1, round(512 * factor))
         # Of squares, as other trainings have them, or the paper's.
         squares = dense[1] == 7 * 7 * channels
-        height, columns = sizes.crop(112, 112 if squares else 96)
-        rows, places = _map_size(height, columns)
+        height, width = sizes.crop(112, 112 if squares else 96)
+        rows, places = _map_size(height, width)
         sizes.check("fc5", (dense[0], rows * places * channels))
         found = {
-            "width": width,
+            "width_multiplier": factor,
             "embedding_dim": dense[0],
             "height": height,
-            "columns": columns,
+            "width": width,
         }
     residual = [
         layer
@@ -160,23 +163,25 @@ def _sphereface_sizes(sizes):
 
 
 def _mobilefacenet_sizes(sizes):
-    width = sizes.width(dict(conv1_conv=64, blocks_5_conv_6=128, conv2_conv=512))
+    factor = sizes.width_multiplier(
+        dict(conv1_conv=64, blocks_5_conv_6=128, conv2_conv=512)
+    )
     dense, last = sizes.shape("linear1_conv"), sizes.shape("linear7_conv")
-    if width is None or not dense or not last or len(last) != 4:
+    if factor is None or not dense or not last or len(last) != 4:
         return {}
-    sizes.check("linear1_conv", (dense[0], max(1, round(512 * width)), 1, 1))
-    height, columns = sizes.crop(112, 112 if last[3] == 7 else 96)
-    sizes.check("linear7_conv", _map_size(height, columns))
+    sizes.check("linear1_conv", (dense[0], max(1, round(512 * factor)), 1, 1))
+    height, width = sizes.crop(112, 112 if last[3] == 7 else 96)
+    sizes.check("linear7_conv", _map_size(height, width))
     return {
-        "width": width,
+        "width_multiplier": factor,
         "embedding_dim": dense[0],
         "height": height,
-        "columns": columns,
+        "width": width,
     }
 
 
 def _iresnet_sizes(sizes):
-    width = sizes.width(
+    factor = sizes.width_multiplier(
         dict(
             conv1=64,
             layer2_0_conv1=128,
@@ -185,33 +190,35 @@ def _iresnet_sizes(sizes):
         )
     )
     dense = sizes.shape("fc")
-    if width is None or dense is None or len(dense) != 2:
+    if factor is None or dense is None or len(dense) != 2:
         return {}
-    channels = max(1, round(512 * width))
-    height, columns = sizes.crop(112, 96 if dense[1] == 6 * 7 * channels else 112)
-    rows, places = _map_size(height, columns)
+    channels = max(1, round(512 * factor))
+    height, width = sizes.crop(112, 96 if dense[1] == 6 * 7 * channels else 112)
+    rows, places = _map_size(height, width)
     sizes.check("fc", (dense[0], rows * places * channels))
     return {
-        "width": width,
+        "width_multiplier": factor,
         "embedding_dim": dense[0],
         "height": height,
-        "columns": columns,
+        "width": width,
     }
 
 
 def _inception_resnet_sizes(sizes):
-    width = sizes.width(dict(conv2d_1a_conv=32, conv2d_4a_conv=192, conv2d_4b_conv=256))
+    factor = sizes.width_multiplier(
+        dict(conv2d_1a_conv=32, conv2d_4a_conv=192, conv2d_4b_conv=256)
+    )
     dense, last = sizes.shape("last_linear"), sizes.shape("repeat_3_0_conv2d")
-    if width is None or not dense or not last:
+    if factor is None or not dense or not last:
         return {}
     sizes.check("last_linear", (dense[0], last[0]))
     # The network ends in a mean over all places: no weight tells the crops' size.
-    height, columns = sizes.crop(160, 160)
+    height, width = sizes.crop(160, 160)
     return {
-        "width": width,
+        "width_multiplier": factor,
         "embedding_dim": dense[0],
         "height": height,
-        "columns": columns,
+        "width": width,
     }
 
 

@@ -44,10 +44,10 @@ def assert_same(network, folded, atol=2e-5):
 @pytest.mark.parametrize(
     ("network", "left"),
     [
-        (lambda: MobileFaceNet(width=0.125, embedding_dim=16), 0),
-        (lambda: SphereFaceCNN(4, width=0.125, embedding_dim=16), 0),
+        (lambda: MobileFaceNet(width_multiplier=0.125, embedding_dim=16), 0),
+        (lambda: SphereFaceCNN(4, width_multiplier=0.125, embedding_dim=16), 0),
         # Before a padded convolution it cannot be folded: the padding is of zeros.
-        (lambda: IResNet(18, width=0.125, embedding_dim=16), 9),
+        (lambda: IResNet(18, width_multiplier=0.125, embedding_dim=16), 9),
     ],
 )
 def test_backbone_embeds_as_before(network, left):

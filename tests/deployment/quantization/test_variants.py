@@ -112,7 +112,7 @@ def test_int8_range_is_not_the_moving_average(model, crops):
 
 
 def test_depthwise_convolutions_do_not_break_the_graph_apart(crops):
-    network = MobileFaceNet(width=0.125, embedding_dim=8)
+    network = MobileFaceNet(width_multiplier=0.125, embedding_dim=8)
     small = FloatModel(fold_batch_norm(network), network.pixel_contract)
     content = quantizer_for("dynamic").quantize(small, "dynamic", crops)
     assert delegate_partitions(content).outside == {}
@@ -147,7 +147,7 @@ def test_quantizer_that_does_not_make_a_variant_says_what_it_makes():
 
 def test_network_without_a_dense_layer_has_no_int4(model):
     assert available_variants(model) == tuple(VARIANTS)
-    network = MobileFaceNet(width=0.125, embedding_dim=8)
+    network = MobileFaceNet(width_multiplier=0.125, embedding_dim=8)
     small = FloatModel(network, network.pixel_contract)
     assert set(available_variants(small)) == set(VARIANTS) - {"int4"}
 

@@ -43,7 +43,9 @@ assert not ours, ours
 def model(tmp_path_factory):
     keras.utils.set_random_seed(3)
     path = tmp_path_factory.mktemp("model") / "backbone.keras"
-    network = SphereFaceCNN(4, 16, width=0.125, batch_norm=True, channel_order="BGR")
+    network = SphereFaceCNN(
+        4, 16, width_multiplier=0.125, batch_norm=True, channel_order="BGR"
+    )
     rng = np.random.default_rng(4)
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -109,7 +111,7 @@ def test_what_is_left_out_is_the_callers(model, aligned, crops, tmp_path, mirror
 
 @needs_extra
 def test_depthwise_network_has_no_batch_norm_and_a_free_batch(crops):
-    network = MobileFaceNet(embedding_dim=16, height=112, columns=96)
+    network = MobileFaceNet(embedding_dim=16, height=112, width=96)
     content = onnx.to_onnx(network, network.pixel_contract, onnx.SERVER_OPTIONS)
     import onnx as onnx_package
 

@@ -54,7 +54,7 @@ assert not {n for n in loaded if n.startswith(("tf_sphereface", "keras"))}, load
 def tiny(**kwargs):
     """Batch norm with statistics of its own, so that folding has something to do."""
     keras.utils.set_random_seed(3)
-    backbone = SphereFaceCNN(4, 16, width=0.125, batch_norm=True, **kwargs)
+    backbone = SphereFaceCNN(4, 16, width_multiplier=0.125, batch_norm=True, **kwargs)
     rng = np.random.default_rng(4)
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):

@@ -84,7 +84,7 @@ def test_run_folder_gives_its_best_model(tmp_path, files, taken):
 
 
 def test_face_classifier_gives_its_backbone_with_its_contract(tmp_path):
-    backbone = SphereFaceCNN(4, 5, width=0.05, channel_order="BGR")
+    backbone = SphereFaceCNN(4, 5, width_multiplier=0.05, channel_order="BGR")
     classifier = FaceClassifier(backbone, SoftmaxLayer(7))
     classifier(np.zeros((1, 112, 96, 3), np.float32))
     classifier.save(tmp_path / "classifier.keras")

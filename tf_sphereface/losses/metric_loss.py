@@ -9,7 +9,7 @@ from tf_sphereface.heads.labels import flat_labels
 from tf_sphereface.heads.margin_head import check_embeddings_shape, full_precision
 
 
-class SetLoss(keras.layers.Layer):
+class MetricLoss(keras.layers.Layer):
     """A loss of a set of embeddings and their labels: one number a batch.
 
     A layer, so that a loss may own weights that are saved with the model. Subclasses
@@ -39,9 +39,10 @@ class SetLoss(keras.layers.Layer):
         one-hot.
     """
 
-    NAME = None
+    # Of the loss in recipes, and of the layer unless another is given.
+    NAME: str | None = None
 
-    def __init__(self, weight=1.0, **kwargs):
+    def __init__(self, weight: float = 1.0, **kwargs):
         kwargs["dtype"] = full_precision(kwargs.get("dtype"))
         if kwargs.get("name") is None:
             # Not Keras' own, which counts: it names a column of the training's history.

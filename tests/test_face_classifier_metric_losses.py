@@ -1,4 +1,6 @@
-"""Tests of FaceClassifier with set losses, beside a head and alone."""
+"""Tests of FaceClassifier with metric losses, beside a head and alone."""
+
+import zipfile
 
 import keras
 import numpy as np
@@ -14,7 +16,7 @@ from tf_sphereface import (
 )
 
 
-def with_set_losses(head=True):
+def with_metric_losses(head=True):
     keras.utils.set_random_seed(1)
     parts = [CenterLoss(4, weight=0.1), TripletSemiHardLoss(weight=0.5)]
     head = NormalizedSoftmaxLayer(4) if head else None
@@ -25,8 +27,8 @@ def with_set_losses(head=True):
     return classifier
 
 
-def test_the_loss_is_the_heads_plus_the_weighed_set_losses():
-    classifier, (images, labels) = with_set_losses(), faces(32)
+def test_the_loss_is_the_heads_plus_the_weighed_metric_losses():
+    classifier, (images, labels) = with_metric_losses(), faces(32)
     embeddings = ops.convert_to_numpy(classifier.backbone(images))
     head = classifier.head.sample_losses(
         classifier.head.margin_free(embeddings), labels
@@ -43,25 +45,25 @@ def test_the_loss_is_the_heads_plus_the_weighed_set_losses():
     assert result["loss"] == pytest.approx(head + 0.1 * center + 0.5 * triplet)
 
 
-def test_set_losses_alone_train_and_centres_move_in_training_only():
-    classifier, (images, labels) = with_set_losses(head=False), faces()
+def test_metric_losses_alone_train_and_centres_move_in_training_only():
+    classifier, (images, labels) = with_metric_losses(head=False), faces()
     assert set(classifier(images)) == {"embeddings"}
     classifier.evaluate(images, labels, verbose=0)
-    assert not np.any(classifier.set_losses[0].centers.numpy())
+    assert not np.any(classifier.metric_losses[0].centers.numpy())
     history = classifier.fit(images, labels, batch_size=32, epochs=15, verbose=0)
-    assert classifier.set_losses[0].centers.numpy().all()
+    assert classifier.metric_losses[0].centers.numpy().all()
     losses = history.history["loss"]
     assert losses[-1] < 0.8 * losses[0]
 
 
 @pytest.mark.parametrize("head", [True, False])
-def test_save_and_load_keep_set_losses_and_centres(head, tmp_path):
-    classifier, (images, labels) = with_set_losses(head), faces()
+def test_save_and_load_keep_metric_losses_and_centres(head, tmp_path):
+    classifier, (images, labels) = with_metric_losses(head), faces()
     classifier.fit(images, labels, batch_size=16, verbose=0)
     classifier.save(tmp_path / "classifier.keras")
     loaded = keras.models.load_model(tmp_path / "classifier.keras")
     assert (loaded.head is None) == (not head)
-    assert [part.weight for part in loaded.set_losses] == [0.1, 0.5]
+    assert [part.weight for part in loaded.metric_losses] == [0.1, 0.5]
     for ours, theirs in zip(classifier.weights, loaded.weights, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
     before = classifier.fit(images, labels, batch_size=64, verbose=0).history["loss"]
@@ -75,12 +77,12 @@ def test_a_backbone_without_a_shape_is_built_by_fit():
     classifier = FaceClassifier(backbone, None, [CenterLoss(4)])
     classifier.compile("sgd")
     classifier.fit(images, labels, verbose=0)
-    assert classifier.set_losses[0].centers.shape == (4, 6)
-    assert classifier.set_losses[0].centers.numpy().any()
+    assert classifier.metric_losses[0].centers.shape == (4, 6)
+    assert classifier.metric_losses[0].centers.numpy().any()
 
 
 def test_metrics_without_a_head_and_sample_weights_are_refused():
-    classifier, (images, labels) = with_set_losses(head=False), faces()
+    classifier, (images, labels) = with_metric_losses(head=False), faces()
     with pytest.raises(ValueError, match="no `metrics` without a head"):
         classifier.compile("sgd", metrics=["accuracy"])
     with pytest.raises(ValueError, match="`sample_weight` must be None"):
@@ -89,9 +91,36 @@ def test_metrics_without_a_head_and_sample_weights_are_refused():
 
 def test_parts_that_make_no_classifier_are_refused():
     backbone = small_backbone()
-    with pytest.raises(ValueError, match="`head` or `set_losses` must be given"):
+    with pytest.raises(ValueError, match="`head` or `metric_losses` must be given"):
         FaceClassifier(backbone)
-    with pytest.raises(TypeError, match="`set_losses` must be SetLoss objects"):
-        FaceClassifier(backbone, set_losses=["center"])
+    with pytest.raises(TypeError, match="`metric_losses` must be MetricLoss objects"):
+        FaceClassifier(backbone, metric_losses=["center"])
     with pytest.raises(ValueError, match="different names.* names=.'center', 'center"):
-        FaceClassifier(backbone, set_losses=[CenterLoss(4), CenterLoss(4)])
+        FaceClassifier(backbone, metric_losses=[CenterLoss(4), CenterLoss(4)])
+
+
+def rename_to_old_names(path, out):
+    """The file as versions that said "set losses" wrote it."""
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(out, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "config.json":
+                content = content.replace(b'"metric_losses"', b'"set_losses"')
+            target.writestr(name, content)
+
+
+def test_a_file_that_says_set_losses_loads_with_its_centres(tmp_path):
+    classifier, (images, labels) = with_metric_losses(), faces()
+    classifier.fit(images, labels, verbose=0)
+    centers = keras.ops.convert_to_numpy(classifier.metric_losses[0].centers)
+    classifier.save(tmp_path / "new.keras")
+    rename_to_old_names(tmp_path / "new.keras", tmp_path / "old.keras")
+    loaded = keras.models.load_model(tmp_path / "old.keras")
+    assert np.abs(centers).max() > 0
+    np.testing.assert_array_equal(
+        keras.ops.convert_to_numpy(loaded.metric_losses[0].centers), centers
+    )
+    for ours, theirs in zip(loaded.weights, classifier.weights, strict=True):
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(ours), keras.ops.convert_to_numpy(theirs)
+        )
