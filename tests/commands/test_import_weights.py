@@ -35,7 +35,7 @@ def run(*arguments):
 
 def test_import_and_export(weights, tmp_path, capsys):
     out = tmp_path / "model.keras"
-    options = ("--backbone", "sphereface4", "--out", out)
+    options = ("--backbone", "sphereface4", "--out", out, "--table")
     assert run("import-weights", weights, *options) == 0
     printed = capsys.readouterr()
     summary = json.loads(printed.out)

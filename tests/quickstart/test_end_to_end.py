@@ -1,4 +1,4 @@
-"""Tests for tf_sphereface.quickstart: the whole road, small."""
+"""Tests for tf_sphereface.quickstart.end_to_end, on a small set."""
 
 import contextlib
 import json
@@ -11,6 +11,7 @@ from tf_sphereface.deployment import load_bundle
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import load_embedding_source
 from tf_sphereface.quickstart import run_quickstart
+from tf_sphereface.quickstart.formats import UNIT_LENGTH
 from tf_sphereface.quickstart.photos import StarterPhotos, prepare_photos
 
 SMALL = StarterPhotos(
@@ -38,7 +39,7 @@ def test_it_leaves_report_bundle_and_figures(finished):
     assert result.detected > 0.8 * result.photos
     assert result.unseen_identities == 15
     assert result.steps == 6
-    names = ["Keras", "SavedModel", *(f"TFLite {n}" for n in VARIANTS)]
+    names = ["Keras", UNIT_LENGTH, "SavedModel", *(f"TFLite {n}" for n in VARIANTS)]
     assert [row.model for row in result.models] == names
     report = json.loads((out / "report.json").read_text())
     assert report["accuracy"] == pytest.approx(result.models[0].accuracy)
@@ -73,7 +74,9 @@ def test_formats_agree_on_unseen_people(finished):
             np.linalg.norm(keras_model, axis=1) * np.linalg.norm(other, axis=1)
         )
         assert cosines.min() > 0.97
-    assert result.models[0].accuracy == result.models[2].accuracy
+    accuracy = {row.model: row.accuracy for row in result.models}
+    assert accuracy["Keras"] == accuracy["TFLite none"]
+    assert accuracy[UNIT_LENGTH] == accuracy["SavedModel"]
 
 
 def test_a_second_run_repeats_no_work_and_gives_the_same_figures(finished):
@@ -151,17 +154,16 @@ def test_too_few_people_are_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_default_road_ends_with_the_promised_figures(tmp_path):
+def test_the_default_run_ends_with_the_promised_figures(tmp_path):
     """Minutes long: what `make quickstart` does, and what it must reach."""
     result = run_quickstart(tmp_path / "run")
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["eer"] <= 0.05
     rows = {row.model: row for row in result.models}
     assert rows["TFLite none"].accuracy == rows["Keras"].accuracy
-    assert rows["SavedModel"].accuracy == rows["Keras"].accuracy
+    assert rows["SavedModel"].accuracy == rows[UNIT_LENGTH].accuracy
     for name in ("TFLite dynamic", "TFLite int8"):
         assert rows[name].accuracy == pytest.approx(rows["Keras"].accuracy, abs=0.01)
-    genuine, impostor = result.matches
-    # At FAR 1 % a tenth of genuine pairs is rejected; this one may be of them.
-    assert genuine["score"] > impostor["score"] and not impostor["same"]
+    # At FAR 1 % a tenth of genuine pairs is rejected; one or two may be of these.
+    assert result.matches.correct >= 8
     assert result.detected >= 0.95 * result.photos

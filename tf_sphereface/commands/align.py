@@ -5,11 +5,11 @@ The folder of the crops gets a manifest.csv and a page to look at, audit.html.
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.output import add_json_option, print_result
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -74,6 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="leave the faces out of audit.html; names of people and photos stay",
     )
     _add_detector_options(parser)
+    add_json_option(parser)
     return parser
 
 
@@ -119,7 +120,7 @@ def main(argv: list[str] | None = None) -> int:
     args, beam_options = _parse(argv)
     summary = _align(args, _runner(args, beam_options))
     audit = _audit(args, argv)
-    print(json.dumps(dataclasses.asdict(summary), indent=2, ensure_ascii=False))
+    print_result(dataclasses.asdict(summary), args.json, ensure_ascii=False)
     print(f"audit: {audit}", file=sys.stderr)
     if summary.kept == 0:
         print("error: no face in any photo", file=sys.stderr)

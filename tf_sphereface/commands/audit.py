@@ -1,11 +1,11 @@
 """Show an aligned collection on one page, audit.html: counts, contact sheets, plots."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.output import add_json_option, print_result
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -23,6 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="leave the faces out; names of people and photos stay",
     )
+    add_json_option(parser)
     return parser
 
 
@@ -42,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
             command=command_line("audit", argv),
             progress=progress,
         )
-    print(json.dumps({"audit": str(page)}, indent=2, ensure_ascii=False))
+    print_result({"audit": str(page)}, args.json, ensure_ascii=False)
     return 0
 
 

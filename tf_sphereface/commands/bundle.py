@@ -6,11 +6,11 @@ accuracy and thresholds.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.output import print_result
 from tf_sphereface.errors import InputError
 
 
@@ -89,7 +89,7 @@ def _verify(args):
         "measured": measured,
         "differences": differences,
     }
-    print(json.dumps(result, indent=2, ensure_ascii=False))
+    print_result(result, args.json, ensure_ascii=False)
     return 1 if differences else 0
 
 

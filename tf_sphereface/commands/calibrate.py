@@ -5,11 +5,11 @@ score to probability, go into the bundle's contract.json; `match` uses both.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.output import add_json_option, print_result
 from tf_sphereface.errors import InputError
 
 
@@ -52,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="of the people, for the intervals (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the resamples")
+    add_json_option(parser)
     return parser
 
 
@@ -66,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
         name: variant.model_dump(mode="json", include=shown)
         for name, variant in bundle.contract.variants.items()
     }
-    print(json.dumps({"bundle": str(args.bundle), "variants": variants}, indent=2))
+    print_result({"bundle": str(args.bundle), "variants": variants}, args.json)
     return 0
 
 

@@ -6,13 +6,13 @@ Nothing is deleted or moved.
 
 import argparse
 import dataclasses
-import json
 import math
 import shlex
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.output import add_json_option, print_result
 from tf_sphereface.errors import InputError
 
 
@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="embed the face alone, without its mirror image: twice as fast",
     )
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
+    add_json_option(parser)
     return parser
 
 
@@ -58,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
         "proposed_to_drop": report.proposed(),
         "thresholds": thresholds,
     }
-    print(json.dumps(summary, indent=2, allow_nan=False))
+    print_result(summary, args.json, allow_nan=False)
     for note in report.notes():
         print(f"note: {note}", file=sys.stderr)
     print(f"list to review: {args.out}", file=sys.stderr)

@@ -5,12 +5,12 @@ how well the clusters are those people.
 """
 
 import argparse
-import json
 import shlex
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.output import add_json_option, print_result
 from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 
@@ -67,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="also write the embeddings for `tensorboard --logdir DIR`",
     )
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
+    add_json_option(parser)
     return parser
 
 
@@ -75,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
     report = _cluster(args, shlex.join(["sphereface", "cluster", *argv]))
-    print(json.dumps(report.summary(), indent=2, allow_nan=False))
+    print_result(report.summary(), args.json, allow_nan=False)
     print(f"list: {args.out}", file=sys.stderr)
     return 0
 

@@ -4,12 +4,12 @@ The reports must be of one protocol and the same lists. Differences are to the f
 """
 
 import argparse
-import json
 import shlex
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.output import add_json_option, print_result
 from tf_sphereface.errors import InputError
 
 
@@ -37,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the page, new or old"
     )
+    add_json_option(parser)
     return parser
 
 
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
     content = _compare(args, shlex.join(["sphereface", "compare", *argv]))
-    print(json.dumps(content["reports"], indent=2))
+    print_result(content["reports"], args.json)
     print(f"page: {args.out / 'compare.html'}", file=sys.stderr)
     return 0
 

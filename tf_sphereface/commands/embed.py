@@ -5,11 +5,11 @@ Its arrays are `embeddings`, float32 (n, dim); `names`, PERSON/FILE; `identities
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.output import add_json_option, print_result
 from tf_sphereface.errors import InputError
 
 
@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="embed the face alone, without its mirror image: twice as fast",
     )
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
+    add_json_option(parser)
     return parser
 
 
@@ -50,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         "mirror": file.mirror,
         "out": str(args.out),
     }
-    print(json.dumps(summary, indent=2, ensure_ascii=False))
+    print_result(summary, args.json, ensure_ascii=False)
     return 0
 
 

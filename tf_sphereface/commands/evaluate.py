@@ -1,16 +1,16 @@
 """Score a model, or embeddings of any system, under a published protocol.
 
-Writes report.json and report.html and prints the figures that matter most as JSON.
+Writes report.json and report.html and prints the figures that matter most.
 """
 
 import argparse
-import json
 import shlex
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.commands.evaluate_options import add_search_options
+from tf_sphereface.commands.output import add_json_option, print_result
 from tf_sphereface.errors import InputError
 
 # Options that belong to the command itself; all others are passed to the protocol, if
@@ -67,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_protocol_options(parser)
     add_search_options(parser)
+    add_json_option(parser)
     return parser
 
 
@@ -120,7 +121,7 @@ def main(argv: list[str] | None = None) -> int:
     for note in report.notes:
         print(f"note: {note}", file=sys.stderr)
     summary = report.summary() if hasattr(report, "summary") else report.to_json()
-    print(json.dumps(summary, indent=2, allow_nan=False))
+    print_result(summary, args.json, allow_nan=False)
     print(f"report: {args.out / 'report.html'}", file=sys.stderr)
     if args.minimum_accuracy is not None and report.accuracy < args.minimum_accuracy:
         print(

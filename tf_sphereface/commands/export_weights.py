@@ -5,11 +5,11 @@ bit.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.output import add_json_option, print_result
 from tf_sphereface.errors import InputError
 
 
@@ -21,6 +21,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("model", type=Path, help=".keras file")
     parser.add_argument("--out", type=Path, required=True, help="new, .safetensors")
+    add_json_option(parser)
     return parser
 
 
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
 
     shapes = export_weights(args.model, args.out)
     summary = {"model": str(args.model), "out": str(args.out), "tensors": shapes}
-    print(json.dumps(summary, indent=2))
+    print_result(summary, args.json)
     return 0
 
 

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.output import print_result
 from tf_sphereface.errors import InputError
 
 
@@ -63,9 +64,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--licence", type=Path, metavar="FILE", help="text to keep with the weights"
     )
     parser.add_argument(
+        "--table", action="store_true", help="show where each tensor went, on stderr"
+    )
+    parser.add_argument(
         "--json",
         action="store_true",
-        help="where each tensor went as JSON on stdout, not as a table on stderr",
+        help="print the result as JSON, with where each tensor went",
     )
     return parser
 
@@ -146,9 +150,9 @@ def _show(report, args):
     }
     if args.json:
         summary["tensors"] = [dataclasses.asdict(row) for row in report.rows]
-    else:
+    if args.table:
         _print_table(report)
-    print(json.dumps(summary, indent=2))
+    print_result(summary, args.json)
     for note in report.notes:
         print(f"note: {note}", file=sys.stderr)
     if args.licence is None:

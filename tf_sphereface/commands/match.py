@@ -1,11 +1,11 @@
-"""Compare the faces of two photos with a bundle; the result is JSON."""
+"""Compare the faces of two photos with a bundle: score, threshold and verdict."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.output import add_json_option, print_result
 
 
 def build_parser():
@@ -29,6 +29,7 @@ def build_parser():
         help="of several faces in a photo: the nearest to its middle (default), or the "
         "largest",
     )
+    add_json_option(parser)
     return parser
 
 
@@ -45,7 +46,7 @@ def main(argv=None):
             "one with: sphereface calibrate BUNDLE --images DIR --pairs FILE",
             file=sys.stderr,
         )
-    print(json.dumps(result, indent=2))
+    print_result(result, args.json)
     return 0
 
 

@@ -1,11 +1,11 @@
 """Draw a pair list for the LFW protocol from any folder of aligned faces."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.output import add_json_option, print_result
 from tf_sphereface.errors import InputError
 
 
@@ -23,6 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="genuine pairs, and as many impostor pairs (default: 300)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the draw (default: 0)")
+    add_json_option(parser)
     return parser
 
 
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     pairs = make_pairs(args.images, args.folds, args.pairs_per_fold, args.seed)
     write_lfw_pairs(pairs, args.out)
     summary = {"pairs": len(pairs.pairs), "folds": args.folds, "out": str(args.out)}
-    print(json.dumps(summary, indent=2, ensure_ascii=False))
+    print_result(summary, args.json, ensure_ascii=False)
     return 0
 
 

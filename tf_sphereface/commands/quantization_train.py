@@ -35,8 +35,9 @@ def main(argv: list[str] | None = None) -> int:
     from tf_sphereface.quantization_training.process import Job, run_job
     from tf_sphereface.quantization_training.recipe import QuantizationRecipe
     from tf_sphereface.training.recipe import read_recipe
+    from tf_sphereface.training.shipped_recipes import find_recipe
 
-    recipe = read_recipe(args.recipe, args.set, QuantizationRecipe)
+    recipe = read_recipe(find_recipe(args.recipe), args.set, QuantizationRecipe)
     job = Job(
         run=str(args.run),
         recipe=recipe.model_dump(mode="json"),

@@ -1,4 +1,8 @@
-"""Go the whole road, from photos to a matching phone model, in minutes."""
+"""Make a phone model in minutes: photos, training, evaluation, export and match.
+
+Without options it renders photos of made-up people, trains a small network on most of
+them, measures it on the others, and matches ten pairs of their photos.
+"""
 
 import argparse
 import shlex
@@ -9,7 +13,11 @@ from tf_sphereface.commands.errors import reports_errors
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sphereface quickstart", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="sphereface quickstart",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "--out",
         type=Path,
@@ -57,12 +65,13 @@ def main(argv: list[str] | None = None) -> int:
         command=shlex.join(["sphereface", "quickstart", *arguments]),
         progress_bar=progress_bar,
         say=lambda line: errors.print(f"[bold]{line}[/bold]"),
+        on_evaluated=lambda result: _print_figures(result, args.out),
     )
-    _print_result(result, args.out)
+    _print_matches(result.matches, args.out)
     return 0
 
 
-def _print_result(result, out: Path) -> None:
+def _print_figures(result, out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -74,7 +83,8 @@ def _print_result(result, out: Path) -> None:
     )
     table = Table(
         title="verification of unseen people",
-        caption="ms per face: one crop, without its mirror image",
+        caption="ms per face: one crop, without its mirror image. SavedModel: features "
+        "of length 1, as in the line above it",
     )
     table.add_column("model")
     for column in ("accuracy", f"TAR@FAR {result.far:.0%}", "MB", "ms per face"):
@@ -93,18 +103,40 @@ def _print_result(result, out: Path) -> None:
             console.print(f"{row.model} did not pass the gate: {failure}")
     if any(row.tar_at_far is None for row in result.models):
         console.print(f"-: too few impostor pairs for a FAR of {result.far:.0%}")
-    for match in result.matches:
-        people = "one person" if match["truth"] else "two people"
-        verdict = {True: "same", False: "different", None: "no threshold measured"}
-        threshold = match["threshold"]
-        known = "" if threshold is None else f"threshold {threshold:.3f}"
-        if known:
-            known += f" (FAR {match['far']:.0%}): "
-        console.print(
-            f"two photos of {people}: score {match['score']:.3f}, "
-            f"{known}{verdict[match['same']]}"
-        )
     console.print(f"report: {out / 'report.html'}   bundle: {out / 'bundle'}")
+
+
+def _print_matches(matches, out: Path) -> None:
+    """Table of the matched pairs, and how many the bundle decided rightly."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from tf_sphereface.quickstart.contact_sheet import SHEET_FILE
+
+    console = Console(highlight=False)
+    table = Table(title="ten pairs of unseen people, drawn before any was scored")
+    for column in ("photo", "photo", "people", "score", "verdict", ""):
+        table.add_column(column, justify="right" if column == "score" else "left")
+    verdicts = {True: "same", False: "different", None: "none"}
+    for pair in matches.pairs:
+        table.add_row(
+            escape(pair.left),
+            escape(pair.right),
+            "one" if pair.genuine else "two",
+            "no face" if pair.score is None else f"{pair.score:.3f}",
+            verdicts[pair.same],
+            "right" if pair.correct else "WRONG",
+        )
+    console.print(table)
+    if matches.threshold is None:
+        console.print("too few pairs to measure a threshold: no verdicts")
+    else:
+        console.print(
+            f"threshold {matches.threshold:.3f} (FAR {matches.far:.0%}): "
+            f"{matches.correct} of {len(matches.pairs)} pairs right"
+        )
+    console.print(f"their faces: {out / SHEET_FILE}")
 
 
 if __name__ == "__main__":

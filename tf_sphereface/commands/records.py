@@ -2,11 +2,11 @@
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.output import add_json_option, print_result
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="keep so many people, or such a share (0.1), out of the records; their "
         "crops are copied to OUT/holdout for `pairs` and `evaluate`",
     )
+    add_json_option(parser)
     return parser
 
 
@@ -74,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
     if summary.missing_crops:
         message = f"{summary.missing_crops} crops of {args.exclude_crops} do not exist"
         print(f"note: {message}", file=sys.stderr)
-    print(json.dumps(dataclasses.asdict(summary), indent=2))
+    print_result(dataclasses.asdict(summary), args.json)
     return 0
 
 

@@ -1,11 +1,11 @@
 """Render photos of made-up people, with ground-truth landmarks; no download."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.output import add_json_option, print_result
 
 _LEAST = {
     "identities": 1,
@@ -45,6 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--processes", type=int, help="worker processes (default: one per processor)"
     )
+    add_json_option(parser)
     return parser
 
 
@@ -60,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
         "first_identity": summary.first_identity,
         "seed": summary.seed,
     }
-    print(json.dumps(report, indent=2, ensure_ascii=False))
+    print_result(report, args.json, ensure_ascii=False)
     return 0
 
 

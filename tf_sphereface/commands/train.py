@@ -2,16 +2,20 @@
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.output import add_json_option, print_result
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sphereface train", description=__doc__)
-    parser.add_argument("recipe", type=Path, help="training recipe, TOML")
+    parser.add_argument(
+        "recipe",
+        type=Path,
+        help="TOML file, or a name that `sphereface recipes` lists",
+    )
     parser.add_argument("--records", type=Path, required=True, help="record folder")
     parser.add_argument(
         "--run", type=Path, required=True, help="run folder, new or to be resumed"
@@ -33,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="aligned faces of other people; with --pairs, verified every epoch",
     )
     parser.add_argument("--pairs", type=Path, help="pair list in LFW format")
+    add_json_option(parser)
     return parser
 
 
@@ -44,8 +49,9 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--images and --pairs go together")
     from tf_sphereface.native_messages import load_tensorflow
     from tf_sphereface.training.recipe import read_recipe
+    from tf_sphereface.training.shipped_recipes import find_recipe
 
-    recipe = read_recipe(args.recipe, args.set)
+    recipe = read_recipe(find_recipe(args.recipe), args.set)
     validate = None
     if args.images is not None:
         from tf_sphereface.evaluation import verification_metrics
@@ -57,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     summary = train(
         recipe, args.records, args.run, devices=args.devices, validate=validate
     )
-    print(json.dumps(dataclasses.asdict(summary), indent=2))
+    print_result(dataclasses.asdict(summary), args.json)
     return 0
 
 

@@ -1,11 +1,17 @@
-"""The formats of the trained model: exported, scored on unseen people, and matched."""
+"""The formats of the trained model, exported and scored on unseen people."""
 
 import dataclasses
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tf_sphereface.evaluation import VerificationReport
 
 BUNDLE_VARIANTS = ("none", "fp16", "dynamic", "int8")
 FAR = 0.01
+# The SavedModel gives features of length 1; this row is what compares with it.
+UNIT_LENGTH = "Keras, length 1"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,19 +30,24 @@ class ModelRow:
     failures: tuple[str, ...] = ()
 
 
-def export_and_evaluate(out: Path, pairs, model: str, command: str, progress_bar):
-    """Scores Keras, SavedModel and every TFLite variant; writes bundle and report."""
+@dataclasses.dataclass(frozen=True)
+class Formats:
+    """Every format of the model: its rows, and the report of the Keras model."""
+
+    rows: tuple[ModelRow, ...]
+    report: "VerificationReport"
+    model: Path
+
+
+def export_and_evaluate(out: Path, pairs, model: str, progress_bar) -> Formats:
+    """Scores Keras, SavedModel and every TFLite variant; writes the exports."""
     from tf_sphereface.deployment import (
         ExportOptions,
         Measure,
         export_bundle,
         export_saved_model,
     )
-    from tf_sphereface.evaluation import (
-        describe_model,
-        load_embedding_source,
-        write_report,
-    )
+    from tf_sphereface.evaluation import load_embedding_source
     from tf_sphereface.evaluation.verification.pair_evaluator import PairEvaluator
 
     reports = []
@@ -51,33 +62,37 @@ def export_and_evaluate(out: Path, pairs, model: str, command: str, progress_bar
     # The run's model file also holds the optimizer; what ships is the backbone.
     saved_model, calibration = out / "saved_model", out / "aligned" / "train"
     embedding = _strip(Path(model), out / "embedding.keras")
-    evaluate(load_embedding_source(embedding))
-    inputs = {"pairs": out / "pairs.txt"}
-    write_report(reports[0], out, command, describe_model(embedding), inputs)
+    source = load_embedding_source(embedding)
+    keras_report = evaluate(source)
+    reports.append(
+        dataclasses.replace(
+            evaluator.at_unit_length(source),
+            milliseconds_per_face=keras_report.milliseconds_per_face,
+        )
+    )
     export_saved_model(embedding, saved_model, calibration, overwrite=True)
     evaluate(load_embedding_source(saved_model))
     options = ExportOptions(
         BUNDLE_VARIANTS,
         calibration=calibration,
-        representative=None,  # the road has few people
+        representative=None,  # there are few people
         overwrite=True,
     )
-    bundle = export_bundle(
-        embedding,
-        out / "bundle",
-        options,
-        Measure(evaluate, evaluator.mixed),
-        progress_bar,
-    )
-    sizes = [embedding.stat().st_size, _folder_size(saved_model)]
-    return _rows(reports, sizes, bundle.contract.variants)
+    measure = Measure(evaluate, evaluator.mixed)
+    bundle = export_bundle(embedding, out / "bundle", options, measure, progress_bar)
+    keras_size = embedding.stat().st_size
+    sizes = [keras_size, keras_size, _folder_size(saved_model)]
+    rows = _rows(reports, sizes, bundle.contract.variants)
+    return Formats(tuple(rows), keras_report, embedding)
 
 
 def _rows(reports, sizes, variants):
     """Lines of the closing table: Keras, SavedModel, variants of the bundle."""
-    names = ["Keras", "SavedModel", *(f"TFLite {name}" for name in variants)]
+    names = ["Keras", UNIT_LENGTH, "SavedModel"]
+    failures = [() for _ in names]
+    names += [f"TFLite {name}" for name in variants]
+    failures += [variant.gate.failures for variant in variants.values()]
     sizes = [*sizes, *(variant.bytes for variant in variants.values())]
-    failures = [(), (), *(variant.gate.failures for variant in variants.values())]
     return [
         ModelRow(
             model=name,
@@ -107,20 +122,3 @@ def _strip(model: Path, embedding: Path) -> Path:
 
 def _folder_size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-
-
-def match_unseen(out: Path, pairs):
-    """Matches the photos of one genuine and one impostor pair, photos to verdict."""
-    from tf_sphereface.bundle.contract import threshold_key
-    from tf_sphereface.data.photos.lookup import find_photos
-    from tf_sphereface.deployment import load_bundle, match_photos
-
-    contract = load_bundle(out / "bundle").contract
-    measured = contract.variants[contract.default_variant].thresholds
-    # Few pairs support no threshold at a small FAR.
-    far = FAR if threshold_key(FAR) in measured else 10 * FAR
-    for same in (True, False):
-        pair = next(pair for pair in pairs.pairs if pair.same == same)
-        photos = find_photos(out / "photos" / "unseen", [pair.left, pair.right])
-        match = match_photos(out / "bundle", tuple(photos), far=far)
-        yield {"truth": same, **match}

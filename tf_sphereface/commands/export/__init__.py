@@ -15,7 +15,7 @@ def build_parser() -> argparse.ArgumentParser:
         title="formats",
         metavar="FORMAT",
         required=True,
-        description="`sphereface export FORMAT --help` tells the options of a format.",
+        description="`sphereface export FORMAT --help` shows the options of a format.",
     )
     for name, module in FORMATS.items():
         summary, _, details = module.__doc__.partition("\n")

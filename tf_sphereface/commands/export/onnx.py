@@ -1,8 +1,7 @@
 """An ONNX file, compared with the model (needs `pip install 'tf-sphereface[onnx]'`)."""
 
-import json
-
 from tf_sphereface.commands.export.options import add_server_options
+from tf_sphereface.commands.output import print_result
 
 
 def add_arguments(parser):
@@ -41,5 +40,5 @@ def run(args):
         args.overwrite,
     )
     result = {"onnx": str(args.out), **contract.model_dump(mode="json")}
-    print(json.dumps(result, indent=2))
+    print_result(result, args.json)
     return 0

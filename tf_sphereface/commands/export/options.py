@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from tf_sphereface.commands.output import add_json_option
+
 # Those of deployment.variants and deployment.detector_variants, which load TensorFlow.
 VARIANTS = ("none", "fp16", "dynamic", "int8", "int8-io", "weight-only", "int4")
 DETECTOR_VARIANTS = ("none", "fp16", "dynamic", "int8", "weight-only")
@@ -16,6 +18,7 @@ def add_model_and_output(parser, out):
     parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier export"
     )
+    add_json_option(parser)
 
 
 def add_variant_options(group):

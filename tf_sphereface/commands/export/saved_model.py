@@ -1,8 +1,7 @@
 """A SavedModel for TensorFlow servers, with its contract, compared with the model."""
 
-import json
-
 from tf_sphereface.commands.export.options import add_server_options
+from tf_sphereface.commands.output import print_result
 
 
 def add_arguments(parser):
@@ -26,5 +25,5 @@ def run(args):
         args.mirror,
     )
     result = {"saved_model": str(args.out), **contract.model_dump(mode="json")}
-    print(json.dumps(result, indent=2))
+    print_result(result, args.json)
     return 0

@@ -3,7 +3,6 @@
 Exit status 1: the bundle is there, and a variant in it did not pass the gate.
 """
 
-import json
 import sys
 
 from tf_sphereface.commands.export.options import (
@@ -15,6 +14,7 @@ from tf_sphereface.commands.export.options import (
     export_options,
     ready_files,
 )
+from tf_sphereface.commands.output import print_result
 
 
 def add_arguments(parser):
@@ -48,7 +48,7 @@ def run(args):
         args.parser.error(str(error))
     measure = measurement(args.images, args.pairs, progress_bar)
     bundle = export_bundle(args.model, args.out, options, measure, progress_bar)
-    print(json.dumps(summary(bundle), indent=2))
+    print_result(summary(bundle), args.json)
     return report_gates(bundle)
 
 

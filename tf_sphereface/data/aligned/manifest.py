@@ -70,6 +70,12 @@ def read_manifest_rows(folder: Path) -> dict[str, ManifestRow]:
     return {row.photo: row for row in iterate_manifest_rows(folder)}
 
 
+def photos_of_crops(folder: Path) -> dict[str, str]:
+    """The photo of each crop of an aligned folder, both "IDENTITY/FILE"."""
+    rows = iterate_manifest_rows(folder)
+    return {row.crop: row.photo for row in rows if row.crop}
+
+
 def iterate_manifest_rows(folder: Path) -> Iterator[ManifestRow]:
     """The same rows one by one; of several rows of a photo the last one counts."""
     path, journal = folder / MANIFEST_NAME, folder / JOURNAL_NAME

@@ -16,6 +16,7 @@ from tf_sphereface.evaluation.verification.evaluate import (
 )
 from tf_sphereface.evaluation.verification.report import VerificationReport
 from tf_sphereface.progress import ProgressBar
+from tf_sphereface.similarity import unit_rows
 
 
 class PairEvaluator:
@@ -54,16 +55,25 @@ class PairEvaluator:
                 f"none of the {len(photos)} photos of the pairs is in "
                 f"{self._images_dir}; the first is {photos[0]}"
             )
-        names = tuple(np.array(photos)[there].tolist())
-        file = EmbeddingFile(features[there], names)
-        report = evaluate_verification(file, None, self._pairs)
         return dataclasses.replace(
-            report,
+            self._report(features),
             source_kind=source.kind,
             embedding_dim=source.embedding_dim,
             mirror=self._mirror,
             milliseconds_per_face=model.milliseconds_per_face,
         )
+
+    def at_unit_length(self, source: CropEmbedder) -> VerificationReport:
+        """The report of a model that `plain` had before, its features of length 1.
+
+        LFW's protocol subtracts the mean feature, so that lengths matter: a model that
+        normalises its features compares with this report.
+        """
+        features = self._known[id(source)][1]
+        there = ~np.isnan(features).any(axis=1)
+        features = features.copy()
+        features[there] = unit_rows(features[there])
+        return self._report(features)
 
     def mixed(self, gallery: CropEmbedder, probe: CropEmbedder) -> VerificationReport:
         """The report of pairs whose left photo is `gallery`'s, the right one `probe`'s.
@@ -86,6 +96,12 @@ class PairEvaluator:
             np.array([pair.fold for pair in pairs]),
             mirrored=self._mirror,
         )
+
+    def _report(self, features):
+        there = ~np.isnan(features).any(axis=1)
+        names = tuple(np.array(self._pairs.photos())[there].tolist())
+        file = EmbeddingFile(features[there], names)
+        return evaluate_verification(file, None, self._pairs)
 
     def _features(self, model, photos):
         if self._progress_bar is None:

@@ -1,6 +1,6 @@
-"""The whole road: photos, crops, records, training, evaluation, bundle, match.
+"""Photos, crops, records, training, evaluation, bundle and match, one after another.
 
-Every stage is the one that the commands call, and leaves its output in a folder of its
+Every stage is that of a command, and leaves its output in a folder of its
 own; a second run goes on where the first was interrupted.
 """
 
@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from importlib import resources
 from pathlib import Path
 
 from tf_sphereface.data.alignment.align import AlignmentSummary, align_photos
@@ -18,12 +17,14 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
 from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.progress import ProgressBar
+from tf_sphereface.quickstart.contact_sheet import SHEET_FILE, write_contact_sheet
 from tf_sphereface.quickstart.formats import (
     FAR,
+    Formats,
     ModelRow,
     export_and_evaluate,
-    match_unseen,
 )
+from tf_sphereface.quickstart.matches import Matches, choose_pairs, match_pairs
 from tf_sphereface.quickstart.photos import (
     StarterPhotos,
     check_people,
@@ -39,7 +40,10 @@ PAIRS_PER_FOLD, FEWEST_PAIRS_PER_FOLD = 200, 4
 
 @dataclasses.dataclass(frozen=True)
 class QuickstartResult:
-    """What the road gave: counts over all photos, one row for each model format."""
+    """Counts over all photos, a row for each model format, and ten matched pairs.
+
+    `matches` is None until the pairs are matched.
+    """
 
     photos: int
     detected: int
@@ -48,7 +52,7 @@ class QuickstartResult:
     steps: int
     far: float
     models: tuple[ModelRow, ...]
-    matches: tuple[dict, ...]
+    matches: Matches | None
     seconds: float
     stages: dict[str, float]
 
@@ -63,8 +67,9 @@ def run_quickstart(
     starter: StarterPhotos | None = None,
     progress_bar: ProgressBar = lambda title, unit: nullcontext(lambda *_: None),
     say: Callable[[str], None] = lambda line: None,
+    on_evaluated: Callable[[QuickstartResult], None] = lambda result: None,
 ) -> QuickstartResult:
-    """Goes the whole road.
+    """Makes a phone model from photos, and measures it on people it has not seen.
 
     Args:
         out: Folder for everything; an interrupted run in it is finished.
@@ -76,6 +81,7 @@ def run_quickstart(
         starter: How many synthetic people and photos; None is the default set.
         progress_bar: Makes the progress bars.
         say: Told what happens, line by line.
+        on_evaluated: Given the figures when the report is written, before the match.
 
     Raises: InputError if the data or the folder is unusable.
     """
@@ -101,12 +107,12 @@ def run_quickstart(
     with stage("records", "packing records"):
         _pack(out)
     pairs = _draw_pairs(out)
+    chosen = choose_pairs(pairs)
     with stage("train", "training"):
         training = _train(out, checked)
     with stage("export", "exporting and evaluating each format on unseen people"):
-        rows = export_and_evaluate(out, pairs, training.last, command, progress_bar)
-    with stage("match", "matching photos with the bundle"):
-        matches = tuple(match_unseen(out, pairs))
+        formats = export_and_evaluate(out, pairs, training.last, progress_bar)
+        _write_report(out, formats, command)
     result = QuickstartResult(
         photos=sum(summary.photos for summary in aligned.values()),
         detected=sum(summary.kept for summary in aligned.values()),
@@ -114,14 +120,27 @@ def run_quickstart(
         unseen_identities=aligned["unseen"].identities,
         steps=training.steps,
         far=FAR,
-        models=tuple(rows),
-        matches=matches,
+        models=formats.rows,
+        matches=None,
         seconds=round(time.monotonic() - started, 1),
         stages=stages,
     )
+    on_evaluated(result)
+    with stage("match", "matching ten pairs of photos with the bundle"):
+        matches = match_pairs(out, chosen)
+        write_contact_sheet(matches, out / "aligned" / "unseen", out / SHEET_FILE)
+    seconds = round(time.monotonic() - started, 1)
+    result = dataclasses.replace(result, matches=matches, seconds=seconds)
     content = json.dumps(dataclasses.asdict(result), indent=2) + "\n"
     write_atomically(out / "quickstart.json", content.encode())
     return result
+
+
+def _write_report(out: Path, formats: Formats, command: str) -> None:
+    from tf_sphereface.evaluation import describe_model, write_report
+
+    inputs = {"pairs": out / "pairs.txt"}
+    write_report(formats.report, out, command, describe_model(formats.model), inputs)
 
 
 class _Timed:
@@ -191,10 +210,9 @@ def _draw_pairs(out: Path):
 
 def _read_recipe(recipe: Path | None, overrides: tuple[str, ...]):
     from tf_sphereface.training.recipe import read_recipe
+    from tf_sphereface.training.shipped_recipes import find_recipe
 
-    shipped = resources.files("tf_sphereface.recipes") / "quickstart.toml"
-    with resources.as_file(shipped) as path:
-        return read_recipe(recipe or path, overrides)
+    return read_recipe(find_recipe(recipe or Path("quickstart")), overrides)
 
 
 def _crop_of(recipe) -> CropGeometry:

@@ -1,0 +1,38 @@
+"""Tests for tf_sphereface.training.shipped_recipes and `sphereface recipes`."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tf_sphereface.commands.main import main
+from tf_sphereface.errors import InputError
+from tf_sphereface.training.shipped_recipes import find_recipe, shipped_recipes
+
+FOLDER = Path(__file__).parents[2] / "recipes"
+
+
+def test_every_file_is_listed_with_a_sentence(capsys):
+    names = {file.stem for file in FOLDER.glob("*.toml")}
+    assert set(shipped_recipes()) == names
+    assert all(len(sentence) > 20 for sentence in shipped_recipes().values())
+    assert main(["recipes"]) == 0
+    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} == names
+
+
+def test_a_printed_recipe_is_the_file(capsys):
+    assert main(["recipes", "quickstart"]) == 0
+    printed = capsys.readouterr().out
+    expected = tomllib.loads((FOLDER / "quickstart.toml").read_text())
+    assert tomllib.loads(printed) == expected
+
+
+def test_files_come_before_names_and_others_are_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert find_recipe(Path("quickstart")).read_text().count("[backbone]") == 1
+    Path("quickstart").write_text("mine")
+    assert find_recipe(Path("quickstart")).read_text() == "mine"
+    with pytest.raises(InputError, match="no such recipe: fast; .* quickstart, "):
+        find_recipe(Path("fast"))
+    assert main(["train", "fast", "--records", "r", "--run", "x"]) == 2
+    assert "no such recipe: fast" in capsys.readouterr().err

@@ -1,0 +1,46 @@
+"""Training recipes that ship with the package, by name."""
+
+from importlib import resources
+from pathlib import Path
+
+from tf_sphereface.errors import InputError
+
+_SUFFIX = ".toml"
+
+
+def shipped_recipes() -> dict[str, str]:
+    """The first sentence of each recipe's comment, by the recipe's name."""
+    folder = resources.files("tf_sphereface.recipes")
+    files = sorted(folder.iterdir(), key=lambda file: file.name)
+    return {
+        file.name.removesuffix(_SUFFIX): _first_sentence(file.read_text("utf-8"))
+        for file in files
+        if file.name.endswith(_SUFFIX)
+    }
+
+
+def find_recipe(given: Path) -> Path:
+    """The file of a recipe.
+
+    Args:
+        given: A file, or the name of a shipped recipe; a file of that name comes first.
+
+    Raises: InputError if it is neither.
+    """
+    if given.exists():
+        return given
+    names = shipped_recipes()
+    if str(given) in names:
+        return Path(str(resources.files("tf_sphereface.recipes") / f"{given}{_SUFFIX}"))
+    raise InputError(
+        f"no such recipe: {given}; give a TOML file or one of {', '.join(names)}"
+    )
+
+
+def _first_sentence(text):
+    lines = []
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.removeprefix("#").strip())
+    return " ".join(lines).partition(". ")[0].removesuffix(".")
