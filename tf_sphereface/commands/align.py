@@ -152,7 +152,8 @@ def _runner(args, options):
         from tf_sphereface.data.alignment.beam import BeamRunner
     except ModuleNotFoundError as error:
         raise InputError(
-            f"--runner beam needs the package apache-beam ({error}); see docs/prepare_data.md"
+            f"--runner beam needs the package apache-beam ({error}); "
+            "see docs/prepare_data.md"
         ) from error
     # Workers elsewhere start in other folders.
     args.source, args.out = args.source.absolute(), args.out.absolute()
