@@ -30,6 +30,7 @@ LAYERS = [
         "pickles",
         "precision",
         "preprocessing",
+        "sandbox",
         "similarity",
         "text_lists",
     },

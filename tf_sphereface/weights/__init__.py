@@ -1,10 +1,9 @@
-"""Weights from elsewhere: Caffe, PyTorch, safetensors, TensorFlow and Keras files."""
+"""Weights from elsewhere: Caffe, PyTorch, safetensors, TensorFlow and Keras files.
 
-from tf_sphereface.weights.importer import (
-    ImportReport,
-    import_weights,
-    suggest_weights_map,
-)
-from tf_sphereface.weights.networks import NETWORKS
+The names are loaded on first use: the sandbox imports modules of this package, and
+Keras would not fit within its limits.
+"""
 
-__all__ = ["NETWORKS", "ImportReport", "import_weights", "suggest_weights_map"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
