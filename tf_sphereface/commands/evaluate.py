@@ -120,8 +120,7 @@ def main(argv: list[str] | None = None) -> int:
     report = _evaluate(args, shlex.join(["sphereface", "evaluate", *argv]))
     for note in report.notes:
         print(f"note: {note}", file=sys.stderr)
-    summary = report.summary() if hasattr(report, "summary") else report.to_json()
-    print_result(summary, args.json, allow_nan=False)
+    print_result(report.summary(), args.json, allow_nan=False)
     print(f"report: {args.out / 'report.html'}", file=sys.stderr)
     if args.minimum_accuracy is not None and report.accuracy < args.minimum_accuracy:
         print(

@@ -1,13 +1,22 @@
-"""What the reports of all protocols have in common: curves, tables, figures as text."""
+"""Parts that the reports of all protocols share: curves, tables, figures as text."""
 
+import abc
 import dataclasses
 import math
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 NOT_MEASURED = "not measured"
-# What the axes of each kind of curve are; any other kind brings its own labels.
+# Meanings of the headline's labels, by their beginnings.
+_EXPLAINED = {
+    "rank": "Probes whose person is among that many nearest people of the gallery.",
+    "tar at far": "Genuine pairs accepted when that share of impostor pairs gets "
+    "through.",
+    "dir at": "People of the gallery found and named rightly when that share of "
+    "strangers is taken for someone.",
+}
+# Axes of each kind of curve; any other kind brings its own labels.
 AXIS_LABELS = {
     "roc": (
         "FAR: impostor pairs accepted (fraction)",
@@ -106,21 +115,24 @@ class PairError(NamedTuple):
     score: float
 
 
-class Report(Protocol):
-    """What every protocol's result has, a frozen dataclass.
-
-    The page also shows what a report may have: `verdict() -> str`, one or two sentences
-    in plain words; `tables() -> list[Table]`; `worst_errors() -> list[PairError]`;
-    `missing_photos`, names; and in its JSON `counts`, numbers by what is counted.
+class Report(abc.ABC):
+    """Result of a protocol; subclasses are frozen dataclasses.
 
     Attributes:
         protocol: Name, as `--protocol` takes it.
         notes: Sentences on what limits the result.
+        missing_photos: Names.
+        source_kind: As `EmbeddingSource.kind`, or None.
+        embedding_dim: Length of an embedding, or None.
+        page_template: Template of report.html, pages/report.html or an extension of it.
     """
 
-    protocol: str
-    notes: tuple[str, ...]
+    missing_photos = ()
+    source_kind = None
+    embedding_dim = None
+    page_template = "evaluation/pages/report.html"
 
+    @abc.abstractmethod
     def headline(self) -> list[tuple[str, str]]:
         """(label, figure) of the figures that matter most, as people read them.
 
@@ -128,11 +140,49 @@ class Report(Protocol):
         the same for all models under one protocol: they are columns of comparisons.
         """
 
+    @abc.abstractmethod
     def curves(self) -> list[Curve]:
         """Lines to draw, of some hundred points at most."""
 
+    @abc.abstractmethod
     def to_json(self) -> dict:
-        """Everything but the scores of all pairs; NaN is None."""
+        """Everything but the scores of all pairs; NaN is None.
+
+        It may have `counts`, numbers by what is counted, which the page shows.
+        """
+
+    def summary(self) -> dict:
+        """What the command prints."""
+        return self.to_json()
+
+    def headline_intervals(self) -> dict[str, str]:
+        """Confidence intervals by label of the headline, such as "98.1 % to 99.2 %"."""
+        return {}
+
+    def explanations(self) -> dict[str, str]:
+        """A sentence for labels of the headline."""
+        return {
+            label: text
+            for label, _ in self.headline()
+            for beginning, text in _EXPLAINED.items()
+            if label.lower().startswith(beginning)
+        }
+
+    def verdict(self) -> str:
+        """The result in one or two plain sentences; "" if there are none."""
+        return ""
+
+    def tables(self) -> list[Table]:
+        """Figures for which there is no tile."""
+        return []
+
+    def worst_errors(self) -> list[PairError]:
+        """The pairs that were judged most wrongly."""
+        return []
+
+    def page_values(self) -> dict:
+        """Values that `page_template` takes beside those of every report."""
+        return {}
 
 
 def percent(rate: float) -> str:

@@ -4,6 +4,7 @@ import io
 import re
 import warnings
 
+from markupsafe import Markup, escape
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
@@ -71,16 +72,17 @@ def to_svg(figure, name, title):
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
     # The page decides the size; the text is the page's own.
-    svg = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', _opening(title), svg, count=1)
+    box = re.search(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', svg)
+    svg = f"{svg[: box.start()]}{_opening(box[1], title)}{svg[box.end() :]}"
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
     for variable, colour in _COLOURS.items():
         svg = svg.replace(colour, f"var(--{variable}, {colour})")
-    return svg.strip()
+    return Markup(svg.strip())
 
 
-def _opening(title):
+def _opening(box, title):
     return (
-        r'<svg xmlns="http://www.w3.org/2000/svg" '
-        r'xmlns:xlink="http://www.w3.org/1999/xlink" \1 role="img" '
-        rf'font-family="sans-serif" aria-label="{title}">'
+        '<svg xmlns="http://www.w3.org/2000/svg" '
+        f'xmlns:xlink="http://www.w3.org/1999/xlink" {box} role="img" '
+        f'font-family="sans-serif" aria-label="{escape(title)}">'
     )

@@ -112,7 +112,7 @@ def test_without_thumbnails_no_crop_is_read(aligned):
         shutil.rmtree(aligned / identity)
     text = write_audit(aligned, thumbnails=False).read_text("utf-8")
     assert not {"img", "image"} & set(read_page(text).tags)
-    assert "data:" not in text
+    assert "data:image" not in text
     assert "8 of 11 photos" in words(text)
 
 

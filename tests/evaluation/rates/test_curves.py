@@ -14,6 +14,7 @@ from tf_sphereface.evaluation.pages.plots import curves_svg, overlay_svg
 from tf_sphereface.evaluation.rates.curves import angle_curves, rate_curves
 from tf_sphereface.evaluation.report_types import (
     Curve,
+    Report,
     Table,
     percent,
     without_nan,
@@ -154,7 +155,7 @@ def test_faces_are_on_the_page_only_if_asked_for(judged, tmp_path):
 
 
 @dataclasses.dataclass(frozen=True)
-class OtherReport:
+class OtherReport(Report):
     """A protocol that the page knows nothing about."""
 
     protocol = "nearest"
@@ -242,7 +243,7 @@ def test_rule_of_insightface_is_told_in_its_own_words(judged, tmp_path):
     report = dataclasses.replace(judged, rule="insightface")
     write_report(report, tmp_path, "evaluate", ModelInfo("m", "0" * 64))
     text = (tmp_path / "report.html").read_text("utf-8")
-    assert "under InsightFace&#x27;s rule" in text and "subtracted" not in text
+    assert "under InsightFace&#39;s rule" in text and "subtracted" not in text
 
 
 def test_verdict_says_what_the_threshold_does(judged):

@@ -9,7 +9,7 @@ from tests.page_reader import read_page
 from tf_sphereface.commands.compare import main
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import ModelInfo, write_report
-from tf_sphereface.evaluation.report_types import Curve
+from tf_sphereface.evaluation.report_types import Curve, Report
 from tf_sphereface.evaluation.stored.reader import (
     difference,
     read_report,
@@ -19,7 +19,7 @@ from tf_sphereface.evaluation.stored.trained_runs import accuracy_curves, read_r
 
 
 @dataclasses.dataclass(frozen=True)
-class SmallReport:
+class SmallReport(Report):
     """A report of two figures."""
 
     accuracy: float = 0.9

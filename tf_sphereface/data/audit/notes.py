@@ -1,11 +1,11 @@
-"""What an audit says in words: the headline, and what is worth a look."""
+"""Words of an audit: the headline, and the notes."""
 
 import numpy as np
 
 from tf_sphereface.data.audit.facts import CollectionFacts
 from tf_sphereface.data.audit.sheets import Pictures
 from tf_sphereface.geometry import CROP_HEIGHT
-from tf_sphereface.pages.markup import plural
+from tf_sphereface.pages.rendering import plural
 
 # Shares and sizes above which the page speaks up. They are a matter of taste: what a
 # training takes harm from depends on the training.
@@ -15,26 +15,22 @@ _MISFIT = 8.0  # pixels of a crop 112 px high, in which the eyes are 35 px apart
 _ROLL = 60.0  # degrees; upright photos of upright people have less
 
 
-def lead(facts: CollectionFacts) -> str:
-    """The headline, HTML."""
-    kept = len(facts.crops.names)
+def lead(facts: CollectionFacts) -> tuple[str, str]:
+    """The headline: its words in bold, and the others."""
+    kept, photos = len(facts.crops.names), plural(facts.photos, "photo")
     if not kept:
-        return (
-            f"<strong>No face was found</strong> in {plural(facts.photos, 'photo')}: "
-            "there is nothing to train on."
-        )
+        return "No face was found", f" in {photos}: there is nothing to train on."
     people = plural(len(facts.people), "person", "people")
     dropped = facts.photos_dropped()
     used = facts.photos - dropped
-    text = (
-        f"<strong>{used:,} of {plural(facts.photos, 'photo')}</strong> gave an aligned "
-        f"face, of {people}. {dropped:,} did not."
-    )
-    return text if used == kept else f"{text} There are {kept:,} faces in all."
+    text = f" gave an aligned face, of {people}. {dropped:,} did not."
+    if used != kept:
+        text += f" There are {kept:,} faces in all."
+    return f"{used:,} of {photos}", text
 
 
 def notes(facts: CollectionFacts, pictures: Pictures | None) -> list[str]:
-    """What is worth a look, plain text; empty if nothing is."""
+    """Sentences on what is worth a look; commands are in `backquotes`."""
     found = [*_run_notes(facts, pictures), *_crop_notes(facts)]
     single = sum(count == 1 for count in facts.people.values())
     if single > _SINGLE_SHARE * max(len(facts.people), 1):
@@ -84,12 +80,12 @@ def _crop_notes(facts):
     if askew:
         found.append(
             f"The landmarks of {plural(askew, 'crop')} are more than {misfit:.3g} px "
-            "off the template: profiles, or faces that are none. See the misfits."
+            "off the template: profiles, or things that are not faces. See the misfits."
         )
     turned = np.count_nonzero(np.abs(crops.rolls) > _ROLL)
     if turned:
         found.append(
             f"{plural(turned, 'face')} lay more than {_ROLL:g}° askew in the photo: "
-            "photos stored sideways, or faces that are none. See the rolls."
+            "photos stored sideways, or things that are not faces. See the rolls."
         )
     return found

@@ -1,7 +1,5 @@
 """audit.html: counts, contact sheets and plots on one self-contained page."""
 
-import re
-
 import numpy as np
 
 from tf_sphereface.data.audit.facts import CollectionFacts
@@ -16,20 +14,13 @@ from tf_sphereface.data.audit.plots import (
 )
 from tf_sphereface.data.audit.sheets import Pictures, Sheet
 from tf_sphereface.data.audit.tables import (
-    dropped_list,
+    dropped_photos,
     people_lists,
-    people_table,
+    people_rows,
     point_rows,
     summary_cards,
 )
-from tf_sphereface.pages.markup import (
-    definition_list,
-    escape,
-    fill_page,
-    picture_address,
-    picture_element,
-    plural,
-)
+from tf_sphereface.pages.rendering import picture_address, render_page
 
 
 def render_audit(
@@ -44,50 +35,34 @@ def render_audit(
 
     Args:
         name: Of the aligned folder.
-        facts: What the manifest says.
+        facts: Counts of the manifest.
         sheets: Which crops to show.
         pictures: Of the crops; None shows none.
         details: Names and texts of the last section.
         seed: Of the random samples.
     """
-    said = notes(facts, pictures)
     counts = np.array([count for _, count in facts.people_sorted()], int)
-    people = plural(len(counts), "person", "people")
-    values = {
-        "kicker": "Audit of aligned faces",
-        "heading": escape(name),
-        "subtitle": f"{plural(facts.photos, 'photo')}, {people}",
-        "headline": lead(facts),
-        "notes": "".join(f"<p>{_with_code(note)}</p>" for note in said),
-        "cards": summary_cards(facts, counts),
-        "dropped": dropped_list(facts),
-        "average": _average(facts, pictures),
-        "landmarks": landmarks_svg(measured(facts.crops.warped), facts.crop, seed),
-        "points": point_rows(facts),
-        "groups": groups_svg(counts),
-        "people": people_svg(counts),
-        "most": people_table("Most crops", facts.people_sorted()),
-        "fewest": people_table("Fewest crops", facts.people_sorted(fewest=True)),
-        "lists": people_lists(facts),
-        "details": definition_list(details),
-        **_classes(facts, pictures, said),
-        **_histograms(facts.crops),
-    }
-    for kind, sheet in sheets.items():
-        values[f"sheet_{kind}"] = _sheet_html(facts, sheet, pictures)
-    return fill_page(__package__, "audit_template.html", values)
-
-
-def _classes(facts, pictures, said):
-    """Which parts of the page there are, as classes of style.css."""
-    seen = "sheets" if pictures is not None else "hidden"
-    return {
-        "notes_class": "notes" if said else "hidden",
-        "found_class": "found" if facts.crops.names else "hidden",
-        "sheet_class": seen,
-        "several_class": seen if (facts.crops.faces > 1).any() else "hidden",
-        "faces_class": "plots three" if pictures is not None else "plots",
-    }
+    return render_page(
+        "data/audit/audit.html",
+        heading=name,
+        photos=facts.photos,
+        people_with_crops=len(counts),
+        lead=lead(facts),
+        notes=notes(facts, pictures),
+        cards=summary_cards(facts, counts),
+        dropped=dropped_photos(facts),
+        sheets=_sheets(facts, sheets, pictures),
+        average=_average(facts, pictures),
+        landmarks=landmarks_svg(measured(facts.crops.warped), facts.crop, seed),
+        points=point_rows(facts),
+        histograms=_histograms(facts.crops),
+        groups=groups_svg(counts),
+        people=people_svg(counts),
+        most=people_rows(facts.people_sorted()),
+        fewest=people_rows(facts.people_sorted(fewest=True)),
+        lists=people_lists(facts),
+        details=details,
+    )
 
 
 def _histograms(crops):
@@ -102,49 +77,38 @@ def _histograms(crops):
         "roll": (rolls, np.linspace(-high, high, 61), "roll, degrees"),
     }
     return {
-        f"{name}s": histogram_svg(values, edges, label, name)
+        name: histogram_svg(values, edges, label, name)
         for name, (values, edges, label) in drawn.items()
     }
 
 
 def _average(facts, pictures):
     if pictures is None or pictures.mean is None:
-        return ""
-    drawing = average_svg(picture_address(pictures.mean), facts.crop)
-    bare = picture_address(pictures.mean)
-    of = plural(pictures.averaged, "random crop" if pictures.averaged > 1 else "crop")
-    return (
-        f'<figure><img class="face" src="{bare}" alt="The average face">'
-        f"<figcaption>The average of {of}. Sharp eyes, nose and mouth mean that the "
-        f"crops agree.</figcaption></figure><figure>{drawing}<figcaption>The same face "
-        "under the template: the rings must sit on the five points.</figcaption>"
-        "</figure>"
-    )
+        return None
+    address = picture_address(pictures.mean)
+    return {
+        "address": address,
+        "drawing": average_svg(address, facts.crop),
+        "number": pictures.averaged,
+    }
 
 
-def _sheet_html(facts, sheet, pictures):
-    if pictures is None or not len(sheet.crops):
-        return ""
-    tiles, size = [], (facts.crop.width, facts.crop.height)
-    for index, caption in zip(sheet.crops, sheet.captions, strict=True):
-        name = escape(facts.crops.names[index])
-        identity, _, file = name.partition("/")
-        if file.startswith(identity):  # the end of the name tells more
-            file = "…" + file.removeprefix(identity)
-        address = pictures.thumbnails.get(int(index))
-        picture = '<span class="lost">not readable</span>'
-        if address is not None:
-            picture = picture_element(address, name, *size)
-        value = f"<b>{caption}</b>" if caption else ""
-        tiles.append(
-            f'<li title="{name}">{picture}{value}<span>{identity}</span>'
-            f"<span>{file}</span></li>"
-        )
-    return f'<ul class="sheet">{"".join(tiles)}</ul>'
-
-
-def _with_code(note):
-    return re.sub("`(.*?)`", r"<code>\1</code>", escape(note))
+def _sheets(facts, sheets, pictures):
+    """(name, picture, caption) of the crops of each sheet; None shows no crop."""
+    if pictures is None:
+        return None
+    size = {"width": facts.crop.width, "height": facts.crop.height}
+    shown = {
+        index: {"address": address, **size}
+        for index, address in pictures.thumbnails.items()
+    }
+    return {
+        kind: [
+            (facts.crops.names[index], shown.get(int(index)), caption)
+            for index, caption in zip(sheet.crops, sheet.captions, strict=True)
+        ]
+        for kind, sheet in sheets.items()
+    }
 
 
 def _edges(values):

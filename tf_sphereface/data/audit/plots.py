@@ -1,6 +1,7 @@
 """Plots of an audit, as SVG text."""
 
 import numpy as np
+from markupsafe import Markup
 from matplotlib.ticker import FuncFormatter
 
 from tf_sphereface.geometry import CROP_HEIGHT, CropGeometry
@@ -106,7 +107,7 @@ def landmarks_svg(warped: np.ndarray, crop: CropGeometry, seed: int) -> str:
     # A line of hardly a length with round ends is a dot; one path is far shorter than
     # thousands of circles.
     dots = "".join(f"M{x:.1f} {y:.1f}h.01" for x, y in warped[drawn].reshape(-1, 2))
-    return (
+    return Markup(
         f"{_crop_frame('Landmarks of the crops and the template', crop)}"
         f'<path d="{dots}" style="fill: none; stroke: var(--plot-genuine, #0f766e); '
         f"stroke-width: {0.9 * _enlargement(crop):.3g}; stroke-linecap: round; "
@@ -121,7 +122,7 @@ def average_svg(address: str, crop: CropGeometry) -> str:
         address: The face as a data: address.
         crop: Size and template.
     """
-    return (
+    return Markup(
         f'{_crop_frame("The average face and the template", crop)}<image x="-0.5" '
         f'y="-0.5" width="{crop.width}" height="{crop.height}" href="{address}"/>'
         f"{_rings(crop)}</svg>"

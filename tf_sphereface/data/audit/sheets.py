@@ -9,7 +9,7 @@ from tf_sphereface.data.audit.facts import CollectionFacts
 from tf_sphereface.data.audit.measures import CropMeasures
 from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.errors import InputError
-from tf_sphereface.pages.markup import picture_address
+from tf_sphereface.pages.rendering import picture_address
 from tf_sphereface.progress import Progress
 
 RANDOM_SHOWN, EXTREMES_SHOWN = 40, 12

@@ -3,9 +3,7 @@
 import math
 from pathlib import Path
 
-from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.data.photos.names import identity_of
-from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.cleaning.findings import (
     COPY_ELSEWHERE,
     EXACT_COPY,
@@ -17,16 +15,9 @@ from tf_sphereface.evaluation.cleaning.findings import (
     SAME_PERSON,
 )
 from tf_sphereface.evaluation.cleaning.proposals import CleaningReport
+from tf_sphereface.evaluation.pages.pictures import face_picture
 from tf_sphereface.files import write_atomically
-from tf_sphereface.pages.markup import (
-    cards,
-    definition_list,
-    escape,
-    fill_page,
-    picture_address,
-    picture_element,
-    plural,
-)
+from tf_sphereface.pages.rendering import plural, render_page
 
 _SHOWN = 40  # findings of a kind on the page; the list has all
 _EXPLAINED = {
@@ -68,100 +59,66 @@ def write_clean_page(
     """
     pictures = _Pictures(aligned)
     counts = report.counts()
-    values = {
-        "kicker": "Cleaning proposals",
-        "heading": escape(Path(aligned).resolve().name),
-        "list": escape(list_name),
-        "headline": _headline(report),
-        "notes": "".join(f"<p>{escape(note)}</p>" for note in report.notes()),
-        "notes_class": "notes" if report.notes() else "hidden",
-        "cards": cards([(_title(kind), f"{counts[kind]:,}", "") for kind in KINDS]),
-        "sections": "".join(_section(kind, report, pictures) for kind in KINDS),
-        "details": definition_list(_details(report, aligned, model, command)),
-    }
-    page = fill_page(__package__, "clean_template.html", values)
+    page = render_page(
+        "evaluation/cleaning/clean.html",
+        heading=Path(aligned).resolve().name,
+        list=list_name,
+        found=sum(counts.values()),
+        proposed=report.proposed(),
+        collection=f"{plural(report.crops, 'crop')} of "
+        f"{plural(report.identities, 'person', 'people')}",
+        notes=report.notes(),
+        cards=[(_title(kind), f"{counts[kind]:,}", "") for kind in KINDS],
+        sections=[
+            _section(kind, report, pictures) for kind in KINDS if counts[kind] > 0
+        ],
+        details=_details(report, aligned, model, command),
+    )
     write_atomically(path, page.encode())
 
 
 class _Pictures:
-    """Crops as <img> elements, each read once."""
+    """Crops, each read once."""
 
     def __init__(self, aligned):
         self._aligned, self._known = aligned, {}
 
-    def tile(self, name):
-        if name not in self._known:
-            self._known[name] = self._read(name)
-        shown = escape(name)
-        identity, _, file = shown.partition("/")
-        if file.startswith(identity):  # the end of the name tells more
-            file = "…" + file.removeprefix(identity)
-        return f'<li title="{shown}">{self._known[name]}<span>{file}</span></li>'
-
-    def _read(self, name):
-        try:
-            crop = read_photo(self._aligned / name)
-        except InputError:
-            return '<span class="lost">not readable</span>'
-        height, width = crop.shape[:2]
-        return picture_element(picture_address(crop), escape(name), width, height)
-
-
-def _headline(report):
-    found = sum(report.counts().values())
-    where = (
-        f"{plural(report.crops, 'crop')} of "
-        f"{plural(report.identities, 'person', 'people')}"
-    )
-    if not found:
-        return f"<strong>Nothing suspicious</strong> in {where}."
-    return (
-        f"<strong>{plural(found, 'finding')}</strong> in {where}. The list proposes to "
-        f"leave out {plural(report.proposed(), 'crop')}; nothing has been changed."
-    )
+    def of(self, names):
+        """(name, picture) of crops; None for one that cannot be read."""
+        for name in names:
+            if name not in self._known:
+                self._known[name] = face_picture(self._aligned / name)
+        return [(name, self._known[name]) for name in names]
 
 
 def _section(kind, report, pictures):
+    """Title, text, findings to show with their groups of crops, and how many more."""
     findings = [found for found in report.findings if found.kind == kind]
-    if not findings:
-        return ""
-    rows = "".join(_row(found, report, pictures) for found in findings[:_SHOWN])
-    more = len(findings) - _SHOWN
-    rest = f"<p>And {more:,} more in the list.</p>" if more > 0 else ""
-    return f"<h2>{_title(kind)}</h2><p>{_EXPLAINED[kind]}</p>{rows}{rest}"
+    shown = [(found, _groups(found, report, pictures)) for found in findings[:_SHOWN]]
+    return _title(kind), _EXPLAINED[kind], shown, len(findings) - _SHOWN
 
 
-def _row(found, report, pictures):
+def _groups(found, report, pictures):
+    """(person, words, crops) of the crops that are shown side by side."""
     groups = []
-    name = f"<b>{escape(found.identity)}</b>"
     if found.crop:
-        groups.append((name + _score(found.own_score), [found.crop]))
+        groups.append((found.identity, _score(found.own_score), [found.crop]))
     examples = [
         crop for crop in report.examples.get(found.identity, ()) if crop != found.crop
     ]
     if found.kind not in (EXACT_COPY, NEAR_COPY, COPY_ELSEWHERE):
-        title = "others of the folder" if found.crop else name
-        groups.append((title, examples[:3]))
+        title = ("", "others of the folder") if found.crop else (found.identity, "")
+        groups.append((*title, examples[:3]))
     if found.other:
         shown = report.examples.get(found.other, (found.other,))[:3]
-        title = f"<b>{escape(identity_of(found.other))}</b>"
-        groups.append((title + _score(found.other_score), shown))
-    columns = "".join(
-        f'<div><p>{title}</p><ul class="sheet">'
-        f"{''.join(pictures.tile(crop) for crop in crops)}</ul></div>"
-        for title, crops in groups
-        if crops
-    )
-    answer = "drop: yes" if found.drop else "drop: no"
-    return (
-        f'<div class="finding"><div class="beside">{columns}</div>'
-        f"<p>{escape(found.suggestion)}"
-        f"{f' <b>{answer}</b>' if found.crop else ''}</p></div>"
-    )
+        groups.append((identity_of(found.other), _score(found.other_score), shown))
+    return [
+        (person, words, pictures.of(crops)) for person, words, crops in groups if crops
+    ]
 
 
 def _score(value):
-    return "" if math.isnan(value) else f" {value:.2f}"
+    return "" if math.isnan(value) else f"{value:.2f}"
 
 
 def _title(kind):

@@ -1,4 +1,4 @@
-"""What clustering found: a list, figures if the people are known, a page of faces."""
+"""Result of clustering: a list, figures if the people are known, a page of faces."""
 
 import csv
 import dataclasses
@@ -7,22 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_sphereface.data.photos.lookup import find_photos
 from tf_sphereface.evaluation.clustering.clustering import UNKNOWN
 from tf_sphereface.evaluation.clustering.metrics import (
     bcubed_agreement,
     pairwise_agreement,
 )
-from tf_sphereface.evaluation.pages.pictures import face_picture
+from tf_sphereface.evaluation.pages.pictures import face_pictures
 from tf_sphereface.evaluation.report_types import without_nan
 from tf_sphereface.files import write_atomically
-from tf_sphereface.pages.markup import (
-    cards,
-    definition_list,
-    escape,
-    fill_page,
-    plural,
-)
+from tf_sphereface.pages.rendering import plural, render_page
 
 _CLUSTERS_SHOWN, _FACES_SHOWN = 60, 12
 
@@ -98,28 +91,23 @@ def write_cluster_page(
     Raises: InputError if the folder is missing; OSError if the page is not writable.
     """
     shown = [*range(min(report.count, _CLUSTERS_SHOWN))]
-    sections = [_section(report, number, images_dir) for number in shown]
-    if report.count > len(shown):
-        sections.append(f"<p>And {report.count - len(shown):,} more in the list.</p>")
     summary = report.summary()
     if summary["unknown_faces"]:
-        sections.append(_section(report, UNKNOWN, images_dir))
-    values = {
-        "kicker": "Clusters of faces",
-        "heading": escape(Path(images_dir).resolve().name),
-        "headline": f"<strong>{plural(report.count, 'cluster')}</strong> among "
-        f"{plural(len(report.names), 'face')}; {summary['unknown_faces']:,} unknown.",
-        "cards": cards(_agreement_cards(summary)),
-        "sections": "".join(sections),
-        "details": definition_list(
-            [
-                ("Method", report.method),
-                ("Threshold", _threshold_words(report.threshold)),
-                ("Command", command),
-            ]
-        ),
-    }
-    page = fill_page(__package__, "cluster_template.html", values)
+        shown.append(UNKNOWN)
+    page = render_page(
+        "evaluation/clustering/cluster.html",
+        heading=Path(images_dir).resolve().name,
+        report=report,
+        unknown=summary["unknown_faces"],
+        cards=_agreement_cards(summary),
+        sections=[_section(report, number, images_dir) for number in shown],
+        not_shown=max(report.count - _CLUSTERS_SHOWN, 0),
+        details=[
+            ("Method", report.method),
+            ("Threshold", _threshold_words(report.threshold)),
+            ("Command", command),
+        ],
+    )
     write_atomically(path, page.encode(errors="backslashreplace"))
 
 
@@ -151,19 +139,9 @@ def _rate(value):
 
 
 def _section(report, number, images_dir):
+    """Title, faces to show with their pictures, and how many more there are."""
     names = report.faces_of(number)
     title = "Unknown" if number == UNKNOWN else f"Cluster {number + 1}"
-    files = find_photos(images_dir, names[:_FACES_SHOWN])
-    tiles = "".join(_tile(name, file) for name, file in zip(names, files, strict=False))
-    more = len(names) - _FACES_SHOWN
-    rest = f'<p class="under">and {more:,} more</p>' if more > 0 else ""
-    return (
-        f"<h2>{title}: {plural(len(names), 'face')}</h2>"
-        f'<ul class="sheet">{tiles}</ul>{rest}'
-    )
-
-
-def _tile(name, file):
-    shown = escape(name)
-    picture = face_picture(name, file)
-    return f'<li title="{shown}">{picture}<span>{shown}</span></li>'
+    pictures = face_pictures(images_dir, names[:_FACES_SHOWN])
+    heading = f"{title}: {plural(len(names), 'face')}"
+    return heading, list(pictures.items()), len(names) - _FACES_SHOWN

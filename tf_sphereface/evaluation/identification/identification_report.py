@@ -1,18 +1,19 @@
 """What an identification found, as values, JSON, headline figures and curves."""
 
 import dataclasses
+import math
 
 import numpy as np
 
 from tf_sphereface.evaluation.rates.top_scores import RatePoint, rates_at_fars
-from tf_sphereface.evaluation.report_types import Curve, percent, without_nan
+from tf_sphereface.evaluation.report_types import Curve, Report, percent, without_nan
 
 SHOWN_RANKS = (1, 5, 10, 20, 100)
 _POINTS = 200  # of a curve
 
 
 @dataclasses.dataclass(frozen=True)
-class IdentificationReport:
+class IdentificationReport(Report):
     """Result of `evaluate_identification`; rates as fractions, NaN where not measured.
 
     Args:
@@ -72,6 +73,15 @@ class IdentificationReport:
             for fpir, point in self.dir_at_fpir.items()
         ]
         return figures
+
+    def verdict(self) -> str:
+        """The share of the probes that are named rightly, in plain words."""
+        if math.isnan(self.rank_1):
+            return ""
+        return (
+            f"Of 1,000 probes, {1000 * self.rank_1:,.0f} are nearest to a photo of "
+            "their own person."
+        )
 
     def curves(self) -> list[Curve]:
         ranks = np.unique(np.geomspace(1, self.length, _POINTS).astype(int))

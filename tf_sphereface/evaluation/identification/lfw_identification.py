@@ -14,7 +14,7 @@ from tf_sphereface.evaluation.identification.identify import (
     evaluate_identification,
 )
 from tf_sphereface.evaluation.rates.thresholds import FAR_TARGETS
-from tf_sphereface.evaluation.report_types import Curve, percent
+from tf_sphereface.evaluation.report_types import Curve, Report, percent
 
 LFW_FPIRS = (1e-1, 1e-2)
 
@@ -98,7 +98,7 @@ def lfw_identification_sets(
 
 
 @dataclasses.dataclass(frozen=True)
-class LfwIdentificationReport:
+class LfwIdentificationReport(Report):
     """Result of `evaluate_lfw_identification`.
 
     Args:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from tf_sphereface.evaluation.pages.page import file_name
 from tf_sphereface.evaluation.pages.plots import TITLES, curves_svg, overlay_svg
 from tf_sphereface.evaluation.report_types import NOT_MEASURED
 from tf_sphereface.evaluation.stored.reader import (
@@ -14,12 +15,12 @@ from tf_sphereface.evaluation.stored.reader import (
 )
 from tf_sphereface.evaluation.stored.trained_runs import TrainedRun, accuracy_curves
 from tf_sphereface.files import write_atomically
-from tf_sphereface.pages.markup import definition_list, escape, fill_page
+from tf_sphereface.pages.rendering import render_page
 
 COMPARISON_FILE, COMPARISON_PAGE = "compare.json", "compare.html"
 _TITLES = {
     **TITLES,
-    "angles": "Angles of the pairs: genuine drawn through, impostor dashed",
+    "angles": "Angles of the pairs: genuine solid, impostor dashed",
     "margin": "Accuracy against the margin",
     "depth": "Accuracy against the depth",
 }
@@ -81,6 +82,7 @@ def _row(name, report, first):
         "folder": str(report.folder),
         "model": report.content.model.model_dump(),
         "headline": [list(figure) for figure in report.content.headline],
+        "headline_intervals": report.content.headline_intervals,
         "difference_to_first": {
             label: difference(figure, before.get(label, ""))
             for label, figure in report.content.headline
@@ -91,11 +93,11 @@ def _row(name, report, first):
 
 
 def _page(content, names, reports, runs):
-    figures = _overlays(names, reports)
     lines = accuracy_curves(list(runs))
+    figures = _overlays(names, reports)
     for kind in dict.fromkeys(line.kind for line in lines):
         own = [line for line in lines if line.kind == kind]
-        figures.append(_figure(kind, curves_svg(own, kind)))
+        figures.append((curves_svg(own, kind), _TITLES[kind]))
     first = reports[0].content
     measured = [
         f"{count:,} {key.replace('_', ' ')}"
@@ -103,39 +105,39 @@ def _page(content, names, reports, runs):
         if count and "missing" not in key
     ]
     lists = [given.file for given in first.inputs.values()]
-    told = ", ".join(measured) + (f" ({', '.join(lists)})" if lists else "")
-    values = {
-        "title": "Comparison of face models",
-        "kicker": "Comparison of face models",
-        "heading": f"{len(reports)} models side by side",
-        "headline": f"Protocol <strong>{escape(first.protocol)}</strong>: "
-        f"{escape(told)}.",
-        "first": escape(names[0]),
-        "table": _table(content["reports"]),
-        "plots": "".join(figures),
-        "details": definition_list(_details(content)),
-    }
-    return fill_page(__package__, "compare_template.html", values)
+    columns, rows = _table(content["reports"], reports)
+    return render_page(
+        "evaluation/stored/compare.html",
+        heading=f"{len(reports)} models side by side",
+        protocol=first.protocol,
+        measured=", ".join(measured) + (f" ({', '.join(lists)})" if lists else ""),
+        first=names[0],
+        columns=columns,
+        rows=rows,
+        figures=figures,
+        details=_details(content),
+    )
 
 
 def _overlays(names, reports):
+    kinds = dict.fromkeys(curve.kind for curve in reports[0].curves)
     figures = []
-    for kind in dict.fromkeys(curve.kind for curve in reports[0].curves):
+    for number, kind in enumerate(kinds):
         models = [
             (name, [curve for curve in report.curves if curve.kind == kind])
             for name, report in zip(names, reports, strict=True)
         ]
-        figures.append(_figure(kind, overlay_svg(models, kind)))
+        svg = overlay_svg(models, f"overlay{number}")
+        figures.append((svg, _TITLES.get(kind, kind)))
     return figures
 
 
-def _figure(kind, svg):
-    caption = escape(_TITLES.get(kind, kind))
-    return f"<figure>{svg}<figcaption>{caption}.</figcaption></figure>"
+def _table(rows, reports):
+    """Models over figures; a figure that no model has is left out.
 
-
-def _table(rows):
-    """Models over figures; a figure that no model has is left out."""
+    Returns: The headings, and for each model its name, what stands below it, and for
+        each figure (figure, interval, difference).
+    """
     columns = list(
         dict.fromkeys(
             label
@@ -144,25 +146,26 @@ def _table(rows):
             if figure != NOT_MEASURED
         )
     )
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
     body = []
-    for row in rows:
+    for row, report in zip(rows, reports, strict=True):
         figures, changes = dict(row["headline"]), row["difference_to_first"]
-        cells = "".join(
-            f"<td>{escape(figures.get(label, NOT_MEASURED))}"
-            f"{_small(changes.get(label, ''))}</td>"
+        intervals = report.content.headline_intervals
+        cells = [
+            (
+                figures.get(label, NOT_MEASURED),
+                intervals.get(label, ""),
+                changes.get(label, ""),
+            )
             for label in columns
-        )
-        name = escape(row["name"]) + _small(_recipe_words(row.get("recipe")))
-        body.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
-    return (
-        f'<table><thead><tr><th scope="col">Model</th>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table>"
-    )
+        ]
+        below = [_model_words(row["model"]), _recipe_words(row.get("recipe"))]
+        body.append((row["name"], [words for words in below if words], cells))
+    return columns, body
 
 
-def _small(text):
-    return f'<span class="change">{escape(text)}</span>' if text else ""
+def _model_words(model):
+    variant = f", {model['variant']}" if model["variant"] else ""
+    return file_name(model["path"]) + variant
 
 
 def _recipe_words(recipe):

@@ -29,7 +29,7 @@ class _Input(BaseModel):
 
 
 class _Content(BaseModel):
-    """The keys of report.json that every protocol has, and those that matter."""
+    """The keys of report.json that comparisons use."""
 
     schema_version: Literal[SCHEMA_VERSION]
     protocol: str
@@ -38,6 +38,7 @@ class _Content(BaseModel):
     model: _Model
     inputs: dict[str, _Input]
     headline: tuple[tuple[str, str], ...]
+    headline_intervals: dict[str, str] = {}
     counts: dict[str, int] = {}
     accuracy: FiniteFloat | None = None
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import tf_sphereface
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.embeddings.sources import found_model, is_bundle
-from tf_sphereface.evaluation.pages.page import render_page
+from tf_sphereface.evaluation.pages.page import render_report
 from tf_sphereface.evaluation.report_types import Curve, Report
 from tf_sphereface.files import sha256_of, write_atomically
 
@@ -105,14 +105,15 @@ def write_report(
         "command": command,
         "model": {
             **dataclasses.asdict(model_info),
-            "kind": getattr(report, "source_kind", None),
-            "embedding_dim": getattr(report, "embedding_dim", None),
+            "kind": report.source_kind,
+            "embedding_dim": report.embedding_dim,
         },
         "inputs": {name: _describe(path) for name, path in (inputs or {}).items()},
         "headline": [list(figure) for figure in report.headline()],
+        "headline_intervals": report.headline_intervals(),
         **report.to_json(),
     }
-    page = render_page(report, content, images_dir)
+    page = render_report(report, content, images_dir)
     curves = [_curve_content(curve) for curve in report.curves()]
     stored = {"schema_version": SCHEMA_VERSION, "curves": curves}
     out_dir = Path(out_dir)

@@ -10,11 +10,11 @@ from tf_sphereface.evaluation.identification.identification_report import (
     rates_json,
 )
 from tf_sphereface.evaluation.rates.top_scores import RatePoint
-from tf_sphereface.evaluation.report_types import Curve, percent, without_nan
+from tf_sphereface.evaluation.report_types import Curve, Report, percent, without_nan
 
 
 @dataclasses.dataclass(frozen=True)
-class TemplateReport:
+class TemplateReport(Report):
     """Result of `evaluate_templates`; rates as fractions, NaN where not measured.
 
     Args:

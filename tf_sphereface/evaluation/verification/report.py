@@ -1,4 +1,4 @@
-"""What an evaluation found, as values and as JSON."""
+"""Result of a verification, as values and as JSON."""
 
 import dataclasses
 import math
@@ -11,6 +11,7 @@ from tf_sphereface.evaluation.rates.thresholds import OperatingThresholds
 from tf_sphereface.evaluation.report_types import (
     Curve,
     PairError,
+    Report,
     Table,
     percent,
     without_nan,
@@ -21,9 +22,14 @@ from tf_sphereface.evaluation.verification.results import (
     groups_table,
 )
 
+_EXPLAINED = {
+    "AUC": "Chance that a genuine pair scores above an impostor pair. 1 is perfect.",
+    "EER": "Error rate where both kinds of error are equally frequent. 0 is perfect.",
+}
+
 
 @dataclasses.dataclass(frozen=True)
-class VerificationReport:
+class VerificationReport(Report):
     """Result of `evaluate_verification`; rates as fractions, NaN where not measured.
 
     Args:
@@ -119,8 +125,49 @@ class VerificationReport:
             ),
         ]
 
+    page_template = "evaluation/verification/page.html"
+
+    def headline_intervals(self) -> dict[str, str]:
+        """As `Report.headline_intervals`, where they are known."""
+        found = self.intervals
+        if found is None:
+            return {}
+        rates = {f"TAR at FAR {far:g}": of for far, of in found.tar_at_far.items()}
+        bounds = {"Accuracy": found.accuracy, "AUC": found.auc, "EER": found.eer}
+        return {
+            label: " to ".join(
+                f"{value:.4f}" if label == "AUC" else percent(value) for value in of
+            )
+            for label, of in (bounds | rates).items()
+            if not math.isnan(of.low)
+        }
+
+    def explanations(self) -> dict[str, str]:
+        """As `Report.explanations`, with the intervals."""
+        both = ~np.isnan(self.plain_scores)  # those with both photos decide
+        impostors = int(np.count_nonzero(both & ~self.same))
+        spread = percent(self.accuracy_std)
+        texts = {
+            **_EXPLAINED,
+            "Accuracy": f"± {spread} between folds. A coin gives 50 %.",
+            **{
+                f"TAR at FAR {far:g}": _tar_text(far, tar, impostors)
+                for far, tar in self.tar_at_far.items()
+            },
+        }
+        for label, bounds in self.headline_intervals().items():
+            texts[label] += f" {self.intervals.confidence:.0%} interval {bounds}."
+        return texts
+
+    def page_values(self) -> dict:
+        """The plots and tables of page.html."""
+        # Here, since plots load Matplotlib.
+        from tf_sphereface.evaluation.verification.page import verification_values
+
+        return verification_values(self)
+
     def verdict(self) -> str:
-        """What the threshold of the smallest measured FAR does, in plain words."""
+        """Effect of the threshold of the smallest measured FAR, in plain words."""
         points = [p for p in self.operating.at_far if not math.isnan(p.threshold)]
         if not points:
             return ""
@@ -216,3 +263,10 @@ class VerificationReport:
             "worst_errors": [error._asdict() for error in self.worst_errors()],
             "missing_photos": list(self.missing_photos),
         }
+
+
+def _tar_text(far, tar, impostors):
+    one_in = f"{1 / far:,.0f}"
+    if math.isnan(tar):
+        return f"This takes {one_in} impostor pairs at least; these are {impostors:,}."
+    return f"Genuine pairs accepted when 1 in {one_in} impostor pairs gets through."
