@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from tests.backbones.test_backbone import build, images_for
+from tests.backbones.test_backbone import build, built, images_for
 from tf_sphereface.backbones import BACKBONES, SphereFaceCNN, stages
 
 
 @pytest.mark.parametrize("name", sorted(BACKBONES))
 def test_stages_hold_each_layer_with_weights_once_from_the_image_on(name):
-    backbone = build(name)
+    backbone = built(name)
     groups = stages(backbone)
     listed = [layer.name for group in groups for layer in group]
     assert sorted(listed) == sorted(

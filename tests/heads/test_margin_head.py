@@ -60,23 +60,26 @@ def test_iterations_are_counted_in_training_only(name):
     assert int(head.iteration) == 1
 
 
-@pytest.mark.parametrize(
-    "case", ["zero", "tiny", "huge", "equal", "aligned", "opposite", "one sample"]
-)
+@pytest.mark.parametrize("case", ["zero", "equal", "one sample", "extremes"])
 def test_losses_and_gradients_are_finite(name, case):
     head, (embeddings, labels) = make(name), points()
     head.build(embeddings.shape)
     columns = head.kernel.numpy()[:, :: head.kernel_columns // 4].T
     embeddings = {
         "zero": 0 * embeddings,
-        "tiny": 1e-20 * embeddings,
-        "huge": 1e4 * embeddings,
         "equal": np.repeat(embeddings[:1], 8, axis=0),
-        "aligned": columns[labels],
-        "opposite": -3 * columns[labels],
         "one sample": embeddings[:1],
+        "extremes": np.concatenate(
+            [
+                1e-20 * embeddings,
+                1e4 * embeddings,
+                columns[labels],
+                -3 * columns[labels],
+            ]
+        ),
     }[case]
-    loss, parts = loss_and_gradients(head, embeddings, labels[: len(embeddings)])
+    labels = np.resize(labels, len(embeddings))
+    loss, parts = loss_and_gradients(head, embeddings, labels)
     assert np.isfinite(loss)
     for part in parts:
         assert np.isfinite(part).all()

@@ -66,9 +66,13 @@ def test_the_loss_is_a_scalar_that_depends_on_the_embeddings(make):
 
 
 @pytest.mark.parametrize(
-    "case", ["zero", "one zero", "tiny", "huge", "equal", "twins", "opposite"]
+    ("case", "dtype"),
+    [
+        *(("zero", "float64"), ("tiny", "float64"), ("zero", "float32")),
+        *(("one zero", "float32"), ("tiny", "float32"), ("huge", "float32")),
+        *(("equal", "float32"), ("twins", "float32"), ("opposite", "float32")),
+    ],
 )
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_losses_and_gradients_are_finite(make, case, dtype):
     labels, embeddings = points()
     labels = labels // 2 * 2 % 4  # identities 0 and 2, four images each
