@@ -1,15 +1,14 @@
 """The detector against the `mtcnn` package, and its TFLite against its Keras networks.
 
 Finds the face nearest the centre of each photo with the package, with our cascade at
-the package's settings (`PACKAGE_SETTINGS`) and at the default arithmetic, and with our
-cascade on Keras networks. Prints the share of faces that agree, and the distances of
+the package's settings, with its arithmetic and with our own, and with our cascade on
+Keras networks. Prints the share of faces that agree, and the distances of
 their landmarks.
 
     python benchmarks/detector_parity.py --photos PHOTOS --count 1000
 """
 
 import argparse
-import dataclasses
 import json
 import os
 import random
@@ -20,6 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
+ROOT = Path(__file__).parents[1]
 SEED = 0
 SAME_FACE = 0.95  # intersection over union
 # What is asked: share of same faces, landmark distances in pixels.
@@ -57,10 +57,11 @@ def package_detector():
     return detect
 
 
-def our_detector(networks, settings):
+def our_detector(networks, arithmetic):
+    from tests.detection.package_arithmetic import PACKAGE_SETTINGS
     from tf_sphereface.detection import MTCNN
 
-    detector = MTCNN(networks, settings)
+    detector = MTCNN(networks, PACKAGE_SETTINGS, arithmetic)
     return lambda photo: detector.detect([photo])[0]
 
 
@@ -90,22 +91,23 @@ def compare(pairs):
 
 def main(argv=None):
     args = build_parser().parse_args(argv)
+    sys.path.insert(0, str(ROOT))  # the package's arithmetic is among the tests
+    from tests.detection.package_arithmetic import PACKAGE
     from tf_sphereface.data.photos.images import read_photo
     from tf_sphereface.detection import (
-        PACKAGE_SETTINGS,
         LiteRTNetworks,
         cached_networks,
         nearest_to_centre,
     )
+    from tf_sphereface.detection.arithmetic import EXACT
     from tf_sphereface.detection.networks import KerasNetworks
 
     litert = LiteRTNetworks(cached_networks())
-    exact = dataclasses.replace(PACKAGE_SETTINGS, package_arithmetic=False)
     detectors = {
         "package": package_detector(),
-        "package_settings": our_detector(litert, PACKAGE_SETTINGS),
-        "default_arithmetic": our_detector(litert, exact),
-        "keras": our_detector(KerasNetworks(), PACKAGE_SETTINGS),
+        "package_arithmetic": our_detector(litert, PACKAGE),
+        "default_arithmetic": our_detector(litert, EXACT),
+        "keras": our_detector(KerasNetworks(), PACKAGE),
     }
     faces = {name: [] for name in detectors}
     for name in choose_photos(args.photos, args.count):
@@ -117,9 +119,9 @@ def main(argv=None):
             list(zip(faces[one], faces[other], strict=True))
         )
         for one, other in (
-            ("package_settings", "package"),
+            ("package_arithmetic", "package"),
             ("default_arithmetic", "package"),
-            ("package_settings", "keras"),
+            ("package_arithmetic", "keras"),
         )
     }
     first, _, keras = figures.values()

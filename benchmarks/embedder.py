@@ -124,7 +124,9 @@ def ways_of(args, photos):
             ways[f"{name}, one by one"] = lambda e=embedder: one_by_one(e, photos)
             ways[f"{name}, batches"] = lambda e=embedder: in_batches(e, photos)
     if args.keras:
-        peer = peer_of(args.keras, bundle.contract.mirror, bundle.contract.pixels.crop)
+        peer = peer_of(
+            args.keras, bundle.contract.feature.mirror, bundle.contract.pixels.crop
+        )
         ways["peer"] = lambda: peer(photos[:PEER_PHOTOS])
     return ways
 

@@ -29,7 +29,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-VARIANTS = ("none", "fp16", "dynamic", "int8", "int8-io", "weight-only", "int4")
+VARIANTS = ("none", "fp16", "dynamic", "int8", "int8-io", "int4")
 DEFAULT = ("sphereface_cnn:20", "mobilefacenet")
 PEER = "onnxruntime"
 
@@ -112,14 +112,14 @@ def peers(model, threads):
     """
     import tensorflow as tf
 
+    from tf_sphereface.bundle.records import FeatureRecord
     from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
-    from tf_sphereface.deployment.conversion.graph import GraphOptions
     from tf_sphereface.deployment.servers import onnx, onnx_session
     from tf_sphereface.embedding_models import load_backbone, pixel_contract_of
 
     backbone = load_backbone(model)
     contract = pixel_contract_of(backbone)
-    content = onnx.to_onnx(backbone, contract, GraphOptions())
+    content = onnx.to_onnx(backbone, contract, FeatureRecord())
     session = onnx_session.open_session(content, threads)
     folded = fold_batch_norm(backbone)
 

@@ -49,7 +49,7 @@ def fold_accuracies(bundle, images, pairs_file, fold):
     from tf_sphereface.evaluation.pairs.pair_list import read_lfw_pairs
     from tf_sphereface.evaluation.verification.pair_evaluator import PairEvaluator
 
-    mirror = bundle.contract.mirror == "concat"
+    mirror = bundle.contract.feature.mirror == "concat"
     pairs = read_lfw_pairs(pairs_file)
     evaluator = PairEvaluator(images, pairs, mirror, progress_bar)
     return {
@@ -96,7 +96,7 @@ def rows(bundle, folds, single, double):
     variants = bundle.contract.variants
     whole = variants["none"].bytes if "none" in variants else None
     for name, variant in variants.items():
-        measured, mixed = variant.verification, variant.mixed
+        measured, mixed = variant.verification, variant.cross_variant
         record = variant.quantization
         yield (
             name,

@@ -5,19 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.deployment.export_fixtures import (
-    detectors,
-    one_detector,
-    take_detectors,
-)
 from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.deployment import ExportOptions, export_bundle
 from tf_sphereface.deployment.samples import synthetic_faces
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.heads import ASoftmaxLayer
 from tf_sphereface.preprocessing import PixelContract
-
-__all__ = ["detectors", "one_detector"]
 
 
 def tiny_backbone(**kwargs):
@@ -47,14 +40,12 @@ def backbone_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def bundle(classifier_file, detectors, tmp_path_factory):
+def bundle(classifier_file, tmp_path_factory):
     out = tmp_path_factory.mktemp("bundles") / "bundle"
     options = ExportOptions(
         variants=("none", "fp16", "dynamic", "int8", "int8-io"), representative=24
     )
-    with pytest.MonkeyPatch.context() as patch:
-        take_detectors(patch, detectors)
-        return export_bundle(classifier_file, out, options)
+    return export_bundle(classifier_file, out, options)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from tf_sphereface.bundle.contract import (
 from tf_sphereface.bundle.schema import schema_content
 from tf_sphereface.bundle.tflite_metadata import FileMetadata, with_metadata
 from tf_sphereface.deployment.conversion.tflite import FloatModel
-from tf_sphereface.deployment.quantization.variants import quantizer_for
+from tf_sphereface.deployment.quantization.ai_edge import quantize
 from tf_sphereface.deployment.samples import synthetic_faces
 from tf_sphereface.detection import (
     MTCNNSettings,
@@ -54,7 +54,7 @@ def make_bundle(folder):
     crops = np.zeros((1, pixels.height, pixels.width, 3), np.uint8)
     contents = {
         "none": model.content,
-        "dynamic": quantizer_for("dynamic").quantize(model, "dynamic", crops),
+        "dynamic": quantize(model, "dynamic", crops),
     }
     parts = {
         "library_version": "0.1.0",

@@ -18,7 +18,7 @@ from tf_sphereface.bundle.tflite_metadata import (
     with_metadata,
 )
 from tf_sphereface.deployment.conversion.tflite import FloatModel
-from tf_sphereface.deployment.quantization.variants import quantizer_for
+from tf_sphereface.deployment.quantization.ai_edge import quantize
 from tf_sphereface.errors import InputError
 from tf_sphereface.litert import allocate, open_interpreter
 
@@ -37,7 +37,7 @@ def files():
     backbone = SphereFaceCNN(4, embedding_dim=32, width_multiplier=0.125)
     model = FloatModel(backbone, backbone.pixel_contract)
     crops = np.zeros((1, 112, 96, 3), np.uint8)
-    dynamic = quantizer_for("dynamic").quantize(model, "dynamic", crops)
+    dynamic = quantize(model, "dynamic", crops)
     return {"none": model.content, "dynamic": dynamic}
 
 

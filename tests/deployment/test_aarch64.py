@@ -11,12 +11,13 @@ import pytest
 from tests.deployment.aarch64 import Aarch64
 from tf_sphereface.backbones import MobileFaceNet
 from tf_sphereface.deployment.conversion.tflite import FloatModel
-from tf_sphereface.deployment.quantization.variants import FLOAT, quantizer_for
+from tf_sphereface.deployment.quantization.ai_edge import quantize
+from tf_sphereface.deployment.quantization.variants import FLOAT
 from tf_sphereface.deployment.samples import synthetic_faces
 from tf_sphereface.preprocessing import PixelContract
 
 SCRIPT = Path(__file__).with_name("embed_stored.py")
-FLOAT_ARITHMETIC = (FLOAT, "fp16", "weight-only")
+FLOAT_ARITHMETIC = (FLOAT, "fp16")
 VARIANTS = (*FLOAT_ARITHMETIC, "dynamic", "int8")
 CROPS = 2  # emulated: seconds a crop
 # |a - b| / |a| of an embedding: sums in another order change its last bits.
@@ -48,7 +49,7 @@ def files(aarch64, tiny, tmp_path_factory):
 def _content(model, variant, crops):
     if variant == FLOAT:
         return model.content
-    return quantizer_for(variant).quantize(model, variant, crops)
+    return quantize(model, variant, crops)
 
 
 @pytest.fixture(scope="module")

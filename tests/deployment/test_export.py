@@ -20,8 +20,6 @@ from tf_sphereface.preprocessing import PixelContract
 
 VARIANTS = ("none", "fp16", "dynamic", "int8", "int8-io")
 
-pytestmark = pytest.mark.usefixtures("one_detector")
-
 
 def keras_embeddings(path, crops):
     inputs = (crops.astype(np.float32) - 127.5) / 128
@@ -256,7 +254,6 @@ def test_model_trained_in_bfloat16_exports_as_float32(tiny, aligned, tmp_path, c
         {"variants": ()},
         {"variants": ("float32",)},
         {"variants": ("none", "none")},
-        {"detector_variants": ("int4",)},
         {"inside": ("flip",)},
         {"mirror": "sum"},
         {"representative": 0},

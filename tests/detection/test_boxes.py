@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tests.detection.package_arithmetic import package_rank
 from tf_sphereface.detection import boxes as box_math
-from tf_sphereface.detection.package_arithmetic import package_rank
 
 
 def overlap_by_counting(box, other, denominator):

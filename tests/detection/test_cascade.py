@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.detection.package_arithmetic import PACKAGE, PACKAGE_SETTINGS
 from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.data.synthetic import (
     render_photo,
@@ -13,7 +14,6 @@ from tf_sphereface.data.synthetic import (
 )
 from tf_sphereface.detection import (
     MTCNN,
-    PACKAGE_SETTINGS,
     Face,
     LiteRTNetworks,
     MTCNNSettings,
@@ -21,6 +21,7 @@ from tf_sphereface.detection import (
     load_detector,
     nearest_to_centre,
 )
+from tf_sphereface.detection.arithmetic import EXACT
 from tf_sphereface.detection.boxes import overlap
 from tf_sphereface.detection.networks import KerasNetworks
 
@@ -68,11 +69,11 @@ def found_by_package(package, photo, **options):
     return [Face(row[1:5], row[5], row[6:].reshape(2, 5).T) for row in rows]
 
 
-def compare(networks, package, photos, settings, **options):
+def compare(networks, package, photos, settings, arithmetic=EXACT, **options):
     """Box overlap, landmark distances and score difference of the central faces."""
     overlaps, distances, scores = [], [], []
     for photo, faces in zip(
-        photos, MTCNN(networks, settings).detect(photos), strict=True
+        photos, MTCNN(networks, settings, arithmetic).detect(photos), strict=True
     ):
         theirs = found_by_package(package, photo, **options)
         ours = nearest_to_centre(faces, *photo.shape[:2])
@@ -214,7 +215,9 @@ def test_bad_settings_are_named(options, message):
 
 
 def test_package_settings_find_the_package_s_faces(networks, package, real):
-    overlaps, distances, scores = compare(networks, package, real, PACKAGE_SETTINGS)
+    overlaps, distances, scores = compare(
+        networks, package, real, PACKAGE_SETTINGS, PACKAGE
+    )
     assert overlaps.min() > 0.9999
     assert distances.max() < 0.01
     assert np.abs(scores).max() < 1e-4
@@ -224,16 +227,21 @@ def test_package_settings_find_the_package_s_faces_in_rendered_photos(
     networks, package, rendered
 ):
     photos = [photo.image for photo in rendered]
-    overlaps, distances, _ = compare(networks, package, photos, PACKAGE_SETTINGS)
+    overlaps, distances, _ = compare(
+        networks, package, photos, PACKAGE_SETTINGS, PACKAGE
+    )
     assert np.median(overlaps) > 0.9999
     assert np.median(distances) < 0.001
 
 
 @pytest.mark.parametrize("settings", [None, PACKAGE_SETTINGS])
-def test_keras_networks_find_what_the_files_find(networks, rendered, settings):
+@pytest.mark.parametrize("arithmetic", [EXACT, PACKAGE])
+def test_keras_networks_find_what_the_files_find(
+    networks, rendered, settings, arithmetic
+):
     photos = [photo.image for photo in rendered[:3]]
-    ours = MTCNN(networks, settings).detect(photos)
-    theirs = MTCNN(KerasNetworks(), settings).detect(photos)
+    ours = MTCNN(networks, settings, arithmetic).detect(photos)
+    theirs = MTCNN(KerasNetworks(), settings, arithmetic).detect(photos)
     assert [len(faces) for faces in ours] == [len(faces) for faces in theirs]
     assert sum(map(len, ours)) >= 3
     for face, other in zip(sum(ours, []), sum(theirs, []), strict=True):

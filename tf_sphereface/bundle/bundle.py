@@ -44,9 +44,8 @@ class Bundle:
         """The embedding network, ready to use."""
         path = self.path / self.variant(variant).file
         contract = self.contract
-        embedder = TFLiteEmbedder(path, contract.pixels, threads, contract.graph)
-        inside = contract.graph.mirror
-        expected = contract.feature_dim if inside else contract.embedding_dim
+        embedder = TFLiteEmbedder(path, contract.pixels, threads, contract.feature)
+        expected = contract.feature.output_dim(contract.embedding_dim)
         if embedder.embedding_dim != expected:
             raise InputError(
                 f"damaged bundle: {path} gives {embedder.embedding_dim} numbers, the "
@@ -54,26 +53,19 @@ class Bundle:
             )
         return embedder
 
-    def detector(self, variant: str | None = None, threads: int = 1) -> MTCNN:
-        """The bundle's own face detector; None is its default variant.
+    def detector(self, threads: int = 1) -> MTCNN:
+        """The bundle's own face detector.
 
-        Raises: InputError if there is no such variant, or its files are unusable.
+        Raises: InputError if its settings or files are unusable.
         """
         record = self.contract.detector
-        name = record.default_variant if variant is None else variant
-        if name not in record.variants:
-            raise InputError(
-                f"no variant {name!r} of the detector in {self.path}; it has: "
-                + ", ".join(record.variants)
-            )
         try:
             settings = MTCNNSettings(**record.settings)
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"detector settings of {self.path} are unusable: {error}"
             ) from error
-        directory = (self.path / record.variants[name].files["pnet"].file).parent
-        return load_detector(directory, settings, threads)
+        return load_detector(self.path / record.folder, settings, threads)
 
 
 def load_bundle(path: Path) -> Bundle:

@@ -1,4 +1,4 @@
-"""What the scores of a variant mean, as the contract has it."""
+"""Calibration of a variant's scores, as the contract has it."""
 
 import math
 from typing import Annotated
@@ -6,22 +6,33 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 
-class ContractPart(BaseModel):
-    """A part of a contract: it has the keys that are known, and does not change."""
+def _one_line_each(schema):
+    for part in (schema, *schema.get("properties", {}).values()):
+        if "description" in part:
+            part["description"] = " ".join(part["description"].split())
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class ContractPart(BaseModel):
+    """Part of a contract: immutable, without keys that this version does not know.
+
+    The docstring below a field is its description in the JSON schema.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        json_schema_extra=_one_line_each,
+    )
 
 
 class ThresholdInterval(ContractPart):
-    """Confidence interval of a threshold, cosines.
-
-    Args:
-        low: Its lower end.
-        high: Its upper end.
-    """
+    """Confidence interval of a threshold, cosines."""
 
     low: FiniteFloat
+    """Lower end."""
     high: FiniteFloat
+    """Upper end."""
 
     @model_validator(mode="after")
     def _in_order(self):
@@ -35,17 +46,15 @@ class ProbabilityMap(ContractPart):
 
     It holds where genuine and impostor pairs are equally frequent. Where they are r to
     1, ln(r) is added to the intercept.
-
-    Args:
-        slope: Of the logit, by the score.
-        intercept: Of the logit, at score 0.
     """
 
     slope: Annotated[FiniteFloat, Field(ge=0)]
+    """Slope of the logit, by the score."""
     intercept: FiniteFloat
+    """Logit at score 0."""
 
     def probability(self, score: float) -> float:
-        """Of one person, 0..1."""
+        """Probability of one person, 0..1."""
         logit = self.slope * score + self.intercept
         # Of the two forms the one whose exponential cannot overflow.
         if logit >= 0:
@@ -54,29 +63,26 @@ class ProbabilityMap(ContractPart):
 
 
 class Calibration(ContractPart):
-    """What was measured on pairs with one variant by `sphereface calibrate`.
-
-    Args:
-        genuine: Number of genuine pairs.
-        impostor: Number of impostor pairs.
-        people: Number of people in them.
-        confidence: Of the intervals, in (0, 1).
-        threshold_intervals: By the key of the threshold; one that is not known is left
-            out.
-        probability: From a score to a probability.
-        frr_target: Share of the genuine pairs that may be called different.
-        different_below: A score below this, and below the threshold in use, is of two
-            people; None if the pairs did not suffice.
-    """
+    """Measurements of one variant on pairs, by `sphereface calibrate`."""
 
     genuine: int = Field(ge=1)
+    """Number of genuine pairs."""
     impostor: int = Field(ge=1)
+    """Number of impostor pairs."""
     people: int = Field(ge=2)
+    """Number of people in them."""
     confidence: Annotated[FiniteFloat, Field(gt=0, lt=1)]
+    """Confidence level of the intervals, in (0, 1)."""
     threshold_intervals: dict[str, ThresholdInterval]
+    """Intervals by the key of the threshold; unknown ones are left out."""
     probability: ProbabilityMap
+    """Map from a score to a probability."""
     frr_target: Annotated[FiniteFloat, Field(gt=0, lt=1)]
+    """Share of the genuine pairs that may be called different."""
     different_below: FiniteFloat | None
+    """A score below this, and below the threshold in use, is of two people; None if the
+    pairs did not suffice.
+    """
 
 
 def decide(

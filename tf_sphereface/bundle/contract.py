@@ -1,15 +1,16 @@
-"""The contract of a bundle: all that a program needs to match faces as we measured."""
+"""The contract of a bundle: all that a program needs to match faces as measured."""
 
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
     BeforeValidator,
     Field,
     FiniteFloat,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -17,17 +18,18 @@ from tf_sphereface.bundle.calibration import ContractPart
 from tf_sphereface.bundle.records import (
     DetectorRecord,
     Drift,
+    FeatureRecord,
     FileRecord,
-    GraphRecord,
     ModelRecord,
     SampleRecord,
     Variant,
 )
+from tf_sphereface.bundle.upgrade import upgraded
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import sha256_of, write_atomically
 from tf_sphereface.preprocessing import PixelContract
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 CONTRACT_FILE = "contract.json"
 
 
@@ -43,34 +45,84 @@ def _all_pixel_keys(value):
     return value
 
 
-# What `_all_pixel_keys` and the dataclass check, for readers that have the schema only.
+# The rules of `_all_pixel_keys` and the dataclass, for readers of the schema.
 _PIXEL_SCHEMA = {
-    "required": ["height", "width", "channel_order", "mean", "scale"],
-    "unevaluatedProperties": False,
+    "type": "object",
+    "description": "(pixel - mean) / scale of an RGB crop, in the channel order.",
     "properties": {
-        "height": {"minimum": 1},
-        "width": {"minimum": 1},
-        "channel_order": {"enum": ["RGB", "BGR"]},
-        "mean": {"minimum": -1e3, "maximum": 1e3},
-        "scale": {"minimum": 1e-3, "maximum": 1e3},
+        "height": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "Height of the crop, pixels.",
+        },
+        "width": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "Width of the crop, pixels.",
+        },
+        "channel_order": {
+            "enum": ["RGB", "BGR"],
+            "description": "Order of the channels in the network's input.",
+        },
+        "mean": {
+            "type": "number",
+            "minimum": -1e3,
+            "maximum": 1e3,
+            "description": "Subtracted from pixels 0..255.",
+        },
+        "scale": {
+            "type": "number",
+            "minimum": 1e-3,
+            "maximum": 1e3,
+            "description": "Divides the difference.",
+        },
     },
+    "required": ["height", "width", "channel_order", "mean", "scale"],
+    "additionalProperties": False,
 }
 Pixels = Annotated[
     PixelContract,
     BeforeValidator(_all_pixel_keys),
-    Field(json_schema_extra=_PIXEL_SCHEMA),
+    WithJsonSchema(_PIXEL_SCHEMA),
 ]
-Mirror = Literal["none", "concat", "mean"]
 Landmarks = Annotated[
     tuple[tuple[FiniteFloat, FiniteFloat], ...], Field(min_length=5, max_length=5)
 ]
 
 
-class _Document(ContractPart):
+class Document(ContractPart):
+    """What contracts and the metadata of a TFLite file have in common."""
+
+    _earlier_version: ClassVar[int] = 2  # that is read too
+
     format_version: Literal[FORMAT_VERSION] = FORMAT_VERSION
+    """Version of this document's form."""
     library_version: str
+    """Version of tf_sphereface that wrote it."""
     pixels: Pixels
+    """Map from a crop to the input of the network."""
     embedding_dim: int = Field(ge=1)
+    """Length of the embedding of one image."""
+    feature: FeatureRecord
+    """The feature of a face, and the steps to it that the files do themselves."""
+
+    @property
+    def feature_dim(self) -> int:
+        """Length of a feature, int."""
+        return self.feature.feature_dim(self.embedding_dim)
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        """Reads JSON of the present format version, or of the one before.
+
+        Raises: pydantic.ValidationError if it is damaged or of another version.
+        """
+        return cls.model_validate_json(cls.upgraded(content))
+
+    @classmethod
+    def upgraded(cls, content: bytes) -> bytes:
+        """JSON in the present format version, not validated."""
+        return upgraded(content, cls._earlier_version, FORMAT_VERSION)
 
     def write(self, path: Path) -> None:
         """Writes the contract as JSON; the file is whole or unchanged."""
@@ -78,14 +130,14 @@ class _Document(ContractPart):
         write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
     @classmethod
-    def read(cls, path: Path):
+    def read(cls, path: Path) -> Self:
         """Reads a contract that `write` wrote.
 
         Raises: InputError if the file is missing, damaged, of another format version,
             or has a key that this version does not know.
         """
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.parse(path.read_bytes())
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise InputError(f"no such contract: {path}") from error
         except ValidationError as error:
@@ -93,7 +145,8 @@ class _Document(ContractPart):
                 if detail["loc"] == ("format_version",):
                     raise InputError(
                         f"the contract has format version {detail['input']!r}, this "
-                        f"library reads {FORMAT_VERSION}: export again ({path})"
+                        f"library reads {cls._earlier_version} and "
+                        f"{FORMAT_VERSION}: export again ({path})"
                     ) from error
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"]) or "file"
@@ -102,54 +155,37 @@ class _Document(ContractPart):
             ) from error
 
 
-class BundleContract(_Document):
+class BundleContract(Document):
     """`contract.json` of a bundle.
 
     A score is the cosine of two features; two faces are taken for one person if it is
     at least the threshold of the variant and FAR in use.
-
-    Args:
-        format_version: Of this file.
-        library_version: Version of tf_sphereface that wrote it.
-        pixels: How a crop becomes the input of the network.
-        embedding_dim: Length of the embedding of one image.
-        model: The model that was exported.
-        landmark_template: x,y pixels, the first pixel at 0, where the similarity warp
-            puts the five landmarks in the crop: eyes, nose tip, mouth corners, left
-            and right as seen in the picture.
-        mirror: The feature of a face is the embedding of the crop ("none"), that
-            followed by the embedding of the mirror image ("concat"), or the mean of
-            the two ("mean").
-        graph: What of this the TFLite files do themselves.
-        detector: The face detector.
-        variants: TFLite files of the same network, by name.
-        default_variant: The one to take if nobody asks for another.
-        samples: The crops that the variants were compared on.
-        golden: Faces to test a program with: what it must find and compute.
-        documents: Other files of the bundle, by name.
     """
 
     model: ModelRecord
+    """The model that was exported."""
     landmark_template: Landmarks
-    mirror: Mirror
-    graph: GraphRecord
+    """Places of the five landmarks in the crop, x,y pixels, the first pixel at 0: eyes,
+    nose tip, mouth corners, left and right as seen in the picture.
+    """
     detector: DetectorRecord
+    """The face detector."""
     variants: dict[str, Variant] = Field(min_length=1)
+    """TFLite files of the same network, by name."""
     default_variant: str
+    """Name of the variant to take if nobody asks for another."""
     samples: SampleRecord
+    """The crops that the variants were compared on."""
     golden: FileRecord
+    """Faces to test a program with, and the results that it must reproduce."""
     documents: dict[str, FileRecord] = {}
+    """Other files of the bundle, by name."""
 
     def write(self, path: Path) -> None:
         """Writes the contract, and beside it its SHA-256 as `sha256sum` writes it."""
         super().write(path)
         checksum = f"{sha256_of(path)}  {path.name}\n"
         write_atomically(checksum_file(path), checksum.encode())
-
-    @property
-    def feature_dim(self) -> int:
-        """Length of a feature, int."""
-        return self.embedding_dim * (2 if self.mirror == "concat" else 1)
 
     @model_validator(mode="after")
     def _template_is_a_face_in_the_crop(self):
@@ -168,57 +204,47 @@ class BundleContract(_Document):
         return self
 
     def file_records(self) -> list[FileRecord]:
-        """Every file that a checksum is kept of."""
-        networks = [
-            record
-            for variant in self.detector.variants.values()
-            for record in variant.files.values()
-        ]
+        """Records of all files that a checksum is kept of."""
         return [
             *self.variants.values(),
-            *networks,
+            *self.detector.files.values(),
             self.golden,
             *self.documents.values(),
         ]
 
 
-class SavedModelContract(_Document):
+class SavedModelContract(Document):
     """`contract.json` in a SavedModel's folder.
 
-    `signatures` tells input and output of each signature, by name; all give the whole
-    feature, float32 (batch, feature_dim) of length 1. `mirror` says what a feature is,
-    as in `BundleContract`. `drift` is that of the signature that drifts most.
+    All signatures give the whole feature, float32 (batch, feature_dim) of length 1.
     """
 
     kind: Literal["saved_model"] = "saved_model"
-    mirror: Mirror
+    """Kind of the export."""
     signatures: dict[str, dict[str, str]]
+    """Names of input and output of each signature, by its name."""
     drift: Drift
-
-    @property
-    def feature_dim(self) -> int:
-        """Length of a feature, int."""
-        return self.embedding_dim * (2 if self.mirror == "concat" else 1)
+    """Drift of the signature that drifts most."""
 
 
-class OnnxContract(_Document):
+class OnnxContract(Document):
     """What an ONNX file carries as its metadata `contract`.
 
-    `graph` says what the file does itself, by `mirror` what a feature is, as in
-    `BundleContract`; without `graph.pixels` the input is float32, normalised by
-    `pixels`.
+    Unless "pixels" is inside, the input is float32, normalised by `pixels`.
     """
 
     kind: Literal["onnx"] = "onnx"
-    mirror: Mirror
-    graph: GraphRecord
+    """Kind of the export."""
     input: str
+    """Name of the input."""
     output: str
+    """Name of the output."""
     drift: Drift
+    """Cosines between the embeddings of the file and of the Keras model."""
 
 
 def checksum_file(path: Path) -> Path:
-    """Where the checksum of a contract lies; nothing else keeps one of it."""
+    """The file with the checksum of a contract; nothing else keeps one of it."""
     return path.with_name(f"{path.name}.sha256")
 
 

@@ -1,4 +1,4 @@
-"""The runtime of a bundle: from photos to features and scores, without TensorFlow."""
+"""Features and scores of photos with a bundle, without TensorFlow."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from tf_sphereface.bundle.bundle import Bundle, load_bundle
-from tf_sphereface.bundle.face_finder import FaceFinder
+from tf_sphereface.bundle.face_aligner import FaceAligner
 from tf_sphereface.bundle.features import FeatureSource, require_crops
 from tf_sphereface.bundle.scores import cosine_scores, measured_threshold
 from tf_sphereface.detection import Face
@@ -19,13 +19,13 @@ _MOST_THREADS = 4  # that are taken without being asked for
 
 
 class Embedder:
-    """Detector, warp and embedding network of one bundle: what a phone does.
+    """Detector, similarity warp and embedding network of one bundle, as on a phone.
 
     The feature of a face is as the bundle's mirror policy has it: the embedding of the
     crop, that followed by the embedding of the mirror image, or the mean of the two. A
     score is the cosine of two features; two faces are taken for one person if it is at
     least the threshold of the chosen FAR. The same photo gives the same feature, bit by
-    bit, in any company and with any number of threads.
+    bit, in any batch and with any number of threads.
 
     An object serves one thread at a time; programs with several threads take one object
     for each, or a lock.
@@ -38,7 +38,7 @@ class Embedder:
     Attributes:
         contract: The bundle's contract.
         variant: Name of the variant.
-        calibration: What its scores mean; None if the bundle is not calibrated.
+        calibration: Calibration of its scores; None if the bundle is not calibrated.
         feature_dim: Length of a feature, int.
 
     Raises: InputError if the bundle is unusable, has no such variant, or the variant
@@ -79,11 +79,10 @@ class Embedder:
         self.calibration = self._record.calibration
         self.feature_dim = bundle.contract.feature_dim
         network = bundle.embedder(self.variant, threads)
-        policy, inside = self.contract.mirror, self.contract.graph.mirror
-        self._network = FeatureSource(network, policy, inside)
+        self._network = FeatureSource(network, self.contract.feature)
         pixels, template = self.contract.pixels, self.contract.landmark_template
         crop = CropGeometry(pixels.height, pixels.width, template)
-        self._finder = FaceFinder(bundle.detector, crop, threads)
+        self._aligner = FaceAligner(bundle.detector, crop, threads)
 
     def find_faces(
         self, photo: np.ndarray, choose: Literal["centre", "largest", "all"] = "all"
@@ -97,7 +96,7 @@ class Embedder:
         Raises: TypeError if `photo` is no array, such as a path; ValueError if it has
             another shape or dtype, or `choose` is unknown.
         """
-        return self._finder.find([photo], choose)[0]
+        return self._aligner.find([photo], choose)[0]
 
     def crop_faces(self, photo: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
         """The aligned faces of a photo.
@@ -109,7 +108,7 @@ class Embedder:
         Returns: uint8 (faces, height, width, 3), RGB, of the contract's crop size.
         Raises: TypeError or ValueError as `find_faces`.
         """
-        return self._finder.crop(photo, faces)
+        return self._aligner.crop(photo, faces)
 
     def embed_crops(self, crops: np.ndarray) -> np.ndarray:
         """The features of aligned faces.
@@ -174,7 +173,7 @@ class Embedder:
                 "`choose` must be 'centre' or 'largest': for all faces of a photo take "
                 f"find_faces and embed_faces. Received: choose={choose!r}"
             )
-        found = self._finder.find(photos, choose)
+        found = self._aligner.find(photos, choose)
         features = np.full((len(photos), self.feature_dim), np.nan, np.float32)
         seen = [index for index, faces in enumerate(found) if faces]
         if seen:
@@ -214,20 +213,20 @@ class Embedder:
         """
         return cosine_scores(features, gallery)
 
-    def threshold(self, far: float, mixed: bool = False) -> float | None:
+    def threshold(self, far: float, cross_variant: bool = False) -> float | None:
         """The threshold measured with this variant at a FAR.
 
         Args:
             far: False accept rate, a fraction above 0 and at most 1.
-            mixed: For a gallery that was embedded by the float variant, and probes by
-                this one.
+            cross_variant: For a gallery that was embedded by the float variant, and
+                probes by this one.
 
         Returns: The least score, -1..1, of one person; None if no threshold was
             measured for this bundle.
         Raises: InputError if `far` is no such fraction, or if thresholds were measured,
             but not at this FAR.
         """
-        measured = self._record.mixed if mixed else self._record
+        measured = self._record.cross_variant if cross_variant else self._record
         return measured_threshold(measured and measured.thresholds, far)
 
 

@@ -1,9 +1,10 @@
-"""From crops to features, whatever part of the mirror policy is inside the file."""
+"""Features of crops, with the part of the mirror policy that the file leaves out."""
 
 from typing import Protocol
 
 import numpy as np
 
+from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.preprocessing import PixelContract, mirror
 
 _CROPS_AT_A_TIME = 256  # so that mirror images take little memory
@@ -48,8 +49,7 @@ class FeatureSource:
 
     Args:
         embedder: Of the crops.
-        policy: "none", "concat" or "mean".
-        inside: Whether the embedder's own output is the feature already.
+        feature: The feature, and the steps to it that the embedder does itself.
 
     Attributes:
         mirrors_itself: True: faces must not be mirrored once more.
@@ -59,12 +59,12 @@ class FeatureSource:
 
     mirrors_itself = True
 
-    def __init__(self, embedder: CropEmbedder, policy: str, inside: bool = False):
-        self._embedder, self.mirror = embedder, policy
-        self._combines = policy != "none" and not inside
+    def __init__(self, embedder: CropEmbedder, feature: FeatureRecord):
+        self._embedder, self.mirror = embedder, feature.mirror
+        self._combines = feature.mirror_outside != "none"
         self.kind = getattr(embedder, "kind", "tflite")
         self.pixel_contract = embedder.pixel_contract
-        twice = self._combines and policy == "concat"
+        twice = feature.mirror_outside == "concat"
         self.embedding_dim = embedder.embedding_dim * (2 if twice else 1)
 
     def embed(self, aligned_faces: np.ndarray) -> np.ndarray:

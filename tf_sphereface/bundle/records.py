@@ -1,12 +1,18 @@
-"""The records of a contract: files, tensors, and what was measured with them."""
+"""The records of a contract: files, tensors and measurements."""
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, FiniteFloat, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    model_validator,
+)
 
 from tf_sphereface.bundle.calibration import Calibration, ContractPart
 
-# What every exported graph calls its input and its output.
+# Names of the input and the output of every exported graph.
 INPUT_NAME, OUTPUT_NAME = "aligned_face", "embedding"
 
 Cosine = Annotated[FiniteFloat, Field(ge=-1.0001, le=1.0001)]
@@ -20,7 +26,7 @@ def _inside_the_bundle(name):
     return name
 
 
-# The pattern is what the validator checks, for readers that have the schema only.
+# The pattern says the same as the validator, to readers that have the schema only.
 FileName = Annotated[
     str,
     BeforeValidator(_inside_the_bundle),
@@ -29,79 +35,64 @@ FileName = Annotated[
 
 
 class FileRecord(ContractPart):
-    """A file of the bundle.
-
-    Args:
-        file: Its path relative to the bundle's folder, with "/".
-        sha256: Of its content, hexadecimal.
-        bytes: Its size.
-    """
+    """A file of the bundle."""
 
     file: FileName
+    """Path relative to the bundle's folder, with "/"."""
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    """SHA-256 of its content, hexadecimal."""
     bytes: int = Field(ge=1)
+    """Size in bytes."""
 
 
 class Quantization(ContractPart):
-    """real = scale * (stored - zero_point), one pair for the whole tensor.
-
-    Args:
-        scale: Of a step of the stored integer.
-        zero_point: The integer that stands for 0.
-    """
+    """real = scale * (stored - zero_point), one pair for the whole tensor."""
 
     scale: Annotated[FiniteFloat, Field(gt=0)]
+    """Real value of a step of the stored integer."""
     zero_point: int
+    """The integer that stands for 0."""
 
 
 class LayerLoss(ContractPart):
-    """Noise of a layer's output: power of the error over power of the float output.
-
-    Args:
-        layer: Name of the tensor that the layer gives.
-        noise: After the layer, of all quantisation up to it.
-        added: `noise` less that of its noisiest input; what the layer loses.
-    """
+    """Noise of a layer's output: power of the error over power of the float output."""
 
     layer: str
+    """Name of the layer."""
     noise: Annotated[FiniteFloat, Field(ge=0)]
+    """Noise after the layer, of all quantisation up to it."""
     added: FiniteFloat
+    """`noise` less that of the layer's noisiest input."""
 
 
 class QuantizationRecord(ContractPart):
-    """What became of the float file.
-
-    Args:
-        quantizer: "tf.lite" or "ai-edge-quantizer"; "none" for a float file.
-        kept_float: Layers that were kept float on request.
-        float_weights: Names of the weights that are still float32.
-        float_activations: Number of activations that are float32.
-        activations: Number of activations.
-        delegate_partitions: Parts of the graph that the CPU delegate runs.
-        operators_outside: Operators that no partition runs, by name and number.
-        worst_layers: Those that lose most, worst first.
-    """
+    """Result of the quantisation of the float file."""
 
     quantizer: str
+    """Tool that made the file: "ai-edge-quantizer"; "training" for a ready file."""
     kept_float: tuple[str, ...] = ()
+    """Layers that were kept float on request."""
     float_weights: tuple[str, ...]
+    """Names of the weights that are still float32."""
     float_activations: int = Field(ge=0)
+    """Number of activations that are float32."""
     activations: int = Field(ge=1)
+    """Number of activations."""
     delegate_partitions: int = Field(ge=0)
+    """Parts of the graph that the CPU delegate runs."""
     operators_outside: dict[str, int]
+    """Operators that no partition runs, by name and number."""
     worst_layers: tuple[LayerLoss, ...] = ()
+    """Layers that add most noise, worst first."""
 
 
 class Gate(ContractPart):
-    """Whether a file is as good as the limits ask.
-
-    Args:
-        passed: Whether all limits are kept.
-        failures: Each limit that is not, in words.
-    """
+    """Result of the comparison of a file's measurements with the limits."""
 
     passed: bool
+    """True if all limits are kept."""
     failures: tuple[str, ...] = ()
+    """A sentence for each limit that is not kept."""
 
     @model_validator(mode="after")
     def _says_why(self):
@@ -111,179 +102,168 @@ class Gate(ContractPart):
 
 
 class TensorRecord(ContractPart):
-    """Input or output of a TFLite file.
-
-    Args:
-        name: As the interpreter gives it.
-        dtype: Of the numbers that the tensor holds.
-        shape: Of the tensor; -1 is any size.
-        quantization: How integers stand for real values; None if they are real values,
-            or, for a uint8 input, pixels 0..255.
-    """
+    """Input or output of a TFLite file."""
 
     name: str
+    """Name of the tensor, as the interpreter gives it."""
     dtype: Literal["float32", "int8", "uint8"]
+    """Type of the stored numbers."""
     shape: tuple[int, ...]
+    """Shape of the tensor; -1 is any size."""
     quantization: Quantization | None
-
-
-class GraphRecord(ContractPart):
-    """What the TFLite files do themselves; a program must not do it again.
-
-    Args:
-        pixels: They take uint8 RGB crops and normalise them.
-        mirror: They embed the mirror image too and give the whole feature.
-        l2_normalized: Their output has length 1.
+    """Map from stored integers to real values; None if real values are stored or, for a
+    uint8 input, pixels 0..255.
     """
 
-    pixels: bool = False
-    mirror: bool = False
-    l2_normalized: bool = False
+
+def _each_once(steps):
+    if len(set(steps)) < len(steps):
+        raise ValueError("each step must be named once")
+    return steps
+
+
+MIRRORS = ("none", "concat", "mean")
+STEPS = ("pixels", "mirror", "l2")
+Steps = Annotated[
+    tuple[Literal[STEPS], ...],
+    AfterValidator(_each_once),
+    Field(json_schema_extra={"uniqueItems": True}),
+]
+
+
+class FeatureRecord(ContractPart):
+    """The feature of a face, and the steps to it that an exported file does itself."""
+
+    mirror: Literal[MIRRORS] = "none"
+    """The feature is the embedding of the crop ("none"), that followed by the embedding
+    of the mirror image ("concat"), or the mean of the two ("mean").
+    """
+    inside: Steps = ()
+    """Steps that a program must leave out, since the file does them: "pixels", it takes
+    uint8 RGB crops and normalises them; "mirror", it embeds the mirror image too and
+    gives the whole feature; "l2", its output has length 1.
+    """
+
+    @property
+    def mirror_inside(self) -> Literal[MIRRORS]:
+        """The part of the mirror policy that the file does: all of it or "none"."""
+        return self.mirror if "mirror" in self.inside else "none"
+
+    @property
+    def mirror_outside(self) -> Literal[MIRRORS]:
+        """The part of the mirror policy that the program does: all of it or "none"."""
+        return "none" if "mirror" in self.inside else self.mirror
+
+    def feature_dim(self, embedding_dim: int) -> int:
+        """Length of a feature, from that of the embedding of one image."""
+        return _width(embedding_dim, self.mirror)
+
+    def output_dim(self, embedding_dim: int) -> int:
+        """Length of the file's output, from that of the embedding of one image."""
+        return _width(embedding_dim, self.mirror_inside)
+
+
+def _width(embedding_dim, mirror):
+    return embedding_dim * (2 if mirror == "concat" else 1)
 
 
 class Drift(ContractPart):
-    """Cosines between the embeddings of the variant and of the Keras model.
-
-    Args:
-        mean_cosine: Over all crops.
-        p01_cosine: Their first percentile.
-        min_cosine: Of the crop that drifts most.
-        crops: Number of crops that were compared.
-    """
+    """Cosines between the embeddings of the variant and of the Keras model."""
 
     mean_cosine: Cosine
+    """Mean over all crops."""
     p01_cosine: Cosine
+    """First percentile."""
     min_cosine: Cosine
+    """Cosine of the crop that drifts most."""
     crops: int = Field(ge=1)
+    """Number of crops that were compared."""
 
 
 class RankAgreement(ContractPart):
-    """Share of probes whose nearest gallery face is that of the Keras model.
-
-    Args:
-        same_gallery: Gallery and probes are embedded by the variant.
-        float_gallery: The gallery is embedded by the Keras model.
-        probes: Number of probes.
-        gallery: Number of gallery faces, one of each person.
-    """
+    """Share of probes whose nearest gallery face is that of the Keras model."""
 
     same_gallery: Rate
+    """Share if the variant embeds gallery and probes."""
     float_gallery: Rate
+    """Share if the Keras model embeds the gallery."""
     probes: int = Field(ge=1)
+    """Number of probes."""
     gallery: int = Field(ge=1)
+    """Number of gallery faces, one of each person."""
 
 
 class Verification(ContractPart):
-    """1:1 verification measured with one variant; rates as fractions.
-
-    Args:
-        pairs: Number of pairs.
-        accuracy: Of the protocol.
-        tar_at_far: True accept rate by the key of the threshold, such as "far_0.001".
-    """
+    """1:1 verification measured with one variant; rates as fractions."""
 
     pairs: int = Field(ge=1)
+    """Number of pairs."""
     accuracy: Rate
+    """Accuracy of the protocol."""
     tar_at_far: dict[str, Rate]
+    """True accept rate by the key of the threshold, such as "far_0.001"."""
 
 
 class VariantMeasurement(ContractPart):
-    """What a measurement gives for one variant.
-
-    Args:
-        verification: Accuracy and rates.
-        thresholds: Accept if score >= threshold. "accuracy" is the threshold of the
-            best accuracy; the others are by their FAR, such as "far_0.001".
-    """
+    """Accuracy, rates and thresholds measured with one variant."""
 
     verification: Verification
+    """Accuracy and true accept rates."""
     thresholds: dict[str, FiniteFloat]
+    """Accept if score >= threshold. "accuracy" is the threshold of the best accuracy;
+    the others are by their FAR, such as "far_0.001".
+    """
 
 
 class Variant(FileRecord):
-    """One TFLite file of the embedding network, with what was measured with it.
-
-    Args:
-        file: Its path relative to the bundle's folder, with "/".
-        sha256: Of its content, hexadecimal.
-        bytes: Its size.
-        input: The only input tensor.
-        output: The only output tensor.
-        drift: How far its embeddings are from those of the Keras model.
-        rank: Whether it finds the same nearest face as the Keras model.
-        quantization: What became of the float file.
-        verification: Accuracy and rates; None if no pairs were given.
-        thresholds: Accept if score >= threshold. "accuracy" is the threshold of the
-            best accuracy; the others are by their FAR, such as "far_0.001".
-        mixed: The same with a gallery of the float variant and probes of this one.
-        calibration: What `sphereface calibrate` measured.
-        gate: Whether it is as good as the limits ask.
-    """
+    """One TFLite file of the embedding network, with its measurements."""
 
     input: TensorRecord
+    """The only input tensor."""
     output: TensorRecord
+    """The only output tensor."""
     drift: Drift
+    """Cosines between its embeddings and those of the Keras model."""
     rank: RankAgreement | None = None
+    """Agreement with the Keras model on the nearest face."""
     quantization: QuantizationRecord | None = None
+    """Result of the quantisation; None for the float file."""
     verification: Verification | None = None
+    """Accuracy and true accept rates; None if no pairs were given."""
     thresholds: dict[str, FiniteFloat] | None = None
-    mixed: VariantMeasurement | None = None
+    """Accept if score >= threshold. "accuracy" is the threshold of the best accuracy;
+    the others are by their FAR, such as "far_0.001".
+    """
+    cross_variant: VariantMeasurement | None = None
+    """The same for a gallery of the float variant and probes of this one."""
     calibration: Calibration | None = None
+    """Result of `sphereface calibrate`."""
     gate: Gate = Gate(passed=True)
+    """Result of the comparison with the limits."""
 
 
 class SampleRecord(ContractPart):
-    """The crops that ranges were taken from and that the variants were compared on.
-
-    Args:
-        rendered: Whether they are pictures of nobody, made by this library.
-        representative: Crops that the ranges of int8 were taken from.
-        representative_people: People in these.
-        compared: Crops that the variants were compared on.
-        compared_people: People in these; none of them is among the representative.
-    """
+    """The crops that ranges were taken from and that the variants were compared on."""
 
     rendered: bool
+    """True for pictures of nobody, made by this library."""
     representative: int = Field(ge=0)
+    """Number of crops that the ranges of int8 were taken from."""
     representative_people: int = Field(ge=0)
+    """Number of people in these."""
     compared: int = Field(ge=1)
+    """Number of crops that the variants were compared on."""
     compared_people: int = Field(ge=1)
+    """Number of people in these; none of them is among the representative."""
 
 
-class DetectorDrift(ContractPart):
-    """Faces of the quantised cascade beside those of the Keras cascade.
-
-    Args:
-        photos: Number of photos.
-        faces: Faces that the Keras cascade finds in them.
-        found: Share of these that the variant finds too (IoU of at least 0.5).
-        extra: Faces of the variant that the Keras cascade does not find, over `faces`.
-        mean_iou: Mean overlap of the boxes of common faces.
-        mean_landmark_shift: Mean distance of their landmarks, over the eyes' distance.
-        p99_landmark_shift: 99th percentile of the same.
-    """
-
-    photos: int = Field(ge=1)
-    faces: int = Field(ge=1)
-    found: Rate
-    extra: Annotated[FiniteFloat, Field(ge=0)]
-    mean_iou: Rate
-    mean_landmark_shift: Annotated[FiniteFloat, Field(ge=0)]
-    p99_landmark_shift: Annotated[FiniteFloat, Field(ge=0)]
-
-
-class DetectorVariant(ContractPart):
-    """P-Net, R-Net and O-Net in one folder.
-
-    Args:
-        files: By name.
-        drift: Its faces beside those of the Keras cascade.
-        gate: Whether it is as good as the limits ask.
-    """
+class DetectorRecord(ContractPart):
+    """P-Net, R-Net and O-Net in one folder, and the settings of their cascade."""
 
     files: dict[Literal["pnet", "rnet", "onet"], FileRecord]
-    drift: DetectorDrift | None = None
-    gate: Gate = Gate(passed=True)
+    """The networks by name."""
+    settings: dict[str, FiniteFloat | tuple[FiniteFloat, ...]]
+    """Settings of the cascade, by the names of `MTCNNSettings`."""
 
     @model_validator(mode="after")
     def _all_three_in_one_folder(self):
@@ -293,40 +273,22 @@ class DetectorVariant(ContractPart):
             raise ValueError("`files` must lie in one folder")
         return self
 
-
-class DetectorRecord(ContractPart):
-    """The variants of the detector, and the settings of the cascade around them.
-
-    Args:
-        variants: By name.
-        default_variant: The one to take if nobody asks for another.
-        settings: Of the cascade, by the names of `MTCNNSettings`.
-    """
-
-    variants: dict[str, DetectorVariant] = Field(min_length=1)
-    default_variant: str
-    settings: dict[str, FiniteFloat | tuple[FiniteFloat, ...]]
-
-    @model_validator(mode="after")
-    def _default_exists(self):
-        if self.default_variant not in self.variants:
-            raise ValueError(f"no variant {self.default_variant!r} for the default")
-        return self
+    @property
+    def folder(self) -> str:
+        """Folder of the networks, relative to the bundle's."""
+        return self.files["pnet"].file.rpartition("/")[0]
 
 
 class ModelRecord(ContractPart):
-    """The model that was exported.
-
-    Args:
-        name: Of the network, such as "mobilefacenet".
-        sha256: Of the `.keras` file.
-        parameters: Number of weights of the network, without a margin head.
-        licence: What the exporter said of its terms; None if nothing.
-        provenance: Where imported weights come from, as the backbone has it.
-    """
+    """Identity, size and terms of the exported model."""
 
     name: str
+    """Name of the network, such as "mobilefacenet"."""
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    """SHA-256 of the `.keras` file, hexadecimal."""
     parameters: int = Field(ge=1)
+    """Number of weights of the network, without a margin head."""
     licence: str | None = None
+    """Terms of use, as the exporter gave them; None if not given."""
     provenance: dict[str, str] = {}
+    """Source of imported weights, as the backbone records it."""

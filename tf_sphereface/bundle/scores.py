@@ -1,4 +1,4 @@
-"""Scores of features, and the measured thresholds that they are held against."""
+"""Cosine scores of features, and the measured thresholds to compare them with."""
 
 import math
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from tf_sphereface.bundle.contract import threshold_key
 from tf_sphereface.errors import InputError
+from tf_sphereface.similarity import unit_rows
 
 
 def cosine_scores(features: np.ndarray, gallery: np.ndarray) -> np.ndarray:
@@ -30,11 +31,9 @@ def cosine_scores(features: np.ndarray, gallery: np.ndarray) -> np.ndarray:
 
 
 def _directions(features):
-    features = features.astype(np.float64)
-    norms = np.linalg.norm(features, axis=1, keepdims=True)
-    if not (np.isfinite(norms) & (norms > 0)).all():
+    if not (np.isfinite(features).all() and features.any(axis=1).all()):
         raise ValueError("a feature must be finite and not zero")
-    return features / norms
+    return unit_rows(features.astype(np.float64))
 
 
 def measured_threshold(thresholds: dict[str, float] | None, far: float) -> float | None:

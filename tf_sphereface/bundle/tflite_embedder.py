@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from tf_sphereface.bundle.features import require_crops
-from tf_sphereface.bundle.records import GraphRecord
+from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.errors import InputError
-from tf_sphereface.litert import allocate, open_interpreter
+from tf_sphereface.litert import allocate, open_interpreter, to_real, to_stored
 from tf_sphereface.preprocessing import PixelContract
 
 _INTEGERS = (np.int8, np.uint8)
@@ -17,24 +17,24 @@ _INTEGERS = (np.int8, np.uint8)
 class TFLiteEmbedder:
     """The embedding network of a TFLite file.
 
-    Float and quantised inputs and outputs are served alike, and raw pixels if `graph`
+    Inputs and outputs may be float or quantised, and inputs raw pixels if `feature`
     says so. Crops go through one by one, whether the file's batch is fixed at 1 or
-    free, so that an embedding does not hang on the crops beside it. Of several threads
+    free, so that embeddings are independent of batch composition. Of several threads
     each has an interpreter of its own: that is faster than one interpreter with as many
     threads, and gives the same bits. An object serves one thread at a time.
 
     Args:
         model_path: TFLite file with one input (1 or any, height, width, 3) and one
             output (1 or any, embedding_dim).
-        pixel_contract: What the network wants its pixels to be.
+        pixel_contract: Normalises the pixels, unless the file does.
         threads: CPU threads that crops are divided among; None is 1.
-        graph: What the file does itself; None: it takes raw pixels if its input is
-            uint8 without a scale, and nothing else is inside.
+        feature: The steps that the file does itself; None: it takes raw pixels if its
+            input is uint8 without a scale, and nothing else is inside.
 
     Attributes:
         embedding_dim: Length of the output, int; of a file with the mirror image
             inside that is the whole feature.
-        mirrors_itself: Whether the mirror image is inside.
+        mirrors_itself: True if the mirror image is inside.
 
     Raises: InputError if the file is missing, damaged or another kind of network;
         ValueError if `threads` is less than 1.
@@ -47,7 +47,7 @@ class TFLiteEmbedder:
         model_path: Path,
         pixel_contract: PixelContract,
         threads: int | None = None,
-        graph: GraphRecord | None = None,
+        feature: FeatureRecord | None = None,
     ):
         if threads is not None and threads < 1:
             raise ValueError(f"`threads` must be at least 1. Received: {threads!r}")
@@ -58,10 +58,11 @@ class TFLiteEmbedder:
         self.input_details = _only(details[0], "input", model_path)
         self.output_details = _only(details[1], "output", model_path)
         self._check_shapes(model_path)
-        pixels = _takes_pixels(self.input_details)
-        self.graph = GraphRecord(pixels=pixels) if graph is None else graph
-        self._check_pixels(model_path, pixels)
-        self.mirrors_itself = self.graph.mirror
+        self._takes_pixels = _takes_pixels(self.input_details)
+        inside = None if feature is None else feature.inside
+        if inside is not None:
+            self._check_pixels(model_path, "pixels" in inside)
+        self.mirrors_itself = "mirror" in (inside or ())
         self.embedding_dim = int(self.output_details["shape"][1])
         self._model_path = model_path
         self._threads = 1 if threads is None else threads
@@ -75,7 +76,7 @@ class TFLiteEmbedder:
             aligned_faces: uint8 (faces, height, width, 3), RGB.
 
         Returns: Float32 (faces, embedding_dim), not L2-normalised unless the graph does
-            that. A row is the same, bit by bit, in any company and with any `threads`.
+            that. A row is the same, bit by bit, in any batch and with any `threads`.
         Raises: ValueError if the array has another type or shape.
         """
         aligned_faces = np.asarray(aligned_faces)
@@ -112,13 +113,13 @@ class TFLiteEmbedder:
         for face, embedding in zip(faces, embeddings, strict=True):
             interpreter.set_tensor(source, self._to_stored(face[None]))
             interpreter.invoke()  # without the GIL
-            embedding[:] = _to_real(interpreter.get_tensor(sink), self.output_details)
+            embedding[:] = to_real(interpreter.get_tensor(sink), self.output_details)
 
     def _to_stored(self, faces):
-        if self.graph.pixels:
+        if self._takes_pixels:
             return np.ascontiguousarray(faces)
         inputs = self.pixel_contract.normalize(faces.astype(np.float32))
-        return _to_stored(inputs, self.input_details)
+        return to_stored(inputs, self.input_details)
 
     def _check_shapes(self, model_path):
         wanted = (self.pixel_contract.height, self.pixel_contract.width, 3)
@@ -134,8 +135,9 @@ class TFLiteEmbedder:
                 f"not a face-embedding network: {model_path} gives {shape}"
             )
 
-    def _check_pixels(self, model_path, raw):
-        if raw != self.graph.pixels:
+    def _check_pixels(self, model_path, expected):
+        raw = self._takes_pixels
+        if raw != expected:
             raise InputError(
                 f"{model_path} {'takes' if raw else 'does not take'} uint8 pixels, its "
                 f"contract says that it {'does not' if raw else 'does'}"
@@ -174,19 +176,3 @@ def _only(details, side, path):
             "float32, int8 or uint8"
         )
     return details[0]
-
-
-def _to_stored(values, details):
-    if details["dtype"] not in _INTEGERS:
-        return values.astype(np.float32)
-    scale, zero_point = details["quantization"]
-    limits = np.iinfo(details["dtype"])
-    stored = np.round(values / scale) + zero_point
-    return np.clip(stored, limits.min, limits.max).astype(details["dtype"])
-
-
-def _to_real(values, details):
-    if details["dtype"] not in _INTEGERS:
-        return values
-    scale, zero_point = details["quantization"]
-    return (values.astype(np.float32) - zero_point) * np.float32(scale)

@@ -5,20 +5,15 @@ Two entries: "TFLITE_METADATA", the standard that phones' tools read, and
 """
 
 import struct
-from typing import Annotated, Literal
+from typing import ClassVar
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from pydantic import Field, FiniteFloat, ValidationError
+from pydantic import FiniteFloat, ValidationError
 
-from tf_sphereface.bundle.calibration import ContractPart
-from tf_sphereface.bundle.contract import BundleContract, Landmarks, Pixels
-from tf_sphereface.bundle.records import (
-    INPUT_NAME,
-    OUTPUT_NAME,
-    GraphRecord,
-)
+from tf_sphereface.bundle.contract import BundleContract, Document, Landmarks
+from tf_sphereface.bundle.records import INPUT_NAME, OUTPUT_NAME
 from tf_sphereface.bundle.tflite_metadata_tables import (
     ImageInput,
     ModelTables,
@@ -32,47 +27,32 @@ _LARGEST = 2**31  # bytes; the offsets of a flatbuffer are signed 32-bit numbers
 _ALIGNMENT = 16  # bytes; `force_align` of the schema's buffers
 
 
-class FileMetadata(ContractPart):
-    """What a TFLite file says of itself.
+class FileMetadata(Document):
+    """The description of a network that is stored in its TFLite file."""
 
-    Args:
-        format_version: Of this record.
-        library_version: That wrote it.
-        name: Of the network, such as "mobilefacenet".
-        variant: Of the bundle, such as "int8".
-        pixels: What the network wants its pixels to be.
-        landmark_template: Where the landmarks lie in the crop, x,y pixels.
-        mirror: How the mirror image enters the feature.
-        graph: What of this the file does itself.
-        embedding_dim: Of one image.
-        licence: What the exporter said of its terms; None if nothing.
-        thresholds: Measured when the file was written; a bundle's `contract.json` may
-            have later ones, which then count.
-    """
+    _earlier_version: ClassVar[int] = 1  # of the metadata in bundles of format 2
 
-    format_version: Literal[1] = 1
-    library_version: str
     name: str
+    """Name of the network, such as "mobilefacenet"."""
     variant: str
-    pixels: Pixels
+    """Name of the variant, such as "int8"."""
     landmark_template: Landmarks
-    mirror: Literal["none", "concat", "mean"]
-    graph: GraphRecord
-    embedding_dim: Annotated[int, Field(ge=1)]
+    """Places of the five landmarks in the crop, as in the contract."""
     licence: str | None = None
+    """Terms of use, as the exporter gave them; None if not given."""
     thresholds: dict[str, FiniteFloat] | None = None
+    """Thresholds of the export; later ones in a bundle's `contract.json` count."""
 
     @classmethod
     def of_contract(cls, contract: BundleContract, variant: str) -> "FileMetadata":
-        """What the file of a variant must say, by the contract of its bundle."""
+        """The metadata of a variant's file, by the contract of its bundle."""
         return cls(
             library_version=contract.library_version,
             name=contract.model.name,
             variant=variant,
             pixels=contract.pixels,
             landmark_template=contract.landmark_template,
-            mirror=contract.mirror,
-            graph=contract.graph,
+            feature=contract.feature,
             embedding_dim=contract.embedding_dim,
             licence=contract.model.licence,
             thresholds=contract.variants[variant].thresholds,
@@ -95,7 +75,7 @@ def with_metadata(content: bytes, metadata: FileMetadata) -> bytes:
 
     Args:
         content: Of a TFLite file.
-        metadata: What it is to say.
+        metadata: The metadata to store.
 
     Raises: InputError if the content is no TFLite file, or has 2 GB or more.
     """
@@ -116,7 +96,7 @@ def with_metadata(content: bytes, metadata: FileMetadata) -> bytes:
 
 
 def read_metadata(content: bytes) -> FileMetadata | None:
-    """What a TFLite file says of itself; None if it has no entry of ours.
+    """The metadata of a TFLite file; None if it has no entry of ours.
 
     Raises: InputError if the content is no TFLite file, or the entry is damaged.
     """
@@ -124,7 +104,7 @@ def read_metadata(content: bytes) -> FileMetadata | None:
     if own is None:
         return None
     try:
-        return FileMetadata.model_validate_json(own)
+        return FileMetadata.parse(own)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "entry"
@@ -153,7 +133,7 @@ def metadata_entries(content: bytes) -> dict[str, bytes]:
     return entries
 
 
-# What the readers of flatbuffers raise on offsets that lead nowhere.
+# Errors of the readers of flatbuffers on offsets that lead nowhere.
 _BROKEN = (struct.error, IndexError, ValueError, TypeError, AttributeError)
 
 
@@ -217,12 +197,10 @@ def _without(model, names):
 
 
 def _tables(metadata):
-    pixels, graph = metadata.pixels, metadata.graph
-    width = metadata.embedding_dim * (
-        2 if graph.mirror and metadata.mirror == "concat" else 1
-    )
+    pixels, feature = metadata.pixels, metadata.feature
+    raw = "pixels" in feature.inside
     size = f"{pixels.height} x {pixels.width} pixels (height x width)"
-    if graph.pixels:
+    if raw:
         taken = f"One aligned face, RGB, {size}, 0..255; normalised inside."
     else:
         taken = (
@@ -234,11 +212,12 @@ def _tables(metadata):
         description=taken,
         height=pixels.height,
         width=pixels.width,
-        rgb=graph.pixels or pixels.channel_order == "RGB",
-        mean=0.0 if graph.pixels else pixels.mean,
-        std=1.0 if graph.pixels else pixels.scale,
+        rgb=raw or pixels.channel_order == "RGB",
+        mean=0.0 if raw else pixels.mean,
+        std=1.0 if raw else pixels.scale,
     )
-    length = "of length 1" if graph.l2_normalized else "not L2-normalised"
+    length = "of length 1" if "l2" in feature.inside else "not L2-normalised"
+    width = feature.output_dim(metadata.embedding_dim)
     return ModelTables(
         name=metadata.name,
         description=(

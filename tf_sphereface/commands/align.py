@@ -106,12 +106,6 @@ def _add_detector_options(parser):
         metavar=("PNET", "RNET", "ONET"),
         help="least face probabilities (default: 0.6 0.7 0.9)",
     )
-    parser.add_argument(
-        "--package-arithmetic",
-        action="store_true",
-        help="reckon as the mtcnn package does; with --thresholds 0.6 0.7 0.8 these "
-        "are its settings (slower)",
-    )
 
 
 @reports_errors
@@ -202,7 +196,6 @@ def _settings(args):
             smallest_face=args.smallest_face,
             pyramid_factor=args.pyramid_factor,
             thresholds=tuple(args.thresholds),
-            package_arithmetic=args.package_arithmetic,
         )
     except ValueError as error:
         raise InputError(str(error)) from error

@@ -138,7 +138,7 @@ def _verification(args, check, measured):
                 source,
                 args.images,
                 pairs,
-                mirror=contract.mirror == "concat",
+                mirror=contract.feature.mirror == "concat",
                 progress=progress,
                 fars=measured_fars(contract.variants[name]) or [0.1],
             )

@@ -102,7 +102,7 @@ def _calibrate(args):
                 source_of_bundle(bundle, name),
                 args.images,
                 pairs,
-                mirror=bundle.contract.mirror == "concat",
+                mirror=bundle.contract.feature.mirror == "concat",
                 progress=progress,
                 fars=sorted(set(args.far), reverse=True),
             )

@@ -170,7 +170,7 @@ def _embeddings(args):
     if is_bundle(args.model):  # its thresholds hold for its own policy only
         from tf_sphereface.deployment import load_bundle
 
-        mirror = load_bundle(args.model).contract.mirror == "concat"
+        mirror = load_bundle(args.model).contract.feature.mirror == "concat"
     with progress_bar("embedding", "faces") as progress:
         return evaluation.embed_folder(source, images, mirror, progress)
 

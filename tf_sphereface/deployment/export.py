@@ -10,21 +10,15 @@ import keras
 
 from tf_sphereface import embedding_models
 from tf_sphereface.bundle.bundle import Bundle
-from tf_sphereface.bundle.records import GraphRecord, ModelRecord
+from tf_sphereface.bundle.records import MIRRORS, STEPS, FeatureRecord, ModelRecord
 from tf_sphereface.deployment import samples
 from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
-from tf_sphereface.deployment.conversion.graph import MIRRORS, GraphOptions
 from tf_sphereface.deployment.conversion.tflite import FloatModel
-from tf_sphereface.deployment.detector_photos import (
-    read_detector_photos,
-    rendered_photos,
-)
-from tf_sphereface.deployment.detector_variants import DETECTOR_VARIANTS, make_detectors
 from tf_sphereface.deployment.folders import check_output
 from tf_sphereface.deployment.parity.measurement import Measure
 from tf_sphereface.deployment.quantization import variants
 from tf_sphereface.deployment.quantization.gate import GateLimits
-from tf_sphereface.deployment.quantization.variant_builder import VariantMaker
+from tf_sphereface.deployment.quantization.variant_builder import VariantBuilder
 from tf_sphereface.deployment.writing.bundle import BundleContent, write_bundle
 from tf_sphereface.deployment.writing.training_facts import CardFacts, training_facts
 from tf_sphereface.detection import load_detector
@@ -44,18 +38,15 @@ class ExportOptions:
     Args:
         variants: Of `variants.VARIANTS`, each once; the first is the bundle's default.
             ("all",): those that the network has.
-        quantizer: "auto", "ai-edge-quantizer" or "tf.lite".
         keep_float: Layers that are not quantised.
         mirror: How the mirror image enters the feature: "none", "concat" or "mean".
-        inside: Of "pixels", "mirror" and "l2": what the graph does itself.
+        inside: Of "pixels", "mirror" and "l2": steps that the graph does itself.
         batch: Number of faces of a call, 1; None is any number.
         calibration: Folder of aligned faces, a subfolder for each person, for int8
             ranges and for the comparison; None: rendered faces.
         representative: Number of crops that int8 ranges are taken from; None: as many
             as there are, at most 500.
         limits: Of the gate.
-        detector_variants: Of `DETECTOR_VARIANTS`, each once; the first is the default.
-        detector_photos: Folder of photos to compare detectors on; None: rendered ones.
         ready: Files made elsewhere, such as by `sphereface quantization-train`, by the
             name of their variant: they are measured and added.
         licence: Terms of the model, for the contract and the model card.
@@ -65,7 +56,6 @@ class ExportOptions:
     """
 
     variants: tuple[str, ...] = (variants.FLOAT,)
-    quantizer: str = "auto"
     keep_float: tuple[str, ...] = ()
     mirror: str = "concat"
     inside: tuple[str, ...] = ()
@@ -73,8 +63,6 @@ class ExportOptions:
     calibration: Path | None = None
     representative: int | None = samples.REPRESENTATIVE
     limits: GateLimits = GateLimits()
-    detector_variants: tuple[str, ...] = ("none",)
-    detector_photos: Path | None = None
     ready: Mapping[str, Path] = dataclasses.field(default_factory=dict)
     licence: str | None = None
     overwrite: bool = False
@@ -82,8 +70,7 @@ class ExportOptions:
     def __post_init__(self):
         for name, known in (
             ("variants", ("all",) if "all" in self.variants else variants.VARIANTS),
-            ("detector_variants", DETECTOR_VARIANTS),
-            ("inside", ("pixels", "mirror", "l2")),
+            ("inside", STEPS),
         ):
             given = getattr(self, name)
             if not set(given) <= set(known) or len(set(given)) < len(given):
@@ -91,8 +78,8 @@ class ExportOptions:
                     f"`{name}` must name some of {tuple(known)}, each once. "
                     f"Received: {name}={given!r}"
                 )
-        if not self.variants or not self.detector_variants:
-            raise ValueError("`variants` and `detector_variants` must not be empty.")
+        if not self.variants:
+            raise ValueError("`variants` must not be empty.")
         if self.mirror not in MIRRORS:
             raise ValueError(
                 f"`mirror` must be one of {MIRRORS}. Received: mirror={self.mirror!r}"
@@ -112,13 +99,9 @@ class ExportOptions:
             raise ValueError(f"`ready` must have names of its own. Received: {taken}")
 
     @property
-    def graph(self) -> GraphOptions:
-        """What is inside the graph."""
-        return GraphOptions(
-            pixels="pixels" in self.inside,
-            mirror=self.mirror if "mirror" in self.inside else "none",
-            l2_normalized="l2" in self.inside,
-        )
+    def feature(self) -> FeatureRecord:
+        """The feature, and the steps to it that are inside the graph."""
+        return FeatureRecord(mirror=self.mirror, inside=self.inside)
 
 
 def export_bundle(
@@ -154,33 +137,19 @@ def export_bundle(
     backbone = embedding_models.load_backbone(model_path)
     contract = embedding_models.pixel_contract_of(backbone)
     network = FloatModel(
-        fold_batch_norm(backbone), contract, options.graph, options.batch
+        fold_batch_norm(backbone), contract, options.feature, options.batch
     )
-    maker = VariantMaker(backbone, network, options, measure, progress_bar)
+    builder = VariantBuilder(backbone, network, options, measure, progress_bar)
     with tempfile.TemporaryDirectory() as directory:
-        made = maker.make_all(Path(directory))
-        detectors = make_detectors(
-            Path(directory) / "detectors",
-            options.detector_variants,
-            rendered_photos()
-            if options.detector_photos is None
-            else read_detector_photos(options.detector_photos),
-        )
-        default = detectors[options.detector_variants[0]].path
+        built = builder.build_all(Path(directory))
         content = BundleContent(
             model=_model_record(model_path, backbone, options.licence),
             pixel_contract=contract,
             embedding_dim=backbone.output_shape[-1],
-            mirror=options.mirror,
-            graph=GraphRecord(
-                pixels=options.graph.pixels,
-                mirror="mirror" in options.inside,
-                l2_normalized=options.graph.l2_normalized,
-            ),
-            variants=made,
-            detectors=detectors,
-            golden_faces=_golden_faces(contract, load_detector(default)),
-            samples=maker.samples.record,
+            feature=options.feature,
+            variants=built,
+            golden_faces=_golden_faces(contract, load_detector()),
+            samples=builder.samples.record,
             facts=facts,
         )
         return write_bundle(out, content, options.overwrite)
@@ -198,7 +167,7 @@ def _model_record(path: Path, backbone: keras.Model, licence: str | None):
 
 
 def _golden_faces(contract, detector):
-    """The first rendered faces that the detector finds, for tests of the whole road."""
+    """The first rendered faces that the detector finds, for end-to-end tests."""
     faces = samples.synthetic_faces(contract, GOLDEN_FACES * 8, photos_each=1)
     found = (face for face in faces if detector.detect([face.photo])[0])
     return list(itertools.islice(found, GOLDEN_FACES))

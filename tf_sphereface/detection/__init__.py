@@ -4,7 +4,6 @@ from pathlib import Path
 
 from tf_sphereface.detection.cascade import (
     MTCNN,
-    PACKAGE_SETTINGS,
     MTCNNSettings,
     Networks,
 )
@@ -16,7 +15,6 @@ from tf_sphereface.detection.weight_files import NETWORK_NAMES
 __all__ = [
     "MTCNN",
     "NETWORK_NAMES",
-    "PACKAGE_SETTINGS",
     "Face",
     "FaceDetector",
     "LiteRTNetworks",

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tf_sphereface.detection.arithmetic import EXACT, PACKAGE
+from tf_sphereface.detection.arithmetic import EXACT, Arithmetic
 from tf_sphereface.detection.boxes import refine, suppress, to_squares
 from tf_sphereface.detection.face import Face
 
@@ -41,8 +41,6 @@ class MTCNNSettings:
         photo_overlap: Greatest overlap of proposals of all levels.
         refined_overlap: Greatest overlap of boxes after R-Net.
         face_overlap: Greatest overlap of two faces, as a fraction of the smaller.
-        package_arithmetic: Whether levels and crops are reckoned as the `mtcnn` package
-            does, rounding and all: the same faces, at half the speed.
 
     Raises: ValueError if a value is out of range.
     """
@@ -54,7 +52,6 @@ class MTCNNSettings:
     photo_overlap: float = 0.7
     refined_overlap: float = 0.7
     face_overlap: float = 0.7
-    package_arithmetic: bool = False
 
     def __post_init__(self):
         if not _CELL <= self.smallest_face < float("inf"):
@@ -74,27 +71,28 @@ class MTCNNSettings:
             )
 
 
-# Of the `mtcnn` package.
-PACKAGE_SETTINGS = MTCNNSettings(thresholds=(0.6, 0.7, 0.8), package_arithmetic=True)
-
-
 class MTCNN:
     """Finds faces and their five landmarks in photos of any size.
 
     Args:
         networks: The three networks.
         settings: What to look for.
+        arithmetic: The steps between the networks.
 
     Reference: Zhang et al., https://arxiv.org/abs/1604.02878. Unlike there, boxes are
         refined before the suppression and crops have no whole-pixel corners, as in the
-        `mtcnn` package. Its faces are found with `PACKAGE_SETTINGS`; by default levels
-        and crops are more exact than there.
+        `mtcnn` package; levels and crops are more exact than in both.
     """
 
-    def __init__(self, networks: Networks, settings: MTCNNSettings | None = None):
+    def __init__(
+        self,
+        networks: Networks,
+        settings: MTCNNSettings | None = None,
+        arithmetic: Arithmetic = EXACT,
+    ):
         self.networks = networks
         self.settings = settings if settings is not None else MTCNNSettings()
-        self._arithmetic = PACKAGE if self.settings.package_arithmetic else EXACT
+        self._arithmetic = arithmetic
 
     def detect(self, photos: Sequence[np.ndarray]) -> list[list[Face]]:
         """Finds the faces of each photo; photos of one size go faster together.

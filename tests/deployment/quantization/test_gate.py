@@ -18,8 +18,8 @@ from tf_sphereface.deployment import (
     export_saved_model,
 )
 from tf_sphereface.deployment.conversion.tflite import FloatModel
-from tf_sphereface.deployment.quantization.ai_edge import AIEdgeQuantizer
-from tf_sphereface.deployment.quantization.gate import judge
+from tf_sphereface.deployment.quantization import ai_edge
+from tf_sphereface.deployment.quantization.gate import check_gate
 from tf_sphereface.deployment.servers import saved_model
 from tf_sphereface.errors import InputError
 
@@ -43,7 +43,7 @@ def verified(accuracy):
     ],
 )
 def test_limits_of_a_quantised_variant(mean, accuracy, failures):
-    gate = judge(
+    gate = check_gate(
         *("int8", GateLimits(), drift(mean, -0.9), (), None),
         *(verified(accuracy), verified(0.9)),
     )
@@ -56,23 +56,23 @@ def test_limits_of_a_quantised_variant(mean, accuracy, failures):
 def test_rank_limit_and_wiring():
     rank = RankAgreement(same_gallery=0.994, float_gallery=1, probes=9, gallery=9)
     limits = GateLimits(min_rank_agreement=0.995)
-    gate = judge("int8", limits, drift(), ("it is upside down",), rank)
+    gate = check_gate("int8", limits, drift(), ("it is upside down",), rank)
     assert gate.failures == (
         "it is upside down",
         "rank-1 agreement 0.9940, the limit is 0.995",
     )
-    assert judge("int8", GateLimits(), drift(), (), rank).passed
+    assert check_gate("int8", GateLimits(), drift(), (), rank).passed
 
 
 @pytest.mark.parametrize(("variant", "passes"), [("fp16", False), ("dynamic", True)])
 def test_float_variants_are_held_to_rounding(variant, passes):
-    assert judge(variant, GateLimits(), drift(least=0.9998)).passed == passes
+    assert check_gate(variant, GateLimits(), drift(least=0.9998)).passed == passes
 
 
 def test_limit_of_the_cosine_is_not_for_float_variants():
     near = drift(mean=0.99999, least=0.9999)
-    assert judge("none", GateLimits(min_cosine=1), near).passed
-    assert not judge("dynamic", GateLimits(min_cosine=1), near).passed
+    assert check_gate("none", GateLimits(min_cosine=1), near).passed
+    assert not check_gate("dynamic", GateLimits(min_cosine=1), near).passed
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,6 @@ def test_impossible_limits_are_named(limit):
         GateLimits(**limit)
 
 
-@pytest.mark.usefixtures("one_detector")
 def test_bundle_says_which_variant_failed(classifier_file, aligned, tmp_path):
     options = ExportOptions(
         ("none", "dynamic"), calibration=aligned, limits=GateLimits(min_cosine=1)
@@ -102,7 +101,7 @@ def test_limit_that_no_cosine_meets_is_refused(classifier_file, aligned, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def weightless(model, configure=None):
+def weightless(model):
     """The trap: a conversion of a Keras 3 model that drops the weights silently."""
     function = tf.function(
         lambda aligned_face: model.backbone(aligned_face, training=False)
@@ -114,18 +113,18 @@ def weightless(model, configure=None):
 
 
 def rewired(change):
-    def convert(model, configure=None):
+    def convert(model):
         inputs = keras.Input((112, 96, 3))
         network = keras.Model(inputs, model.backbone(change(inputs)))
-        return CONVERT(FloatModel(network, model.pixel_contract), configure)
+        return CONVERT(FloatModel(network, model.pixel_contract))
 
     return convert
 
 
-def zeroed(model, configure=None):
+def zeroed(model):
     copy = keras.models.clone_model(model.backbone)
     copy.set_weights([np.zeros_like(weight) for weight in model.backbone.get_weights()])
-    return CONVERT(FloatModel(copy, model.pixel_contract), configure)
+    return CONVERT(FloatModel(copy, model.pixel_contract))
 
 
 CONVERT = FloatModel.convert
@@ -138,7 +137,6 @@ BROKEN = {
 }
 
 
-@pytest.mark.usefixtures("one_detector")
 @pytest.mark.parametrize("broken", BROKEN)
 def test_broken_float_conversion_leaves_nothing(
     classifier_file, aligned, tmp_path, monkeypatch, broken
@@ -150,20 +148,19 @@ def test_broken_float_conversion_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.usefixtures("one_detector")
 @pytest.mark.parametrize("broken", ["zeroed", "without_input", "upside_down"])
 def test_broken_quantised_file_cannot_pass(
     classifier_file, aligned, tmp_path, monkeypatch, broken
 ):
-    whole = AIEdgeQuantizer.quantize
+    whole = ai_edge.quantize
 
-    def quantize(self, model, *rest, **others):
+    def quantize(model, *rest, **others):
         content = BROKEN[broken](model)
         sound = FloatModel(model.backbone, model.pixel_contract)
         vars(sound)["content"] = content  # what is quantised is the broken file
-        return whole(self, sound, *rest, **others)
+        return whole(sound, *rest, **others)
 
-    monkeypatch.setattr(AIEdgeQuantizer, "quantize", quantize)
+    monkeypatch.setattr(ai_edge, "quantize", quantize)
     options = ExportOptions(("none", "dynamic"), calibration=aligned)
     bundle = export_bundle(classifier_file, tmp_path / "bundle", options)
     assert bundle.contract.variants["none"].gate.passed
@@ -185,5 +182,7 @@ def test_saved_model_of_another_network_is_refused(
 
 
 def test_rank_limit_without_a_rank_fails():
-    (failure,) = judge("int8", GateLimits(min_rank_agreement=0.9), drift()).failures
+    (failure,) = check_gate(
+        "int8", GateLimits(min_rank_agreement=0.9), drift()
+    ).failures
     assert failure.startswith("rank-1 agreement could not be measured")

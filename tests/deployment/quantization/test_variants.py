@@ -1,7 +1,10 @@
-"""Tests for the quantisers, deployment.analysis and deployment.layer_names."""
+"""Tests of the quantised variants, their analysis and the names of layers."""
+
+import warnings
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
@@ -9,6 +12,7 @@ from tf_sphereface.backbones import MobileFaceNet
 from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
 from tf_sphereface.deployment.conversion.graph import GraphOptions
 from tf_sphereface.deployment.conversion.tflite import FloatModel
+from tf_sphereface.deployment.quantization.ai_edge import RECIPES, quantize
 from tf_sphereface.deployment.quantization.analysis import (
     analyse_quantization,
     delegate_partitions,
@@ -21,11 +25,9 @@ from tf_sphereface.deployment.quantization.variants import (
     VARIANTS,
     available_variants,
     file_name,
-    quantizer_for,
 )
 from tf_sphereface.errors import InputError
 
-BOTH = ("ai-edge-quantizer", "tf.lite")
 LAYERS = {"conv1_1", "relu1_1", "conv4_1", "relu4_1", "fc5", "flatten", "conv1_1_pad"}
 
 
@@ -72,29 +74,27 @@ def weight_types(content):
     [
         ("fp16", "FLOAT16", 0.99999, 0.56),
         ("dynamic", "INT8", 0.998, 0.32),
-        ("weight-only", "INT8", 0.999, 0.32),
         ("int8", "INT8", 0.98, 0.33),
         ("int8-io", "INT8", 0.98, 0.33),
         ("int4", "INT4", 0.98, 0.3),
     ],
 )
 def test_variant_is_small_and_near_float(model, crops, variant, kind, least, share):
-    content = quantizer_for(variant).quantize(model, variant, crops)
+    content = quantize(model, variant, crops)
     inputs = model.inputs(crops)
     first, second = embed(model.content, inputs), embed(content, inputs)
     norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     assert ((first * second).sum(axis=1) / norms).min() > least
     assert len(content) < share * len(model.content)
     types, _ = weight_types(content)
-    if variant in ("fp16", "weight-only"):  # behind an operator that makes them float
+    if variant == "fp16":  # behind an operator that makes them float
         return
     convolutions = "INT8" if variant == "int4" else kind
     assert types == [convolutions] * 4 + [kind]
 
 
-@pytest.mark.parametrize("name", BOTH)
-def test_weights_have_a_scale_for_each_channel(model, crops, name):
-    content = quantizer_for("int8", name).quantize(model, "int8", crops)
+def test_weights_have_a_scale_for_each_channel(model, crops):
+    content = quantize(model, "int8", crops)
     _, kernels = weight_types(content)
     for kernel in kernels:
         scales = kernel.quantization.scale
@@ -103,7 +103,7 @@ def test_weights_have_a_scale_for_each_channel(model, crops, name):
 
 
 def test_int8_range_is_not_the_moving_average(model, crops):
-    content = quantizer_for("int8-io").quantize(model, "int8-io", crops)
+    content = quantize(model, "int8-io", crops)
     output = Interpreter(model_content=content).get_output_details()[0]
     scale, zero_point = output["quantization"]
     embeddings = embed(model.content, model.inputs(crops))
@@ -114,7 +114,7 @@ def test_int8_range_is_not_the_moving_average(model, crops):
 def test_depthwise_convolutions_do_not_break_the_graph_apart(crops):
     network = MobileFaceNet(width_multiplier=0.125, embedding_dim=8)
     small = FloatModel(fold_batch_norm(network), network.pixel_contract)
-    content = quantizer_for("dynamic").quantize(small, "dynamic", crops)
+    content = quantize(small, "dynamic", crops)
     assert delegate_partitions(content).outside == {}
     graph = schema.ModelT.InitFromPackedBuf(content, 0)
     kernels = {
@@ -126,37 +126,26 @@ def test_depthwise_convolutions_do_not_break_the_graph_apart(crops):
 
 
 def test_kept_layer_is_float_and_no_other(model, crops):
-    quantizer = quantizer_for("dynamic")
-    kept = quantizer.quantize(model, "dynamic", crops, ("conv1_1",))
+    kept = quantize(model, "dynamic", crops, ("conv1_1",))
     assert weight_types(kept)[0] == ["FLOAT32", "INT8", "INT8", "INT8", "INT8"]
     with pytest.raises(InputError, match="no layer 'conv9' .* conv1_1, "):
-        quantizer.quantize(model, "dynamic", crops, ("conv9",))
-    with pytest.raises(InputError, match="tf.lite cannot keep single layers"):
-        quantizer_for("int8", "tf.lite").quantize(model, "int8", crops, ("conv1_1",))
+        quantize(model, "dynamic", crops, ("conv9",))
 
 
-def test_quantizer_that_does_not_make_a_variant_says_what_it_makes():
-    with pytest.raises(InputError, match="tf.lite does not make .*'int4'.*dynamic"):
-        quantizer_for("int4", "tf.lite")
-    with pytest.raises(InputError, match="no quantizer 'mine'"):
-        quantizer_for("int8", "mine")
-    for variant in VARIANTS:
-        if variant != FLOAT:
-            assert quantizer_for(variant).name == "ai-edge-quantizer"
+def test_every_variant_but_the_float_file_has_a_recipe():
+    assert set(RECIPES) == set(VARIANTS) - {FLOAT}
 
 
 def test_network_without_a_dense_layer_has_no_int4(model):
-    assert available_variants(model) == tuple(VARIANTS)
+    assert available_variants(model.has_dense_layer) == tuple(VARIANTS)
     network = MobileFaceNet(width_multiplier=0.125, embedding_dim=8)
     small = FloatModel(network, network.pixel_contract)
-    assert set(available_variants(small)) == set(VARIANTS) - {"int4"}
+    assert set(available_variants(small.has_dense_layer)) == set(VARIANTS) - {"int4"}
 
 
 def test_progress_counts_the_crops(model, crops):
     seen = []
-    quantizer_for("int8").quantize(
-        model, "int8", crops, progress=lambda *counts: seen.append(counts)
-    )
+    quantize(model, "int8", crops, progress=lambda *counts: seen.append(counts))
     assert seen[-1] == (12, 12)
 
 
@@ -181,15 +170,27 @@ def test_layer_of_a_tensor(tensor, layer):
 def test_partitions_and_what_is_outside(model, crops):
     assert delegate_partitions(model.content).outside == {}
     assert delegate_partitions(model.content).count == 1
-    content = quantizer_for("int8", "tf.lite").quantize(model, "int8", crops)
+    # TensorFlow's own int8: the delegate does not run its PReLU.
+    content = convert_to_int8(model, crops)
     parts = delegate_partitions(content)
     assert parts.count > 1 and parts.outside["PRELU"] == 4
 
 
+def convert_to_int8(model, crops):
+    converter = tf.lite.TFLiteConverter.from_keras_model(model.backbone)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: (
+        [face[None]] for face in model.inputs(crops)
+    )
+    with warnings.catch_warnings():  # its calibrator uses a deprecated interpreter
+        warnings.simplefilter("ignore")
+        return converter.convert()
+
+
 def test_analysis_tells_what_stayed_float(model, crops):
-    inputs, quantizer = model.inputs(crops[:3]), quantizer_for("int8-io")
-    whole = quantizer.quantize(model, "int8-io", crops)
-    kept = quantizer.quantize(model, "int8-io", crops, ("conv4_1",))
+    inputs = model.inputs(crops[:3])
+    whole = quantize(model, "int8-io", crops)
+    kept = quantize(model, "int8-io", crops, ("conv4_1",))
     record = analyse_quantization(whole, model.content, inputs, "ai-edge-quantizer")
     # PReLU is not in what ai-edge-quantizer knows.
     assert record.float_weights == ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -217,7 +218,7 @@ def test_graph_with_everything_inside_keeps_each_weight_once(model, crops):
     options = GraphOptions(pixels=True, mirror="concat", l2_normalized=True)
     full = FloatModel(model.backbone, model.pixel_contract, options)
     assert len(full.content) < 1.03 * len(model.content) + 8192
-    content = quantizer_for("int8-io").quantize(full, "int8-io", crops)
+    content = quantize(full, "int8-io", crops)
     assert (
         Interpreter(model_content=content).get_input_details()[0]["dtype"] == np.uint8
     )

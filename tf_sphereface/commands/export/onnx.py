@@ -23,18 +23,15 @@ def run(args):
     onnx_session.check_extra()  # before TensorFlow loads
     onnx_session.check_output(args.out, args.overwrite)
     load_tensorflow()
-    from tf_sphereface.deployment.conversion.graph import GraphOptions
+    from tf_sphereface.bundle.records import STEPS, FeatureRecord
     from tf_sphereface.deployment.servers.onnx import export_onnx
 
-    options = GraphOptions(
-        pixels="pixels" not in args.leave_out,
-        mirror=args.mirror,
-        l2_normalized="l2" not in args.leave_out,
-    )
+    inside = [step for step in STEPS if step not in args.leave_out]
+    feature = FeatureRecord(mirror=args.mirror, inside=inside)
     contract = export_onnx(
         args.model,
         args.out,
-        options,
+        feature,
         args.calibration,
         args.min_cosine,
         args.overwrite,

@@ -4,10 +4,7 @@ import argparse
 from pathlib import Path
 
 from tf_sphereface.commands.output import add_json_option
-
-# Those of deployment.variants and deployment.detector_variants, which load TensorFlow.
-VARIANTS = ("none", "fp16", "dynamic", "int8", "int8-io", "weight-only", "int4")
-DETECTOR_VARIANTS = ("none", "fp16", "dynamic", "int8", "weight-only")
+from tf_sphereface.deployment.quantization.variants import VARIANTS
 
 
 def add_model_and_output(parser, out):
@@ -28,12 +25,6 @@ def add_variant_options(group):
         choices=[*VARIANTS, "all"],
         default=["none"],
         help="variants to write; the first is the default (default: none, float32)",
-    )
-    group.add_argument(
-        "--quantizer",
-        choices=["auto", "ai-edge-quantizer", "tf.lite"],
-        default="auto",
-        help="what makes them (default: the better one for each)",
     )
     group.add_argument(
         "--keep-float",
@@ -118,22 +109,6 @@ def add_measurement_options(group):
     )
 
 
-def add_detector_options(group):
-    group.add_argument(
-        "--detector",
-        nargs="+",
-        choices=DETECTOR_VARIANTS,
-        default=["none"],
-        help="variants of the face detector; the first is the default (default: none)",
-    )
-    group.add_argument(
-        "--photos",
-        type=Path,
-        metavar="DIR",
-        help="photos to compare detectors on; default: rendered photos",
-    )
-
-
 def add_server_options(parser, out):
     """Options that exports for servers share; `out` says what is written."""
     add_model_and_output(parser, out)
@@ -185,7 +160,6 @@ def export_options(args):
 
     return ExportOptions(
         variants=("all",) if "all" in args.quantize else tuple(args.quantize),
-        quantizer=args.quantizer,
         keep_float=tuple(args.keep_float),
         mirror=args.mirror,
         inside=tuple(args.inside),
@@ -195,8 +169,6 @@ def export_options(args):
         limits=GateLimits(
             args.min_cosine, args.max_accuracy_drop, args.min_rank_agreement
         ),
-        detector_variants=tuple(args.detector),
-        detector_photos=args.photos,
         ready=args.add_variant,
         licence=args.licence,
         overwrite=args.overwrite,

@@ -6,7 +6,6 @@ Exit status 1: the bundle is there, and a variant in it did not pass the gate.
 import sys
 
 from tf_sphereface.commands.export.options import (
-    add_detector_options,
     add_graph_options,
     add_measurement_options,
     add_model_and_output,
@@ -25,7 +24,6 @@ def add_arguments(parser):
     add_variant_options(parser.add_argument_group("variants"))
     add_graph_options(parser.add_argument_group("graph"))
     add_measurement_options(parser.add_argument_group("measurement and gate"))
-    add_detector_options(parser.add_argument_group("detector"))
 
 
 def run(args):
@@ -74,10 +72,6 @@ def summary(bundle):
         "variants": {
             name: variant.model_dump(mode="json", include=shown)
             for name, variant in contract.variants.items()
-        },
-        "detector": {
-            name: variant.model_dump(mode="json", include={"drift", "gate"})
-            for name, variant in contract.detector.variants.items()
         },
     }
 

@@ -50,8 +50,6 @@ def detected(
         digest.update((networks / f"{name}.tflite").read_bytes())
     detector = {"name": "MTCNN", **dataclasses.asdict(settings)}
     detector["thresholds"] = list(settings.thresholds)
-    if not settings.package_arithmetic:
-        del detector["package_arithmetic"]  # folders of earlier versions stay valid
     detector["networks_sha256"] = digest.hexdigest()
     return _record(crop, _JPEG, CHOICE_RECORDS[choice], detector)
 

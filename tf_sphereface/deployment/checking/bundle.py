@@ -30,7 +30,7 @@ from tf_sphereface.files import sha256_of
 
 @dataclasses.dataclass(frozen=True)
 class BundleCheck:
-    """What was checked, and what does not hold.
+    """Differences between a bundle and its contract, and what was checked.
 
     Args:
         bundle: That was checked.
@@ -86,7 +86,7 @@ def check_bundle(path: Path) -> BundleCheck:
 
 
 def contract_differences(path: Path) -> list[str]:
-    """Whether contract.json is what was written, by the checksum beside it."""
+    """Difference between contract.json and the checksum beside it."""
     contract = path / CONTRACT_FILE
     checksum = checksum_file(contract)
     if not checksum.is_file():
@@ -97,7 +97,7 @@ def contract_differences(path: Path) -> list[str]:
 
 
 def variant_differences(bundle: Bundle, name: str) -> list[str]:
-    """Where tensors and metadata of a variant's file are not what the contract says."""
+    """Differences of a variant's tensors and metadata from the contract."""
     record = bundle.contract.variants[name]
     try:
         embedder = bundle.embedder(name, threads=1)
@@ -160,11 +160,10 @@ def _intact(variants: dict[str, Variant], differences):
 def _faces_of(bundle, faces, differences):
     """Differences of the golden faces, with the files that are what they were."""
     contract = bundle.contract
-    detector = contract.detector.variants[contract.detector.default_variant]
     told = {line.partition(":")[0] for line in differences}
     if not faces:
         return [f"golden faces: none could be checked ({contract.golden.file})"]
-    if told & {record.file for record in detector.files.values()}:
+    if told & {record.file for record in contract.detector.files.values()}:
         return ["golden faces: not checked, since the detector differs"]
     try:
         return golden_differences(

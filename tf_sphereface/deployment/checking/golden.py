@@ -9,6 +9,7 @@ from tf_sphereface.bundle.bundle import Bundle
 from tf_sphereface.bundle.contract import Landmarks, file_record
 from tf_sphereface.bundle.records import FileName
 from tf_sphereface.data.photos.images import read_photo
+from tf_sphereface.deployment.quantization.variants import is_exact
 from tf_sphereface.detection import nearest_to_centre
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import CropGeometry, align_face
@@ -19,7 +20,6 @@ CROP_TOLERANCE = 1  # grey levels of 255
 # |a - b| / |b| of embeddings. Two processors may differ as much as rounding to integers
 # does at all, which the drift of the variant tells.
 FLOAT_TOLERANCE, LEAST_INTEGER_TOLERANCE = 0.01, 0.05
-_FLOAT_VARIANTS = ("none", "fp16")
 
 
 class _Detected(BaseModel):
@@ -73,7 +73,7 @@ def golden_files(faces: list[dict[str, Any]]) -> dict[str, str]:
 def golden_differences(
     bundle: Bundle, faces: list[dict[str, Any]], variants: list[str]
 ) -> list[str]:
-    """Where a bundle does not do with its golden faces what it did when it was made.
+    """Differences between the recomputed and the stored golden results.
 
     Each step begins with what the golden file has of the step before, so that a
     difference is told where it arises. Faces whose pictures have changed are left out.
@@ -170,7 +170,7 @@ def _embedding_differences(bundle, intact, name):
 
 
 def _tolerance(name, drift):
-    if name in _FLOAT_VARIANTS:
+    if is_exact(name):
         return FLOAT_TOLERANCE
     # Unit vectors of a cosine c are sqrt(2 - 2 c) apart.
     return max(LEAST_INTEGER_TOLERANCE, float(np.sqrt(2 - 2 * drift.min_cosine)))

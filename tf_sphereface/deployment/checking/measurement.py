@@ -1,4 +1,4 @@
-"""What a contract says was measured, beside a new measurement."""
+"""The measurements in a contract, compared with new ones."""
 
 from pathlib import Path
 
@@ -33,7 +33,6 @@ def measure_drifts(
 
     Raises: InputError if the model or the folder is unusable, or they do not fit.
     """
-    from tf_sphereface.deployment.conversion.graph import GraphOptions
     from tf_sphereface.deployment.parity.drift import measure_drift
     from tf_sphereface.deployment.parity.keras_features import (
         held_out_crops,
@@ -43,12 +42,8 @@ def measure_drifts(
 
     contract = bundle.contract
     crops = held_out_crops(contract.pixels, crops_dir)
-    options = GraphOptions(
-        mirror=contract.mirror if contract.graph.mirror else "none",
-        l2_normalized=contract.graph.l2_normalized,
-    )
     reference = reference_features(
-        load_backbone(model_path), contract.pixels, crops, options
+        load_backbone(model_path), contract.pixels, crops, contract.feature
     )
     return {
         name: measure_drift(reference, bundle.embedder(name).embed(crops))
@@ -57,7 +52,7 @@ def measure_drifts(
 
 
 def model_differences(bundle: Bundle, model_path: Path) -> list[str]:
-    """Whether the model is the one that was exported, by its checksum."""
+    """Difference between the model's checksum and that of the exported one."""
     from tf_sphereface.embedding_models import model_file
 
     file = model_file(model_path)

@@ -1,75 +1,49 @@
-"""What the exported graph does besides the network: pixels, mirror image, length."""
+"""The exported graph: the network, and the steps around it that are inside."""
 
-import dataclasses
 from collections.abc import Callable
-from typing import Literal
 
 import keras
 import tensorflow as tf
 
+from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.preprocessing import PixelContract, mirror
 
-MIRRORS = ("none", "concat", "mean")
 
-
-@dataclasses.dataclass(frozen=True)
-class GraphOptions:
-    """What is inside the exported graph; the program around it must not do it again.
-
-    Args:
-        pixels: Take uint8 RGB crops and normalise them inside. False: the graph takes
-            float32 that is normalised by the pixel contract.
-        mirror: "concat": the output is the embedding of the crop, then that of its
-            mirror image; "mean": the mean of the two; "none": of the crop alone.
-        l2_normalized: Whether the output has length 1.
-
-    Raises: ValueError if `mirror` is unknown.
-    """
-
-    pixels: bool = False
-    mirror: Literal["none", "concat", "mean"] = "none"
-    l2_normalized: bool = False
-
-    def __post_init__(self):
-        if self.mirror not in MIRRORS:
-            raise ValueError(
-                f"`mirror` must be one of {MIRRORS}. Received: mirror={self.mirror!r}"
-            )
-
-    @property
-    def input_dtype(self) -> tf.DType:
-        """What the graph takes."""
-        return tf.uint8 if self.pixels else tf.float32
+def input_dtype(feature: FeatureRecord) -> tf.DType:
+    """Type of the graph's input."""
+    return tf.uint8 if "pixels" in feature.inside else tf.float32
 
 
 def embedding_graph(
-    backbone: keras.Model, pixel_contract: PixelContract, options: GraphOptions
+    backbone: keras.Model, pixel_contract: PixelContract, feature: FeatureRecord
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """The function that is exported.
 
     Args:
         backbone: Built float32 network.
         pixel_contract: Normalises the crops if that is inside.
-        options: What is inside.
+        feature: The steps that are inside.
 
-    Returns: Function of faces (batch, height, width, 3), of `options.input_dtype`, to
-        float32 (batch, embedding_dim), twice as wide with mirror "concat".
+    Returns: Function of faces (batch, height, width, 3), of `input_dtype(feature)`, to
+        float32 (batch, embedding_dim), twice as wide with mirror "concat" inside.
     """
 
+    inside = feature.mirror_inside
+
     def embed(aligned_faces):
-        if options.pixels:
+        if "pixels" in feature.inside:
             aligned_faces = tf.cast(aligned_faces, tf.float32)
             aligned_faces = pixel_contract.normalize(aligned_faces)
-        if options.mirror != "none":  # one call: each weight is in the file once
+        if inside != "none":  # one call: each weight is in the file once
             aligned_faces = tf.concat([aligned_faces, mirror(aligned_faces)], axis=0)
         outputs = tf.cast(backbone(aligned_faces, training=False), tf.float32)
-        if options.mirror != "none":
+        if inside != "none":
             plain, mirrored = tf.split(outputs, 2, axis=0)
-            if options.mirror == "concat":
+            if inside == "concat":
                 outputs = tf.concat([plain, mirrored], axis=1)
             else:
                 outputs = (plain + mirrored) / 2
-        if options.l2_normalized:
+        if "l2" in feature.inside:
             outputs = tf.math.l2_normalize(outputs, axis=1)
         return outputs
 

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_sphereface.bundle.records import INPUT_NAME, OUTPUT_NAME
+from tf_sphereface.bundle.records import INPUT_NAME, OUTPUT_NAME, FeatureRecord
 from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
-from tf_sphereface.deployment.conversion.graph import GraphOptions, embedding_graph
+from tf_sphereface.deployment.conversion.graph import embedding_graph
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
 
@@ -46,7 +46,7 @@ def write_graph(
 def write_serving_model(
     backbone: keras.Model,
     pixel_contract: PixelContract,
-    options: GraphOptions,
+    feature: FeatureRecord,
     directory: Path,
 ) -> None:
     """Writes the two signatures of a server.
@@ -60,11 +60,11 @@ def write_serving_model(
     Args:
         backbone: Built float32 network; its batch norm is folded.
         pixel_contract: Normalises the crops.
-        options: With pixels and length inside.
+        feature: With all steps inside.
         directory: Folder of the SavedModel.
     """
     folded = fold_batch_norm(backbone)
-    embed = embedding_graph(folded, pixel_contract, options)
+    embed = embedding_graph(folded, pixel_contract, feature)
     decode = crop_decoder(pixel_contract)
     shape = (None, pixel_contract.height, pixel_contract.width, 3)
     signatures = {

@@ -1,11 +1,11 @@
-"""How far a written file's embeddings are from those of the Keras model."""
+"""Drift of a written file's embeddings from those of the Keras model."""
 
 import numpy as np
 
 from tf_sphereface.bundle.records import Drift, RankAgreement
 from tf_sphereface.errors import ResultError
+from tf_sphereface.similarity import unit_rows
 
-_LEAST_NORM = 1e-12
 # An export that ignores its input keeps a high cosine on an untrained network, whose
 # embeddings all point one way. About the mean face nothing is left of it.
 _LEAST_CENTRED_COSINE = 0.5
@@ -108,23 +108,22 @@ def rank_agreement(
     probes = np.setdiff1d(np.arange(len(people)), first)
     if len(first) < 2 or not len(probes):
         return None
-    reference, exported = _unit(reference), _unit(exported)
+    reference, exported = _directions(reference), _directions(exported)
     expected = np.argmax(reference[probes] @ reference[first].T, axis=1)
     same = np.argmax(exported[probes] @ exported[first].T, axis=1)
-    mixed = np.argmax(exported[probes] @ reference[first].T, axis=1)
+    cross = np.argmax(exported[probes] @ reference[first].T, axis=1)
     return RankAgreement(
         same_gallery=float(np.mean(same == expected)),
-        float_gallery=float(np.mean(mixed == expected)),
+        float_gallery=float(np.mean(cross == expected)),
         probes=len(probes),
         gallery=len(first),
     )
 
 
-def _unit(embeddings):
-    embeddings = np.asarray(embeddings, np.float64)
-    embeddings = np.where(np.isfinite(embeddings), embeddings, 0)
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return embeddings / np.maximum(norms, _LEAST_NORM)
+def _directions(embeddings):
+    """Unit vectors, float64; zero for a row that is zero or not finite."""
+    usable = np.isfinite(embeddings).all(axis=1, keepdims=True)
+    return unit_rows(np.where(usable, embeddings, 0).astype(np.float64))
 
 
 def _cosines(reference, exported):
@@ -135,12 +134,7 @@ def _cosines(reference, exported):
             "`reference` and `exported` must both be (crops, embedding_dim), with a "
             f"crop. Received: {reference.shape}, {exported.shape}"
         )
-    usable = np.isfinite(reference).all(axis=1) & np.isfinite(exported).all(axis=1)
-    first = np.where(usable[:, None], reference, 0)
-    second = np.where(usable[:, None], exported, 0)
-    norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    dots = (first * second).sum(axis=1)
-    cosines = np.where(norms > _LEAST_NORM, dots / np.maximum(norms, _LEAST_NORM), 0)
+    cosines = (_directions(reference) * _directions(exported)).sum(axis=1)
     return np.clip(cosines, -1, 1)
 
 

@@ -1,4 +1,4 @@
-"""What the Keras model makes of crops: the measure of graphs with everything inside."""
+"""Features by the Keras model: the reference of exported graphs."""
 
 from pathlib import Path
 
@@ -6,9 +6,10 @@ import keras
 import numpy as np
 
 from tf_sphereface.bundle.features import combine
+from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.deployment import samples
-from tf_sphereface.deployment.conversion.graph import GraphOptions
 from tf_sphereface.preprocessing import PixelContract, mirror
+from tf_sphereface.similarity import unit_rows
 
 _BATCH = 16
 
@@ -32,24 +33,21 @@ def reference_features(
     backbone: keras.Model,
     pixel_contract: PixelContract,
     crops: np.ndarray,
-    options: GraphOptions,
+    feature: FeatureRecord,
 ) -> np.ndarray:
-    """What `embedding_graph` must give, by Keras' own `predict` and NumPy around it.
+    """The output that `embedding_graph` must give, by Keras' `predict` and NumPy.
 
     Args:
         backbone: Built float32 network.
         pixel_contract: Normalises the crops.
         crops: uint8 (crops, height, width, 3), RGB.
-        options: `mirror` and `l2_normalized` count; crops are normalised either way.
+        feature: The steps that are inside; crops are normalised either way.
 
     Returns: Float32 (crops, embedding_dim), twice as wide with mirror "concat".
     """
     faces = pixel_contract.normalize(crops.astype(np.float32))
     features = backbone.predict(faces, batch_size=_BATCH, verbose=0)
-    if options.mirror != "none":
+    if feature.mirror_inside != "none":
         mirrored = backbone.predict(mirror(faces), batch_size=_BATCH, verbose=0)
-        features = combine(features, mirrored, options.mirror)
-    if options.l2_normalized:
-        norms = np.linalg.norm(features, axis=1, keepdims=True)
-        features = features / np.maximum(norms, np.finfo(np.float32).tiny)
-    return features
+        features = combine(features, mirrored, feature.mirror_inside)
+    return unit_rows(features) if "l2" in feature.inside else features

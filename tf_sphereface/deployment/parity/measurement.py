@@ -1,4 +1,4 @@
-"""From an evaluation's report to what a bundle says of a variant."""
+"""Records of a bundle from the reports of an evaluation."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,35 +9,38 @@ from tf_sphereface.bundle.calibration import (
     ProbabilityMap,
     ThresholdInterval,
 )
-from tf_sphereface.bundle.contract import CONTRACT_FILE, threshold_key
+from tf_sphereface.bundle.contract import CONTRACT_FILE, file_record, threshold_key
 from tf_sphereface.bundle.records import VariantMeasurement, Verification
+from tf_sphereface.bundle.schema import SCHEMA_FILE, schema_content
 from tf_sphereface.errors import InputError
 
 
 class Measure:
-    """What a bundle is told of its variants, by functions that evaluate them.
+    """Measurements of variants, by functions that evaluate them.
 
     Args:
         plain: Given an embedding source, returns its `VerificationReport`.
-        mixed: Given two sources that `plain` had, gallery and probe, returns the report
-            of pairs of a gallery face and a probe.
-        pairs: What the pairs are, for the model card; None if nobody says.
+        cross_variant: Given two sources that `plain` had, gallery and probe, returns
+            the report of pairs of a gallery face and a probe.
+        pairs: Description of the pairs, for the model card, or None.
     """
 
-    def __init__(self, plain: Callable, mixed: Callable, pairs: str | None = None):
-        self._plain, self._mixed, self.pairs = plain, mixed, pairs
+    def __init__(
+        self, plain: Callable, cross_variant: Callable, pairs: str | None = None
+    ):
+        self._plain, self._cross_variant, self.pairs = plain, cross_variant, pairs
 
     def plain(self, source) -> VariantMeasurement:
-        """Of a variant alone."""
+        """Measurement of a variant alone."""
         return measurement_of(self._plain(source))
 
-    def mixed(self, gallery, probe) -> VariantMeasurement:
-        """Of a gallery of one variant and probes of another."""
-        return measurement_of(self._mixed(gallery, probe))
+    def cross_variant(self, gallery, probe) -> VariantMeasurement:
+        """Measurement of a gallery of one variant and probes of another."""
+        return measurement_of(self._cross_variant(gallery, probe))
 
 
 def measurement_of(report) -> VariantMeasurement:
-    """What a bundle says of a verification.
+    """The record of a verification.
 
     Accuracy is the protocol's. Thresholds, and the TAR at them, are of plain cosines,
     as a phone computes them; a FAR for which the pairs do not suffice is left out.
@@ -62,7 +65,7 @@ def measurement_of(report) -> VariantMeasurement:
 
 
 def calibration_of(calibrated) -> Calibration:
-    """What a bundle says of a calibration.
+    """The record of a calibration.
 
     Args:
         calibrated: A `ScoreCalibration`.
@@ -102,7 +105,8 @@ def write_calibrations(
 ) -> Bundle:
     """Puts measurements of variants into the contract of a bundle.
 
-    No other file changes, so that golden files and checksums stay what they are.
+    The contract is written in the present format, and its schema with it; no other file
+    changes.
 
     Args:
         bundle: What `load_bundle` gave.
@@ -117,6 +121,13 @@ def write_calibrations(
         variants[name] = bundle.variant(name).model_copy(
             update={**dict(measurement), "calibration": calibration}
         )
-    contract = bundle.contract.model_copy(update={"variants": variants})
+    (bundle.path / SCHEMA_FILE).write_bytes(schema_content())
+    documents = {
+        **bundle.contract.documents,
+        "schema": file_record(bundle.path, SCHEMA_FILE),
+    }
+    contract = bundle.contract.model_copy(
+        update={"variants": variants, "documents": documents}
+    )
     contract.write(bundle.path / CONTRACT_FILE)
     return load_bundle(bundle.path)

@@ -1,4 +1,4 @@
-"""Variants by ai-edge-quantizer, from the float TFLite file."""
+"""Quantised variants of a network, made by ai-edge-quantizer from the float file."""
 
 import contextlib
 import io
@@ -15,7 +15,6 @@ from tf_sphereface.deployment.conversion.tflite import SIGNATURE, FloatModel
 from tf_sphereface.deployment.quantization.analysis import layers_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.litert import open_interpreter
-from tf_sphereface.preprocessing import PixelContract
 from tf_sphereface.progress import Progress
 
 _ALL, _EVERYWHERE = TFLOperationName.ALL_SUPPORTED, ".*"
@@ -26,7 +25,7 @@ _ENDS = (TFLOperationName.INPUT, TFLOperationName.OUTPUT)
 def _int8_with_float_ends(recipe):
     recipe.add_static_config(_EVERYWHERE, _ALL, 8, 8)
     for end in _ENDS:
-        leave_float(recipe, end)
+        _leave_float(recipe, end)
 
 
 def _dynamic(recipe):
@@ -45,71 +44,52 @@ def _int4(recipe):
     )
 
 
-# Functions that tell a recipe what a variant is.
+NAME = "ai-edge-quantizer"
+# The operations that each variant quantises; each function fills a recipe.
 RECIPES = {
     "fp16": lambda recipe: recipe.add_weight_only_config(
         _EVERYWHERE, _ALL, 16, algorithm_key=AlgorithmName.FLOAT_CASTING
     ),
     "dynamic": _dynamic,
-    "weight-only": lambda recipe: recipe.add_weight_only_config(_EVERYWHERE, _ALL, 8),
     "int8": _int8_with_float_ends,
     "int8-io": lambda recipe: recipe.add_static_config(_EVERYWHERE, _ALL, 8, 8),
     "int4": _int4,
 }
 
 
-class AIEdgeQuantizer:
-    """`Quantizer` by ai-edge-quantizer; keeps one delegate partition with PReLU."""
-
-    name = "ai-edge-quantizer"
-    variants = frozenset(RECIPES)
-
-    def quantize(
-        self,
-        model: FloatModel,
-        variant: str,
-        aligned_faces: np.ndarray,
-        keep_float: tuple[str, ...] = (),
-        progress: Progress | None = None,
-    ) -> bytes:
-        """As `variants.Quantizer.quantize`.
-
-        The range of the input is not taken from the crops: it is the contract's own, so
-        that a darker or brighter photo than those is not clipped.
-        """
-        manager = recipe_manager.RecipeManager()
-        RECIPES[variant](manager)
-        for layer in _known_layers(model.content, keep_float):
-            leave_float(manager, _ALL, rf"(^|[/;]){re.escape(layer)}_\d+/")
-        ends = None if model.options.pixels else input_ends(model.pixel_contract)
-        inputs = model.inputs(aligned_faces) if manager.need_calibration() else None
-        return quantize_content(model.content, manager, inputs, ends, progress)
-
-
-def quantize_content(
-    content: bytes,
-    manager: recipe_manager.RecipeManager,
-    inputs: np.ndarray | None = None,
-    ends: tuple[float, float] | None = None,
+def quantize(
+    model: FloatModel,
+    variant: str,
+    aligned_faces: np.ndarray,
+    keep_float: tuple[str, ...] = (),
     progress: Progress | None = None,
 ) -> bytes:
-    """Quantises a float file by a recipe.
+    """Content of the TFLite file of a variant.
+
+    The range of the input is not taken from the crops: it is the contract's own, so
+    that a darker or brighter photo than those is not clipped.
 
     Args:
-        content: Of a float TFLite file with one signature and one input.
-        manager: Holds the recipe.
-        inputs: What the file takes, (samples, ...), fed one by one; it is looked at
-            only if the recipe needs ranges.
-        ends: Range of the input, if it is not to be taken from `inputs`.
-        progress: Called with the samples done and the samples in all.
+        model: The float model.
+        variant: A key of `RECIPES`.
+        aligned_faces: uint8 (crops, height, width, 3), RGB, to take ranges from.
+        keep_float: Names of layers that are not quantised.
+        progress: Called with the crops done and the crops in all.
+
+    Raises: InputError if there is no such layer.
     """
-    recipe, ranges = manager.get_quantization_recipe(), None
+    manager = recipe_manager.RecipeManager()
+    RECIPES[variant](manager)
+    for layer in _known_layers(model.content, keep_float):
+        _leave_float(manager, _ALL, rf"(^|[/;]){re.escape(layer)}_\d+/")
+    ranges = None
     with _quietly():
         if manager.need_calibration():
-            ranges = _observed_ranges(content, manager, inputs, progress)
-            if ends is not None:
-                _set_input_range(ranges, ends)
-        engine = quantizer.Quantizer(content, recipe)
+            inputs = model.inputs(aligned_faces)
+            ranges = _observed_ranges(model.content, manager, inputs, progress)
+            if "pixels" not in model.feature.inside:
+                _set_input_range(ranges, _input_ends(model.pixel_contract))
+        engine = quantizer.Quantizer(model.content, manager.get_quantization_recipe())
         result = engine.quantize(ranges, enable_progress_report=False)
     return bytes(result.quantized_model)
 
@@ -144,18 +124,14 @@ def _known_layers(content, names):
     return names
 
 
-def leave_float(
-    recipe: recipe_manager.RecipeManager,
-    operation: TFLOperationName,
-    scope: str = _EVERYWHERE,
-) -> None:
-    """Tells a recipe not to quantise an operation where a scope's pattern matches."""
+def _leave_float(recipe, operation, scope=_EVERYWHERE):
+    """Excludes an operation from a recipe where a scope's pattern matches."""
     recipe.add_quantization_config(
         scope, operation, algorithm_key=AlgorithmName.NO_QUANTIZE
     )
 
 
-def input_ends(contract: PixelContract) -> tuple[float, float]:
+def _input_ends(contract):
     """Range of a normalised input, one 256th wider than the pixels.
 
     With the exact range each pixel value would lie halfway between two integers, and

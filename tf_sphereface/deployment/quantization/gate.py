@@ -1,4 +1,4 @@
-"""The gate: whether a variant may be shipped."""
+"""The gate: limits on what a variant may lose against the float model."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from tf_sphereface.bundle.records import (
     Verification,
 )
 from tf_sphereface.deployment.parity.drift import LEAST_EXACT_COSINE
-from tf_sphereface.deployment.quantization.variants import VARIANTS
+from tf_sphereface.deployment.quantization.variants import is_exact
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ class GateLimits:
                 )
 
 
-def judge(
+def check_gate(
     variant: str,
     limits: GateLimits,
     drift: Drift,
@@ -52,7 +52,7 @@ def judge(
     verification: Verification | None = None,
     float_verification: Verification | None = None,
 ) -> Gate:
-    """Holds what was measured with a variant against the limits.
+    """Compares what was measured with a variant with the limits.
 
     Args:
         variant: Its name; one that is not in `VARIANTS` is held to the limits alone.
@@ -64,8 +64,7 @@ def judge(
         float_verification: Of the float variant on the same pairs.
     """
     failures = list(wiring)
-    kind = VARIANTS.get(variant)
-    if kind and kind.exact:  # up to rounding, whatever the limits are
+    if is_exact(variant):  # up to rounding, whatever the limits are
         if not drift.min_cosine >= LEAST_EXACT_COSINE:
             failures.append(
                 f"least cosine {drift.min_cosine:.6f}, the bound is "

@@ -1,4 +1,4 @@
-"""The variants of one network: made, loaded again, measured and judged."""
+"""The variants of one network: built, loaded again, measured and checked."""
 
 import contextlib
 import functools
@@ -8,7 +8,6 @@ from pathlib import Path
 import keras
 
 from tf_sphereface.bundle.features import FeatureSource
-from tf_sphereface.bundle.records import GraphRecord
 from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
 from tf_sphereface.deployment import samples
 from tf_sphereface.deployment.conversion.tflite import FloatModel
@@ -20,14 +19,14 @@ from tf_sphereface.deployment.parity.drift import (
 )
 from tf_sphereface.deployment.parity.keras_features import reference_features
 from tf_sphereface.deployment.parity.measurement import Measure
+from tf_sphereface.deployment.quantization import ai_edge
 from tf_sphereface.deployment.quantization.analysis import analyse_quantization
-from tf_sphereface.deployment.quantization.gate import judge
+from tf_sphereface.deployment.quantization.gate import check_gate
 from tf_sphereface.deployment.quantization.variants import (
     FLOAT,
     VARIANTS,
     available_variants,
     file_name,
-    quantizer_for,
 )
 from tf_sphereface.deployment.writing.bundle import CheckedVariant
 from tf_sphereface.errors import InputError
@@ -35,8 +34,8 @@ from tf_sphereface.errors import InputError
 _INSPECTED = 8  # crops that layers are compared on: all tensors are kept of each
 
 
-class VariantMaker:
-    """Makes the variants that are asked for; the float file is always measured.
+class VariantBuilder:
+    """Builds the variants that are asked for; the float file is always measured.
 
     Args:
         backbone: The network as it was trained, float32: the reference.
@@ -59,11 +58,6 @@ class VariantMaker:
         self._progress_bar = progress_bar or _no_progress_bar
         # Refuses what cannot be made before anything slow.
         self._names = _chosen(options.variants, network)
-        self._quantizers = {
-            name: quantizer_for(name, options.quantizer)
-            for name in self._names
-            if name != FLOAT
-        }
 
     @functools.cached_property
     def samples(self) -> samples.Samples:
@@ -82,10 +76,10 @@ class VariantMaker:
             self._backbone,
             self._network.pixel_contract,
             self.samples.compared,
-            self._network.options,
+            self._network.feature,
         )
 
-    def make_all(self, directory: Path) -> dict[str, CheckedVariant]:
+    def build_all(self, directory: Path) -> dict[str, CheckedVariant]:
         """Every variant by name, in the order asked for, then the ready files.
 
         Args:
@@ -99,25 +93,24 @@ class VariantMaker:
         drift = check_exact("float", self._reference, exported)
         self._float_source = self._features(embedder)
         self._float_measured = self._measured(self._float_source)
-        made = {}
+        built = {}
         for name in (*self._names, *self._options.ready):
             if name == FLOAT:
-                measured = {"drift": drift, **self._judged(name, drift, exported)}
-                made[name] = CheckedVariant(
+                measured = {"drift": drift, **self._checked(name, drift, exported)}
+                built[name] = CheckedVariant(
                     self._network.content, file_name(name), measured
                 )
             else:
-                made[name] = self._make(name, directory)
-        return made
+                built[name] = self._build(name, directory)
+        return built
 
-    def _make(self, name, directory):
+    def _build(self, name, directory):
         if name in self._options.ready:
             content, quantizer = _read(self._options.ready[name]), "training"
         else:
-            maker = self._quantizers[name]
-            quantizer = maker.name
+            quantizer = ai_edge.NAME
             with self._progress_bar(f"making {name}", "crops") as progress:
-                content = maker.quantize(
+                content = ai_edge.quantize(
                     self._network,
                     name,
                     self.samples.representative,
@@ -147,17 +140,17 @@ class VariantMaker:
             {
                 "drift": drift,
                 "quantization": record,
-                **self._judged(name, drift, exported, measured),
-                **self._mixed(source),
+                **self._checked(name, drift, exported, measured),
+                **self._cross_variant(source),
             },
         )
 
-    def _judged(self, name, drift, exported, measured=None):
-        """Rank agreement, verification and the gate's verdict on them."""
+    def _checked(self, name, drift, exported, measured=None):
+        """Rank agreement, verification and the gate's result on them."""
         reference, samples = self._reference, self.samples
         measured = measured or self._float_measured
         rank = rank_agreement(reference, exported, samples.people)
-        gate = judge(
+        gate = check_gate(
             name,
             self._options.limits,
             drift,
@@ -171,31 +164,26 @@ class VariantMaker:
     def _measured(self, source):
         return self._measure.plain(source) if self._measure else None
 
-    def _mixed(self, source):
+    def _cross_variant(self, source):
         if not self._measure:
             return {}
-        return {"mixed": self._measure.mixed(self._float_source, source)}
+        measured = self._measure.cross_variant(self._float_source, source)
+        return {"cross_variant": measured}
 
     def _opened(self, directory, name, content):
         path = directory / file_name(name)
         path.write_bytes(content)
-        graph = self._network.options
-        record = GraphRecord(
-            pixels=graph.pixels,
-            mirror=graph.mirror != "none",
-            l2_normalized=graph.l2_normalized,
-        )
+        network = self._network
         return TFLiteEmbedder(
-            path, self._network.pixel_contract, threads=os.cpu_count(), graph=record
+            path, network.pixel_contract, os.cpu_count(), network.feature
         )
 
     def _features(self, embedder):
-        inside = self._network.options.mirror != "none"
-        return FeatureSource(embedder, self._options.mirror, inside)
+        return FeatureSource(embedder, self._network.feature)
 
 
 def _chosen(names, network):
-    available = available_variants(network)
+    available = available_variants(network.has_dense_layer)
     if names == ("all",):
         return available
     for name in names:

@@ -10,10 +10,10 @@ import keras
 import tensorflow as tf
 
 from tf_sphereface import __version__, embedding_models
-from tf_sphereface.bundle.contract import GraphRecord, OnnxContract
-from tf_sphereface.bundle.records import INPUT_NAME, OUTPUT_NAME
+from tf_sphereface.bundle.contract import OnnxContract
+from tf_sphereface.bundle.records import INPUT_NAME, OUTPUT_NAME, STEPS, FeatureRecord
 from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
-from tf_sphereface.deployment.conversion.graph import GraphOptions, embedding_graph
+from tf_sphereface.deployment.conversion.graph import embedding_graph, input_dtype
 from tf_sphereface.deployment.parity.drift import (
     LEAST_EXACT_COSINE,
     check_exact,
@@ -28,19 +28,19 @@ from tf_sphereface.files import write_atomically
 from tf_sphereface.preprocessing import PixelContract
 
 CONTRACT_KEY = "contract"
-SERVER_OPTIONS = GraphOptions(pixels=True, mirror="concat", l2_normalized=True)
+SERVER_FEATURE = FeatureRecord(mirror="concat", inside=STEPS)
 _OPSET = 18
 
 
 def to_onnx(
-    backbone: keras.Model, pixel_contract: PixelContract, options: GraphOptions
+    backbone: keras.Model, pixel_contract: PixelContract, feature: FeatureRecord
 ) -> bytes:
     """Converts to ONNX, with batch norm folded and any number of faces in a call.
 
     Args:
         backbone: Built float32 network.
         pixel_contract: Normalises the crops if that is inside.
-        options: What is inside.
+        feature: The steps that are inside.
 
     Returns: Content of a file with input `aligned_face` (batch, height, width, 3) and
         output `embedding`.
@@ -49,9 +49,9 @@ def to_onnx(
     onnx_session.check_extra()
     from tf2onnx import convert
 
-    function = embedding_graph(fold_batch_norm(backbone), pixel_contract, options)
+    function = embedding_graph(fold_batch_norm(backbone), pixel_contract, feature)
     shape = (None, pixel_contract.height, pixel_contract.width, 3)
-    spec = tf.TensorSpec(shape, options.input_dtype, name=INPUT_NAME)
+    spec = tf.TensorSpec(shape, input_dtype(feature), name=INPUT_NAME)
 
     @tf.function(input_signature=[spec])
     def embed(aligned_face):
@@ -66,7 +66,7 @@ def to_onnx(
 def export_onnx(
     model_path: Path,
     out: Path,
-    options: GraphOptions = SERVER_OPTIONS,
+    feature: FeatureRecord = SERVER_FEATURE,
     calibration: Path | None = None,
     min_cosine: float = LEAST_EXACT_COSINE,
     overwrite: bool = False,
@@ -78,7 +78,7 @@ def export_onnx(
     Args:
         model_path: `.keras` file or run folder, as `load_backbone` takes it.
         out: The file, `*.onnx`; missing parents are made.
-        options: What is inside.
+        feature: The steps that are inside.
         calibration: Folder of aligned faces to compare on; None: rendered faces.
         min_cosine: Least cosine of a crop to the Keras model.
         overwrite: Replace an earlier file.
@@ -93,10 +93,10 @@ def export_onnx(
     backbone = embedding_models.load_backbone(model_path)
     pixels = embedding_models.pixel_contract_of(backbone)
     crops = held_out_crops(pixels, calibration)
-    content = to_onnx(backbone, pixels, options)
+    content = to_onnx(backbone, pixels, feature)
     drift = check_exact(
         "onnx",
-        reference_features(backbone, pixels, crops, options),
+        reference_features(backbone, pixels, crops, feature),
         onnx_session.embed_crops(onnx_session.open_session(content), pixels, crops),
         min_cosine,
     )
@@ -104,12 +104,7 @@ def export_onnx(
         library_version=__version__,
         pixels=pixels,
         embedding_dim=backbone.output_shape[1],
-        mirror=options.mirror,
-        graph=GraphRecord(
-            pixels=options.pixels,
-            mirror=options.mirror != "none",
-            l2_normalized=options.l2_normalized,
-        ),
+        feature=feature,
         input=INPUT_NAME,
         output=OUTPUT_NAME,
         drift=drift,

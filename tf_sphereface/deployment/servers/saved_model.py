@@ -7,9 +7,8 @@ import tensorflow as tf
 
 from tf_sphereface import __version__, embedding_models
 from tf_sphereface.bundle.contract import CONTRACT_FILE, SavedModelContract
-from tf_sphereface.bundle.records import OUTPUT_NAME
+from tf_sphereface.bundle.records import OUTPUT_NAME, STEPS, FeatureRecord
 from tf_sphereface.deployment.conversion import saved_model
-from tf_sphereface.deployment.conversion.graph import GraphOptions
 from tf_sphereface.deployment.folders import check_output, replacing_export
 from tf_sphereface.deployment.parity.drift import (
     LEAST_EXACT_COSINE,
@@ -41,21 +40,21 @@ def export_saved_model(
         calibration: Folder of aligned faces to compare on; None: rendered faces.
         min_cosine: Least cosine of a crop to the Keras model.
         overwrite: Replace an earlier export.
-        mirror: As in `GraphOptions`; "concat" is what a bundle's features are.
+        mirror: As in `FeatureRecord`; "concat" is what a bundle's features are.
 
     Raises: ValueError if `min_cosine` or `mirror` is out of range; InputError if a
         path or file is unusable; DriftError if a signature is too far from the Keras
         model. Nothing is written in either case.
     """
     check_least_cosine(min_cosine)
-    options = GraphOptions(pixels=True, mirror=mirror, l2_normalized=True)
+    feature = FeatureRecord(mirror=mirror, inside=STEPS)
     check_output(out, overwrite)
     backbone = embedding_models.load_backbone(model_path)
     pixels = embedding_models.pixel_contract_of(backbone)
     crops = held_out_crops(pixels, calibration)
-    reference = reference_features(backbone, pixels, crops, options)
+    reference = reference_features(backbone, pixels, crops, feature)
     with replacing_export(out, overwrite) as folder:
-        saved_model.write_serving_model(backbone, pixels, options, folder)
+        saved_model.write_serving_model(backbone, pixels, feature, folder)
         drifts = [
             check_exact(
                 "saved_model", reference, _embedded(folder, name, crops), min_cosine
@@ -66,7 +65,7 @@ def export_saved_model(
             library_version=__version__,
             pixels=pixels,
             embedding_dim=backbone.output_shape[1],
-            mirror=mirror,
+            feature=feature,
             signatures={
                 name: {"input": taken, "output": OUTPUT_NAME}
                 for name, taken in saved_model.SIGNATURES.items()

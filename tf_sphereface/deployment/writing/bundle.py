@@ -1,6 +1,7 @@
 """Bundles written: variants, detector, golden faces, documents and the contract."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from tf_sphereface.bundle.contract import (
     file_record,
 )
 from tf_sphereface.bundle.records import (
-    GraphRecord,
+    DetectorRecord,
+    FeatureRecord,
     ModelRecord,
     Quantization,
     SampleRecord,
@@ -22,13 +24,17 @@ from tf_sphereface.bundle.records import (
 from tf_sphereface.bundle.schema import SCHEMA_FILE, schema_content
 from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
 from tf_sphereface.bundle.tflite_metadata import FileMetadata, with_metadata
-from tf_sphereface.deployment.detector_variants import CheckedDetector, add_detectors
 from tf_sphereface.deployment.folders import replacing_export
 from tf_sphereface.deployment.samples import SampleFace
 from tf_sphereface.deployment.writing.golden import write_golden
 from tf_sphereface.deployment.writing.model_card import MODEL_CARD_FILE, model_card
 from tf_sphereface.deployment.writing.training_facts import CardFacts
-from tf_sphereface.detection import MTCNNSettings, load_detector
+from tf_sphereface.detection import (
+    NETWORK_NAMES,
+    MTCNNSettings,
+    cached_networks,
+    load_detector,
+)
 from tf_sphereface.preprocessing import PixelContract
 
 
@@ -49,18 +55,16 @@ class CheckedVariant:
 
 @dataclasses.dataclass(frozen=True)
 class BundleContent:
-    """What `write_bundle` puts into a bundle.
+    """Parts of a bundle that `write_bundle` puts together.
 
     Args:
-        model: What was exported.
+        model: The model that was exported.
         pixel_contract: Of the network.
         embedding_dim: Of one image.
-        mirror: "none", "concat" or "mean": how the mirror image enters the feature.
-        graph: What of this the files do themselves.
+        feature: The feature, and the steps to it that the files do themselves.
         variants: By name; the first is the default.
-        detectors: By name; the first is the default.
         golden_faces: Synthetic faces for the tests of programs on other devices.
-        samples: What the variants were compared on.
+        samples: The crops that the variants were compared on.
         facts: For the model card, see `model_card`.
         settings: Of the detector's cascade.
     """
@@ -68,10 +72,8 @@ class BundleContent:
     model: ModelRecord
     pixel_contract: PixelContract
     embedding_dim: int
-    mirror: str
-    graph: GraphRecord
+    feature: FeatureRecord
     variants: dict[str, CheckedVariant]
-    detectors: dict[str, CheckedDetector]
     golden_faces: list[SampleFace]
     samples: SampleRecord
     facts: CardFacts | None = None
@@ -87,12 +89,7 @@ def write_bundle(out: Path, content: BundleContent, overwrite: bool = False) -> 
     Raises: InputError if `out` exists and `overwrite` is not set, or is no bundle.
     """
     with replacing_export(out, overwrite) as folder:
-        detectors = add_detectors(
-            folder,
-            content.detectors,
-            next(iter(content.detectors)),
-            content.settings,
-        )
+        detector = _add_detector(folder, content.settings)
         variants = {
             name: _add_variant(folder, name, variant, content)
             for name, variant in content.variants.items()
@@ -103,13 +100,12 @@ def write_bundle(out: Path, content: BundleContent, overwrite: bool = False) -> 
             pixels=content.pixel_contract,
             embedding_dim=content.embedding_dim,
             landmark_template=content.pixel_contract.crop.template,
-            mirror=content.mirror,
-            graph=content.graph,
-            detector=detectors,
+            feature=content.feature,
+            detector=detector,
             variants=variants,
             default_variant=next(iter(variants)),
             samples=content.samples,
-            golden=_add_golden(folder, content, variants, detectors),
+            golden=_add_golden(folder, content, variants, detector),
         )
         contract = _add_documents(folder, contract, content.facts)
         contract.write(folder / CONTRACT_FILE)
@@ -124,15 +120,14 @@ def _add_variant(folder, name, variant, content):
         variant=name,
         pixels=content.pixel_contract,
         landmark_template=content.pixel_contract.crop.template,
-        mirror=content.mirror,
-        graph=content.graph,
+        feature=content.feature,
         embedding_dim=content.embedding_dim,
         licence=content.model.licence,
         thresholds=variant.measured.get("thresholds"),
     )
     (folder / variant.file).write_bytes(with_metadata(variant.content, metadata))
     embedder = TFLiteEmbedder(
-        folder / variant.file, content.pixel_contract, graph=content.graph
+        folder / variant.file, content.pixel_contract, feature=content.feature
     )
     return Variant(
         **file_record(folder, variant.file).model_dump(),
@@ -154,17 +149,25 @@ def _tensor_record(details):
     )
 
 
-def _add_golden(folder, content, variants, detectors):
+def _add_detector(folder, settings):
+    (folder / "detector").mkdir()
+    files = {}
+    for name in NETWORK_NAMES:
+        file = f"detector/{name}.tflite"
+        shutil.copy(cached_networks() / f"{name}.tflite", folder / file)
+        files[name] = file_record(folder, file)
+    return DetectorRecord(files=files, settings=dataclasses.asdict(settings))
+
+
+def _add_golden(folder, content, variants, detector):
     embedders = {
         name: TFLiteEmbedder(
-            folder / variant.file, content.pixel_contract, graph=content.graph
+            folder / variant.file, content.pixel_contract, feature=content.feature
         )
         for name, variant in variants.items()
     }
-    default = detectors.variants[detectors.default_variant]
-    place = (folder / default.files["pnet"].file).parent
-    detector = load_detector(place, content.settings)
-    return write_golden(folder, content.golden_faces, detector, embedders)
+    networks = load_detector(folder / detector.folder, content.settings)
+    return write_golden(folder, content.golden_faces, networks, embedders)
 
 
 def _add_documents(folder, contract, facts):

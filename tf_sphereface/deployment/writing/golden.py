@@ -1,16 +1,16 @@
-"""Golden faces: what a demo on another device must reproduce, from photo to embedding.
+"""Golden faces: results that programs must reproduce, from photo to embedding.
 
 All faces are rendered; no real person is in a bundle.
 """
 
 import json
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
 from tf_sphereface.bundle.contract import file_record
+from tf_sphereface.bundle.features import CropEmbedder
 from tf_sphereface.bundle.records import FileRecord
 from tf_sphereface.deployment.samples import SampleFace
 from tf_sphereface.detection import FaceDetector, nearest_to_centre
@@ -18,17 +18,11 @@ from tf_sphereface.detection import FaceDetector, nearest_to_centre
 GOLDEN_FILE = "golden/golden.json"
 
 
-class Embedder(Protocol):
-    """Anything that embeds uint8 RGB crops."""
-
-    def embed(self, aligned_faces: np.ndarray) -> np.ndarray: ...
-
-
 def write_golden(
     folder: Path,
     faces: list[SampleFace],
     detector: FaceDetector,
-    embedders: dict[str, Embedder],
+    embedders: dict[str, CropEmbedder],
 ) -> FileRecord:
     """Writes photos, crops (PNG) and golden/golden.json into a bundle's folder.
 

@@ -5,7 +5,6 @@ import re
 from tf_sphereface.bundle.contract import BundleContract
 from tf_sphereface.deployment.writing.tables import (
     contract_table,
-    detector_table,
     failed_gates,
     threshold_table,
     variant_table,
@@ -126,8 +125,7 @@ def _figures(contract, facts):
         f"{samples.compared:,} {kind}, of {samples.compared_people:,} people none of "
         "whom int8 ranges were taken from. Rank-1 is the share of probes whose nearest "
         'gallery face is that of the Keras model. "-" was not measured.\n\n'
-        f"{variant_table(contract)}\n{_accuracy(contract, facts)}\n"
-        f"{detector_table(contract)}"
+        f"{variant_table(contract)}\n{_accuracy(contract, facts)}"
     )
 
 

@@ -41,18 +41,19 @@ def _figures(variant: Variant):
 
 
 def failed_gates(contract: BundleContract) -> dict[str, tuple[str, ...]]:
-    """What failed, by the variant; those of the detector are "detector NAME"."""
-    gates = {name: variant.gate for name, variant in contract.variants.items()}
-    for name, variant in contract.detector.variants.items():
-        gates[f"detector {name}"] = variant.gate
-    return {name: gate.failures for name, gate in gates.items() if not gate.passed}
+    """Failures of the gate, by the variant."""
+    return {
+        name: variant.gate.failures
+        for name, variant in contract.variants.items()
+        if not variant.gate.passed
+    }
 
 
 def threshold_rows(contract: BundleContract) -> list[tuple[str, ...]]:
     """(variant, gallery, key, threshold, TAR at it) of all that was measured."""
     rows = []
     for name, variant in contract.variants.items():
-        sources = {"same variant": variant, "float variant": variant.mixed}
+        sources = {"same variant": variant, "float variant": variant.cross_variant}
         for gallery, measured in sources.items():
             rows += _thresholds_of(name, gallery, measured)
     return rows
@@ -74,6 +75,11 @@ _MIRRORS = {
     "concat": "the embedding of the crop, followed by that of its mirror image",
     "mean": "the mean of the embeddings of the crop and of its mirror image",
 }
+_STEPS = {
+    "pixels": "normalisation (give uint8 RGB)",
+    "mirror": "mirror image",
+    "l2": "length 1",
+}
 
 
 def variant_table(contract: BundleContract) -> str:
@@ -91,39 +97,10 @@ def threshold_table(contract: BundleContract) -> str:
     return _table(headings, threshold_rows(contract))
 
 
-def detector_table(contract: BundleContract) -> str:
-    """The variants of the detector, beside the Keras cascade."""
-    headings = ("detector", "MB", "found", "extra", "mean IoU", "landmarks", "gate")
-    detector, rows = contract.detector, []
-    for name, variant in detector.variants.items():
-        default = " (default)" if name == detector.default_variant else ""
-        drift = variant.drift
-        figures = ("-",) * 4
-        if drift is not None:
-            figures = (
-                f"{drift.found:.4f}",
-                f"{drift.extra:.4f}",
-                f"{drift.mean_iou:.4f}",
-                f"{drift.mean_landmark_shift:.4f}",
-            )
-        size = sum(record.bytes for record in variant.files.values())
-        gate = "passed" if variant.gate.passed else "**FAILED**"
-        rows.append((name + default, f"{size / 1e6:.2f}", *figures, gate))
-    return _table(headings, rows)
-
-
 def contract_table(contract: BundleContract) -> str:
-    """How a photo becomes a feature, and what of it the files do themselves."""
-    pixels, graph = contract.pixels, contract.graph
-    inside = [
-        text
-        for done, text in (
-            (graph.pixels, "normalisation (give uint8 RGB)"),
-            (graph.mirror, "mirror image"),
-            (graph.l2_normalized, "length 1"),
-        )
-        if done
-    ]
+    """Steps from a photo to a feature, and those that the files do themselves."""
+    pixels, feature = contract.pixels, contract.feature
+    inside = [_STEPS[step] for step in feature.inside]
     points = ", ".join(f"({x:g}, {y:g})" for x, y in contract.landmark_template)
     rows = [
         ("crop", f"{pixels.height} x {pixels.width} pixels (height x width)"),
@@ -131,7 +108,7 @@ def contract_table(contract: BundleContract) -> str:
         ("channels", pixels.channel_order),
         ("pixels", f"(pixel - {pixels.mean:g}) / {pixels.scale:g}"),
         ("inside the files", ", ".join(inside) or "the network alone"),
-        ("feature", f"{_MIRRORS[contract.mirror]}: {contract.feature_dim} numbers"),
+        ("feature", f"{_MIRRORS[feature.mirror]}: {contract.feature_dim} numbers"),
         ("score", "cosine of two features"),
         ("default variant", contract.default_variant),
         ("model", f"SHA-256 {contract.model.sha256}"),

@@ -175,18 +175,20 @@ def _load_keras(path, variant):
 def _load_saved_model(path, variant):
     load_tensorflow()
     contract = _contract_of_file(path, path.parent)
-    return SavedModelEmbedder(path, contract, _stored_contract(path).get("mirror"))
+    feature = _stored_contract(path).get("feature", {})
+    return SavedModelEmbedder(path, contract, feature.get("mirror"))
 
 
 def _load_tflite(path, variant):
     from tf_sphereface.bundle.features import FeatureSource
+    from tf_sphereface.bundle.records import FeatureRecord
     from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
 
     network = TFLiteEmbedder(path, _contract_of_file(path.parent))
-    stored = _stored_contract(path.parent)
-    if not stored.get("graph", {}).get("mirror", False):
+    feature = _stored_contract(path.parent).get("feature", {})
+    if "mirror" not in feature.get("inside", ()):
         return network
-    return FeatureSource(network, stored["mirror"], inside=True)
+    return FeatureSource(network, FeatureRecord(**feature))
 
 
 def _load_bundle(path, variant):
@@ -197,11 +199,12 @@ def _load_bundle(path, variant):
 
 def _bundle_embedder(bundle, variant):
     network, contract = bundle.embedder(variant), bundle.contract
-    if contract.mirror != "mean" and not contract.graph.mirror:
+    feature = contract.feature
+    if feature.mirror != "mean" and "mirror" not in feature.inside:
         return network
     from tf_sphereface.bundle.features import FeatureSource
 
-    return FeatureSource(network, contract.mirror, contract.graph.mirror)
+    return FeatureSource(network, feature)
 
 
 def _guarded(load, path, *arguments):
@@ -234,4 +237,8 @@ def _contract_of_file(*folders):
 def _stored_contract(folder):
     """The content of a folder's contract.json; empty without one."""
     path = folder / CONTRACT_FILE
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    from tf_sphereface.bundle.contract import Document
+
+    return json.loads(Document.upgraded(path.read_bytes()))

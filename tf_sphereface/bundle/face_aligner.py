@@ -10,11 +10,11 @@ from tf_sphereface.detection import Face, FaceDetector
 from tf_sphereface.geometry import CropGeometry, align_face
 
 
-class FaceFinder:
+class FaceAligner:
     """Finds faces in photos and warps them to crops.
 
     Photos are divided among threads, each with a detector of its own; what is found in
-    a photo does not hang on the photos beside it.
+    a photo does not depend on the photos beside it.
 
     Args:
         open_detector: Gives a detector, ready to use.

@@ -1,8 +1,9 @@
-"""Pyramid levels and crops as the `mtcnn` package reckons them, rounding and all.
+"""Pyramid levels and crops as the `mtcnn` package computes them, with its rounding.
 
 It counts levels without regard to the smallest face, rounds levels to whole pixels and
-then reckons with the scale before rounding, and stretches crops by (size - 1) / size
-about the photo's first pixel. `crops.py` does neither; these are for comparisons.
+then computes with the scale before rounding, and stretches crops by (size - 1) / size
+about the photo's first pixel. `tf_sphereface.detection.crops` does neither. With
+`PACKAGE` and `PACKAGE_SETTINGS` our cascade must find the package's faces.
 """
 
 from typing import NamedTuple
@@ -10,7 +11,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from tf_sphereface.detection import MTCNNSettings
+from tf_sphereface.detection.arithmetic import Arithmetic
 from tf_sphereface.detection.crops import normalize
+
+PACKAGE_SETTINGS = MTCNNSettings(thresholds=(0.6, 0.7, 0.8))
 
 
 def package_rank(scores: np.ndarray) -> np.ndarray:
@@ -90,3 +95,6 @@ def _bilinear(photo, rows, columns):
     )
     down = rows.weight[:, None, None]
     return upper * (1 - down) + lower * down
+
+
+PACKAGE = Arithmetic(package_levels, package_level, package_crops, package_rank)
