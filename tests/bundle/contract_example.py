@@ -48,7 +48,7 @@ def variant(**changes):
             "worst_layers": [{"layer": "conv4_3", "noise": 0.02, "added": 0.01}],
         },
         **measured(0.9, 0.4),
-        "mixed": measured(0.88, 0.41),
+        "cross_variant": measured(0.88, 0.41),
         "calibration": {
             "genuine": 300,
             "impostor": 300,
@@ -64,29 +64,17 @@ def variant(**changes):
     }
 
 
-def detector_variant(folder):
+def networks(folder):
     return {
-        "files": {
-            name: {**RECORD, "file": f"{folder}/{name}.tflite"}
-            for name in ("pnet", "rnet", "onet")
-        },
-        "drift": {
-            "photos": 40,
-            "faces": 38,
-            "found": 0.97,
-            "extra": 0.0,
-            "mean_iou": 0.95,
-            "mean_landmark_shift": 0.01,
-            "p99_landmark_shift": 0.04,
-        },
-        "gate": {"passed": True, "failures": []},
+        name: {**RECORD, "file": f"{folder}/{name}.tflite"}
+        for name in ("pnet", "rnet", "onet")
     }
 
 
 def example():
     """A contract with a value in every place."""
     return {
-        "format_version": 2,
+        "format_version": 3,
         "library_version": "0.1.0",
         "pixels": {
             "height": 112,
@@ -104,14 +92,9 @@ def example():
             "provenance": {"source": "https://example.org/weights", "format": "caffe"},
         },
         "landmark_template": [[1.5, 2.5], [3, 4], [5, 6], [7, 8], [9, 10]],
-        "mirror": "concat",
-        "graph": {"pixels": True, "mirror": False, "l2_normalized": False},
+        "feature": {"mirror": "concat", "inside": ["pixels"]},
         "detector": {
-            "variants": {
-                "none": detector_variant("detector"),
-                "dynamic": detector_variant("detector_dynamic"),
-            },
-            "default_variant": "none",
+            "files": networks("detector"),
             "settings": {"smallest_face": 20.0, "thresholds": [0.6, 0.7, 0.9]},
         },
         "variants": {"int8": variant()},

@@ -60,8 +60,7 @@ def make_bundle(folder):
         "library_version": "0.1.0",
         "pixels": dataclasses.asdict(pixels),
         "landmark_template": pixels.crop.template,
-        "mirror": "concat",
-        "graph": {},
+        "feature": {"mirror": "concat"},
         "embedding_dim": 32,
     }
     for name, content in contents.items():
@@ -94,11 +93,7 @@ def add_detector(bundle):
         name: file_record(bundle, f"detector/{name}.tflite")
         for name in ("pnet", "rnet", "onet")
     }
-    return {
-        "variants": {"none": {"files": files}},
-        "default_variant": "none",
-        "settings": dataclasses.asdict(MTCNNSettings()),
-    }
+    return {"files": files, "settings": dataclasses.asdict(MTCNNSettings())}
 
 
 def variant(bundle, name):
@@ -185,7 +180,7 @@ def rewrite(folder, change):
     path = folder / "contract.json"
     content = json.loads(path.read_text())
     change(content)
-    networks = content["detector"]["variants"]["none"]["files"].values()
+    networks = content["detector"]["files"].values()
     for record in (
         *content["variants"].values(),
         *networks,

@@ -12,10 +12,9 @@ from tf_sphereface.bundle.contract import (
 )
 from tf_sphereface.bundle.records import (
     DetectorRecord,
-    DetectorVariant,
     Drift,
+    FeatureRecord,
     Gate,
-    GraphRecord,
     ModelRecord,
     SampleRecord,
     TensorRecord,
@@ -25,7 +24,7 @@ from tf_sphereface.detection import NETWORK_NAMES, MTCNNSettings, cached_network
 from tf_sphereface.preprocessing import PixelContract
 
 
-def write_bundle(folder, content, embedding_dim, mirror="concat", graph=None, **parts):
+def write_bundle(folder, content, embedding_dim, mirror="concat", inside=(), **parts):
     """A bundle of one TFLite file, as its only variant "none".
 
     Args:
@@ -33,7 +32,7 @@ def write_bundle(folder, content, embedding_dim, mirror="concat", graph=None, **
         content: Of the file.
         embedding_dim: Of the network.
         mirror: Policy of the contract.
-        graph: GraphRecord; what the file does itself.
+        inside: Steps that the file does itself.
         parts: More of the variant, such as `thresholds`.
     """
     (folder / "detector").mkdir(parents=True)
@@ -41,7 +40,7 @@ def write_bundle(folder, content, embedding_dim, mirror="concat", graph=None, **
     (folder / "golden.json").write_text("{}")
     for name in NETWORK_NAMES:
         shutil.copy(cached_networks() / f"{name}.tflite", folder / "detector")
-    graph, pixels = graph or GraphRecord(), PixelContract()
+    pixels = PixelContract()
     contract = BundleContract(
         library_version=__version__,
         pixels=pixels,
@@ -55,10 +54,9 @@ def write_bundle(folder, content, embedding_dim, mirror="concat", graph=None, **
             compared_people=1,
         ),
         landmark_template=pixels.crop.template,
-        mirror=mirror,
-        graph=graph,
+        feature=FeatureRecord(mirror=mirror, inside=inside),
         detector=_detector(folder),
-        variants={"none": _variant(folder, graph.pixels, parts)},
+        variants={"none": _variant(folder, "pixels" in inside, parts)},
         default_variant="none",
         golden=file_record(folder, "golden.json"),
     )
@@ -91,11 +89,7 @@ def _detector(folder):
     files = {
         name: file_record(folder, f"detector/{name}.tflite") for name in NETWORK_NAMES
     }
-    return DetectorRecord(
-        variants={"none": DetectorVariant(files=files)},
-        default_variant="none",
-        settings=dataclasses.asdict(MTCNNSettings()),
-    )
+    return DetectorRecord(files=files, settings=dataclasses.asdict(MTCNNSettings()))
 
 
 def _variant(folder, pixels, parts):

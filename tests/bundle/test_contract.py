@@ -37,11 +37,10 @@ def test_round_trip_keeps_every_value(tmp_path):
         (),
         ("pixels",),
         ("model",),
-        ("graph",),
+        ("feature",),
         ("variants", "int8"),
         ("variants", "int8", "quantization"),
         ("detector",),
-        ("detector", "variants", "dynamic"),
         ("golden",),
     ],
 )
@@ -67,7 +66,9 @@ def test_pixels_have_no_defaults_in_a_file(tmp_path, key):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("mirror", True),
+        ("feature", {"mirror": "sum"}),
+        ("feature", {"mirror": "mean", "inside": ["l2", "l2"]}),
+        ("feature", {"mirror": "mean", "inside": ["crop"]}),
         ("default_variant", "fp16"),
         ("landmark_template", [[1, 2]]),
         ("embedding_dim", 0),
@@ -83,7 +84,9 @@ def test_impossible_value_is_refused(tmp_path, key, value):
 
 
 def test_other_format_versions_are_told(tmp_path):
-    with pytest.raises(InputError, match="format version 1, this library reads 2"):
+    with pytest.raises(
+        InputError, match="format version 1, this library reads 2 and 3"
+    ):
         BundleContract.read(written(tmp_path, {**example(), "format_version": 1}))
 
 
@@ -101,7 +104,7 @@ def test_missing_and_damaged_files_are_input_errors(tmp_path):
 def test_contract_is_frozen(tmp_path):
     contract = BundleContract.read(written(tmp_path, example()))
     with pytest.raises(ValueError, match="frozen"):
-        contract.mirror = "none"
+        contract.default_variant = "none"
 
 
 def test_file_record_has_size_and_known_checksum(tmp_path):
@@ -120,18 +123,17 @@ def test_file_record_has_size_and_known_checksum(tmp_path):
     ("mirror", "length"), [("none", 32), ("concat", 64), ("mean", 32)]
 )
 def test_length_of_a_feature(mirror, length):
-    contract = BundleContract.model_validate({**example(), "mirror": mirror})
+    contract = BundleContract.model_validate(
+        {**example(), "feature": {"mirror": mirror}}
+    )
     assert contract.feature_dim == length
+    assert contract.feature.output_dim(32) == 32  # the mirror image is not inside
 
 
 def test_every_file_has_a_record():
     contract = BundleContract.model_validate(example())
     files = [record.file for record in contract.file_records()]
-    networks = [
-        f"{folder}/{name}.tflite"
-        for folder in ("detector", "detector_dynamic")
-        for name in ("pnet", "rnet", "onet")
-    ]
+    networks = [f"detector/{name}.tflite" for name in ("pnet", "rnet", "onet")]
     assert files == ["a.tflite", *networks, "a.tflite", "MODEL_CARD.md"]
 
 
@@ -156,15 +158,8 @@ def test_a_gate_says_why_it_failed_and_only_then(gate):
 )
 def test_networks_of_a_detector_are_three_in_one_folder(change, message):
     content = copy.deepcopy(example())
-    change(content["detector"]["variants"]["dynamic"])
+    change(content["detector"])
     with pytest.raises(ValueError, match=message):
-        BundleContract.model_validate(content)
-
-
-def test_default_of_the_detector_exists():
-    content = copy.deepcopy(example())
-    content["detector"]["default_variant"] = "int8"
-    with pytest.raises(ValueError, match="no variant 'int8' for the default"):
         BundleContract.model_validate(content)
 
 
@@ -189,7 +184,7 @@ def damaged_bundle(bundle, tmp_path, change):
     [
         lambda content: content.update(landmark_template=[[1, 1]] * 5),
         lambda content: content.update(landmark_template=[[200, 10]] * 5),
-        lambda content: content["detector"]["variants"]["none"]["files"].pop("pnet"),
+        lambda content: content["detector"]["files"].pop("pnet"),
         lambda content: content["pixels"].update(scale=1e-300),
         lambda content: content["pixels"].update(mean="dark"),
     ],

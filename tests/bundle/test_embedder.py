@@ -14,13 +14,13 @@ from tests.bundle.small_bundles import (
     write_bundle,
 )
 from tf_sphereface.bundle.records import (
-    GraphRecord,
+    STEPS,
+    FeatureRecord,
     VariantMeasurement,
     Verification,
 )
 from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.deployment import Embedder
-from tf_sphereface.deployment.conversion.graph import GraphOptions
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.samples import synthetic_faces
 from tf_sphereface.errors import InputError
@@ -28,8 +28,8 @@ from tf_sphereface.geometry import align_face
 from tf_sphereface.preprocessing import PixelContract
 
 
-def converted(backbone, **options):
-    return FloatModel(backbone, PixelContract(), GraphOptions(**options)).content
+def converted(backbone, **feature):
+    return FloatModel(backbone, PixelContract(), FeatureRecord(**feature)).content
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def oracle(backbone, crops):
 
 @pytest.mark.parametrize("mirror", ["none", "concat", "mean"])
 def test_feature_follows_the_mirror_policy(plain, tiny, crops, mirror):
-    embedder = Embedder(with_contract(plain, mirror=mirror))
+    embedder = Embedder(with_contract(plain, feature=FeatureRecord(mirror=mirror)))
     straight, mirrored = oracle(tiny(), crops)
     expected = {
         "none": straight,
@@ -77,10 +77,9 @@ def test_feature_follows_the_mirror_policy(plain, tiny, crops, mirror):
 def test_graph_with_everything_inside_gives_the_same_feature(
     plain, tiny, crops, tmp_path, mirror
 ):
-    content = converted(tiny(), pixels=True, mirror=mirror, l2_normalized=True)
-    graph = GraphRecord(pixels=True, mirror=True, l2_normalized=True)
-    inside = Embedder(write_bundle(tmp_path / "b", content, 32, mirror, graph))
-    outside = Embedder(with_contract(plain, mirror=mirror))
+    content = converted(tiny(), mirror=mirror, inside=STEPS)
+    inside = Embedder(write_bundle(tmp_path / "b", content, 32, mirror, STEPS))
+    outside = Embedder(with_contract(plain, feature=FeatureRecord(mirror=mirror)))
     features, expected = inside.embed_crops(crops), outside.embed_crops(crops)
     assert inside.feature_dim == features.shape[1]
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
@@ -88,7 +87,7 @@ def test_graph_with_everything_inside_gives_the_same_feature(
     np.testing.assert_allclose(features, expected, atol=1e-5)
 
 
-def test_features_are_the_same_bits_in_any_company(plain, photos, crops):
+def test_features_are_the_same_bits_in_any_batch(plain, photos, crops):
     one, three = Embedder(plain, threads=1), Embedder(plain, threads=3)
     together = one.embed_crops(crops)
     np.testing.assert_array_equal(three.embed_crops(crops), together)
@@ -171,16 +170,16 @@ def test_comparison_is_the_cosine_of_unequal_lengths(plain):
 
 
 def test_thresholds_come_from_the_variant(plain):
-    mixed = VariantMeasurement(
+    cross_variant = VariantMeasurement(
         verification=Verification(pairs=10, accuracy=1, tar_at_far={}),
         thresholds={"far_0.01": 0.5},
     )
-    changes = {"thresholds": {"far_0.01": 0.25}, "mixed": mixed}
+    changes = {"thresholds": {"far_0.01": 0.25}, "cross_variant": cross_variant}
     measured = Embedder(with_variants(plain, none=changes))
     assert measured.threshold(0.01) == 0.25
-    assert measured.threshold(0.01, mixed=True) == 0.5
+    assert measured.threshold(0.01, cross_variant=True) == 0.5
     assert Embedder(plain).threshold(0.01) is None
-    assert Embedder(plain).threshold(0.01, mixed=True) is None
+    assert Embedder(plain).threshold(0.01, cross_variant=True) is None
 
 
 def test_variant_that_failed_its_gate_is_refused(plain):

@@ -14,7 +14,6 @@ from tf_sphereface.bundle.contract import (
 from tf_sphereface.bundle.schema import (
     bundle_schema,
     schema_content,
-    split_docstring,
 )
 from tf_sphereface.errors import InputError
 
@@ -62,8 +61,9 @@ BROKEN = [
     (("pixels", "height"), 0),
     (("embedding_dim",), 0),
     (("landmark_template",), [[1, 2]]),
-    (("mirror",), True),
-    (("graph", "pixels"), "sometimes"),
+    (("feature", "mirror"), True),
+    (("feature", "inside"), ["crop"]),
+    (("feature", "inside"), ["l2", "l2"]),
     (("golden", "file"), "../golden.json"),
     (("golden", "file"), "/golden.json"),
     (("golden", "file"), "a//b"),
@@ -75,7 +75,6 @@ BROKEN = [
     (("variants", "int8", "output", "dtype"), "float64"),
     (("variants", "int8", "verification", "accuracy"), 1.5),
     (("variants", "int8", "drift", "crops"), 0),
-    (("detector", "variants"), {}),
     (("model", "parameters"), 0),
 ]
 
@@ -105,16 +104,5 @@ def test_schema_says_what_every_field_is():
     parts = {"BundleContract": schema, **schema["$defs"]}
     for name, part in parts.items():
         assert part["description"], name
-        assert "Args:" not in part["description"], name
         for field, value in part["properties"].items():
             assert value.get("description", "").endswith("."), f"{name}.{field}"
-
-
-def test_docstring_is_taken_apart():
-    text, fields = split_docstring(
-        "First line.\n\nSecond\nparagraph.\n\nArgs:\n    one: Of two\n        lines.\n"
-        "    two: Short.\n\nRaises: ValueError always."
-    )
-    assert text == "First line.\n\nSecond paragraph."
-    assert fields == {"one": "Of two lines.", "two": "Short."}
-    assert split_docstring("Only this.") == ("Only this.", {})

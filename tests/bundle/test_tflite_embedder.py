@@ -4,9 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tf_sphereface.bundle.records import GraphRecord
+from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
-from tf_sphereface.deployment.conversion.graph import GraphOptions
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
@@ -61,19 +60,21 @@ def test_bgr_contract_is_applied_to_rgb_crops(tiny, crops, tmp_path):
 def test_pixels_of_the_graph_are_not_normalised_again(tiny, crops, tmp_path):
     contract, path = PixelContract(channel_order="BGR"), tmp_path / "pixels.tflite"
     backbone = tiny(channel_order="BGR")
-    options = GraphOptions(pixels=True)
+    options = FeatureRecord(inside=("pixels",))
     path.write_bytes(FloatModel(backbone, contract, options).content)
     expected = keras_embeddings(backbone, crops, contract)
-    for graph in (None, GraphRecord(pixels=True)):
-        embedder = TFLiteEmbedder(path, contract, graph=graph)
+    for feature in (None, FeatureRecord(inside=("pixels",))):
+        embedder = TFLiteEmbedder(path, contract, feature=feature)
         np.testing.assert_allclose(embedder.embed(crops), expected, atol=1e-5)
     with pytest.raises(InputError, match="takes uint8 pixels, its contract says"):
-        TFLiteEmbedder(path, contract, graph=GraphRecord())
+        TFLiteEmbedder(path, contract, feature=FeatureRecord())
 
 
 def test_file_without_pixels_inside_is_not_taken_for_one(float_file):
     with pytest.raises(InputError, match="does not take uint8 pixels"):
-        TFLiteEmbedder(float_file, PixelContract(), graph=GraphRecord(pixels=True))
+        TFLiteEmbedder(
+            float_file, PixelContract(), feature=FeatureRecord(inside=("pixels",))
+        )
 
 
 @pytest.mark.parametrize("threads", [2, 3, 40])

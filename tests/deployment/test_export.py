@@ -100,7 +100,7 @@ def test_calibration_folder_is_used(classifier_file, aligned, tmp_path):
     assert bundle.contract.variants["int8"].drift.crops == samples.compared == 8
     assert (samples.representative, samples.representative_people) == (20, 16)
     assert list(bundle.contract.variants) == ["int8"]
-    assert bundle.contract.mirror == "none"
+    assert bundle.contract.feature.mirror == "none"
 
 
 def test_unusable_calibration_folder_is_refused(classifier_file, aligned, tmp_path):
@@ -146,20 +146,23 @@ def test_variants_are_measured_alone_and_as_probes(classifier_file, aligned, tmp
         assert source.embedding_dim == 64  # the feature: crop and mirror image
         return Report((9 - len(seen)) / 10)
 
-    def mixed(gallery, probe):
+    def cross_variant(gallery, probe):
         assert gallery is seen[0] and probe is seen[-1]
         return Report(0.75)
 
     options = ExportOptions(("dynamic", "none"), calibration=aligned)
     bundle = export_bundle(
-        classifier_file, tmp_path / "bundle", options, Measure(plain, mixed, "few")
+        classifier_file,
+        tmp_path / "bundle",
+        options,
+        Measure(plain, cross_variant, "few"),
     )
     variants = bundle.contract.variants
     assert len(seen) == 2  # the float file once, though it is asked for too
     assert variants["none"].verification.accuracy == 0.8
-    assert variants["none"].mixed is None
+    assert variants["none"].cross_variant is None
     assert variants["dynamic"].verification.accuracy == 0.7
-    assert variants["dynamic"].mixed.verification.accuracy == 0.75
+    assert variants["dynamic"].cross_variant.verification.accuracy == 0.75
     assert variants["dynamic"].gate.failures == (
         "accuracy 10.00 points below float, the limit is 0.5",
     )
@@ -195,7 +198,7 @@ def test_everything_inside_gives_the_feature_of_raw_pixels(
     )
     bundle = export_bundle(tmp_path / "bgr.keras", tmp_path / "bundle", options)
     contract = load_bundle(bundle.path).contract
-    assert contract.graph.pixels and contract.graph.mirror
+    assert contract.feature.inside == ("pixels", "mirror", "l2")
     assert contract.variants["none"].input.dtype == "uint8"
     network = load_backbone(tmp_path / "bgr.keras")
     plain, mirrored = (

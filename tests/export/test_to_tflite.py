@@ -92,7 +92,7 @@ def test_bundle_with_measured_thresholds(model, aligned, pairs, tmp_path, capsys
         assert result["variants"][name]["thresholds"] == variant.thresholds
     first, second = contract.variants.values()
     assert first.thresholds["far_0.1"] != second.thresholds["far_0.1"]
-    assert first.mixed.verification.pairs == 24 and second.mixed is None
+    assert first.cross_variant.verification.pairs == 24 and second.cross_variant is None
     assert "pairs.txt" in (out / "MODEL_CARD.md").read_text()
 
 
@@ -101,7 +101,7 @@ def test_threshold_keeps_its_false_accept_rate(model, aligned, pairs, tmp_path):
     options = ("--calibration", aligned, "--pairs", pairs, "--images", aligned)
     assert run(to_tflite, model, "--out", out, "--mirror", "none", *options) == 0
     bundle = load_bundle(out)
-    assert bundle.contract.mirror == "none"
+    assert bundle.contract.feature.mirror == "none"
     embedder, scores = bundle.embedder(), []
     for first, second in ((0, 1), (2, 3)):
         for i, j in ((1, 1), (2, 2), (3, 3), (4, 4), (1, 2), (2, 1)):
@@ -170,7 +170,7 @@ def test_all_variants_options_and_a_ready_file(model, aligned, tmp_path, capsys)
     assert code == 0, capsys.readouterr().err
     contract = load_bundle(second).contract
     assert contract.default_variant == "int8"
-    assert contract.graph.pixels and contract.graph.l2_normalized
+    assert contract.feature.inside == ("pixels", "l2")
     assert contract.model.licence == "MIT"
     third = tmp_path / "third"
     extra = ("--add-variant", f"ready={ready}", "--keep-float", "conv1_1")

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.bundle.small_bundle import copy, no_change, rewrite, whole
+from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.bundle.tflite_metadata import (
     metadata_entries,
     read_metadata,
@@ -114,7 +115,11 @@ def test_what_is_no_bundle_is_an_input_error(tmp_path, copy):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"mirror": "none"}, "its metadata says mirror 'none', the contract 'concat'"),
+        (
+            {"feature": FeatureRecord(mirror="none")},
+            "its metadata says feature {'mirror': 'none', 'inside': []}, the contract "
+            "{'mirror': 'concat', 'inside': []}",
+        ),
         ({"variant": "int8"}, "its metadata says variant 'int8', the contract 'none'"),
         ({"thresholds": {"far_0.01": 0.3}}, "its metadata says thresholds"),
     ],

@@ -9,8 +9,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from tf_sphereface.backbones import MobileFaceNet
+from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
-from tf_sphereface.deployment.conversion.graph import GraphOptions
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.quantization.ai_edge import RECIPES, quantize
 from tf_sphereface.deployment.quantization.analysis import (
@@ -215,8 +215,8 @@ def test_layer_that_is_spoilt_is_the_worst(tiny, model, crops):
 
 
 def test_graph_with_everything_inside_keeps_each_weight_once(model, crops):
-    options = GraphOptions(pixels=True, mirror="concat", l2_normalized=True)
-    full = FloatModel(model.backbone, model.pixel_contract, options)
+    feature = FeatureRecord(mirror="concat", inside=("pixels", "mirror", "l2"))
+    full = FloatModel(model.backbone, model.pixel_contract, feature)
     assert len(full.content) < 1.03 * len(model.content) + 8192
     content = quantize(full, "int8-io", crops)
     assert (

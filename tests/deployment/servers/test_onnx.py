@@ -11,9 +11,9 @@ import pytest
 
 from tf_sphereface.backbones import MobileFaceNet, SphereFaceCNN
 from tf_sphereface.bundle.contract import OnnxContract
+from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.commands.main import main
 from tf_sphereface.deployment import DriftError
-from tf_sphereface.deployment.conversion.graph import GraphOptions
 from tf_sphereface.deployment.servers import onnx, onnx_session
 from tf_sphereface.errors import InputError
 
@@ -89,14 +89,15 @@ def test_onnxruntime_alone_serves_crops(model, aligned, crops, tmp_path, capsys)
     metadata = onnx_session.open_session(out).get_modelmeta().custom_metadata_map
     contract = OnnxContract.model_validate_json(metadata["contract"])
     assert contract.model_dump(mode="json").items() <= printed.items()
-    assert contract.graph.mirror and contract.graph.pixels
+    assert contract.feature.inside == ("pixels", "mirror", "l2")
 
 
 @needs_extra
 @pytest.mark.parametrize("mirror", ["none", "mean"])
 def test_what_is_left_out_is_the_callers(model, aligned, crops, tmp_path, mirror):
-    out, options = tmp_path / "embedder.onnx", GraphOptions(mirror=mirror)
-    contract = onnx.export_onnx(model, out, options, aligned)
+    out = tmp_path / "embedder.onnx"
+    feature = FeatureRecord(mirror=mirror, inside=("mirror",))
+    contract = onnx.export_onnx(model, out, feature, aligned)
     plain, mirrored = embeddings_of(model, crops)
     expected = plain if mirror == "none" else (plain + mirrored) / 2
     faces = (crops[..., ::-1].astype(np.float32) - np.float32(127.5)) / 128
@@ -105,14 +106,13 @@ def test_what_is_left_out_is_the_callers(model, aligned, crops, tmp_path, mirror
     np.testing.assert_allclose(actual, expected, atol=1e-5)
     actual = onnx_session.embed_crops(session, contract.pixels, crops)
     np.testing.assert_allclose(actual, expected, atol=1e-5)
-    assert not (contract.graph.pixels or contract.graph.l2_normalized)
-    assert contract.graph.mirror == (mirror == "mean")
+    assert contract.feature == feature
 
 
 @needs_extra
 def test_depthwise_network_has_no_batch_norm_and_a_free_batch(crops):
     network = MobileFaceNet(embedding_dim=16, height=112, width=96)
-    content = onnx.to_onnx(network, network.pixel_contract, onnx.SERVER_OPTIONS)
+    content = onnx.to_onnx(network, network.pixel_contract, onnx.SERVER_FEATURE)
     import onnx as onnx_package
 
     graph = onnx_package.load_model_from_string(content).graph

@@ -93,7 +93,7 @@ def test_plain_tensorflow_serves_crops_and_files(model, aligned, crops, tmp_path
     mirrors = {"none": 16, "concat": 32, "mean": 16}
     for mirror, width in mirrors.items():
         contract = export_saved_model(model, tmp_path / mirror, aligned, mirror=mirror)
-        assert (contract.mirror, contract.feature_dim) == (mirror, width)
+        assert (contract.feature.mirror, contract.feature_dim) == (mirror, width)
         assert SavedModelContract.read(tmp_path / mirror / "contract.json") == contract
     files = [
         encoded(crop) if i % 2 else encoded(crop, "JPEG", quality=90)

@@ -74,9 +74,6 @@ def test_figures_of_every_variant_are_in_the_tables():
     assert ["int8", "float variant", "far_0.01", "0.4100", "0.8000"] in rows(
         figures, "int8 | float"
     )
-    assert rows(figures, "none (default)") == [
-        ["none (default)", "0.00", "0.9700", "0.0000", "0.9500", "0.0100", "passed"]
-    ]
 
 
 def test_a_failed_gate_comes_first_and_a_passed_one_does_not():
@@ -87,16 +84,10 @@ def test_a_failed_gate_comes_first_and_a_passed_one_does_not():
     assert "FAILED" not in whole
 
 
-def test_a_failed_gate_of_the_detector_is_told_too():
-    def change(content):
-        gate = {"passed": False, "failures": ["found 0.5 is below 0.9"]}
-        content["detector"]["variants"]["dynamic"]["gate"] = gate
-
-    assert "> - **detector dynamic**: found 0.5 is below 0.9" in card(change)
-
-
 def unmeasured(content):
-    nothing = dict.fromkeys(("verification", "thresholds", "mixed", "calibration"))
+    nothing = dict.fromkeys(
+        ("verification", "thresholds", "cross_variant", "calibration")
+    )
     content["variants"]["int8"].update(nothing, gate=PASSED)
     content["model"].update(licence=None, provenance={})
     content["samples"]["rendered"] = False
@@ -137,7 +128,7 @@ def test_what_is_known_is_told():
     ("mirror", "said"), [("none", "32 numbers"), ("concat", "image: 64 numbers")]
 )
 def test_the_contract_is_summed_up(mirror, said):
-    text = section(card(lambda c: c.update(mirror=mirror)), "Contract")
+    text = section(card(lambda c: c.update(feature={"mirror": mirror})), "Contract")
     assert said in rows(text, "feature")[0][1]
     assert rows(text, "channels")[0][1] == "BGR"
     assert rows(text, "pixels")[0][1] == "(pixel - 127.5) / 128"

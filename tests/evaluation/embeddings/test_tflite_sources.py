@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from tf_sphereface.bundle import bundle
+from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import describe_model, load_embedding_source
 from tf_sphereface.evaluation.embeddings.sources import source_of_bundle
@@ -22,7 +23,7 @@ class StubBundle:
     """A bundle of two variants whose embedders' kinds are their names."""
 
     contract = SimpleNamespace(
-        default_variant="none", mirror="concat", graph=SimpleNamespace(mirror=False)
+        default_variant="none", feature=FeatureRecord(mirror="concat")
     )
 
     def embedder(self, variant=None):
@@ -101,7 +102,9 @@ def test_bundle_gives_whole_features_where_its_policy_needs_that(
 ):
     network = SimpleNamespace(embedding_dim=3, pixel_contract=PixelContract(2, 2))
     opened = SimpleNamespace(
-        contract=SimpleNamespace(mirror=policy, graph=SimpleNamespace(mirror=inside)),
+        contract=SimpleNamespace(
+            feature=FeatureRecord(mirror=policy, inside=("mirror",) * inside)
+        ),
         embedder=lambda variant: network,
     )
     source = source_of_bundle(opened, "int8")
@@ -115,8 +118,8 @@ def test_file_of_a_bundle_with_the_mirror_inside_is_not_mirrored_again(tmp_path)
     assert not load_embedding_source(path).mirrors_itself
     contract = {
         "pixels": dataclasses.asdict(PixelContract()),
-        "mirror": "mean",
-        "graph": {"pixels": False, "mirror": True, "l2_normalized": False},
+        "format_version": 3,
+        "feature": {"mirror": "mean", "inside": ["mirror"]},
     }
     (tmp_path / "contract.json").write_text(json.dumps(contract))
     source = load_embedding_source(path)
