@@ -128,7 +128,8 @@ def test_what_is_known_is_told():
     ("mirror", "said"), [("none", "32 numbers"), ("concat", "image: 64 numbers")]
 )
 def test_the_contract_is_summed_up(mirror, said):
-    text = section(card(lambda c: c.update(feature={"mirror": mirror})), "Contract")
+    feature = {"mirror": mirror, "inside": ["pixels"]}
+    text = section(card(lambda c: c.update(feature=feature)), "Contract")
     assert said in rows(text, "feature")[0][1]
     assert rows(text, "channels")[0][1] == "BGR"
     assert rows(text, "pixels")[0][1] == "(pixel - 127.5) / 128"
