@@ -6,6 +6,8 @@ from tf_sphereface.errors import InputError
 
 # What `train` writes into a run folder; the best one only if it was told to validate.
 RUN_MODELS = ("best.keras", "last.keras")
+# In the folder of a bundle or of a SavedModel.
+CONTRACT_FILE = "contract.json"
 
 
 def model_file(path: Path) -> Path:

@@ -5,11 +5,7 @@ import shutil
 
 from tf_sphereface import __version__
 from tf_sphereface.bundle.bundle import Bundle, load_bundle
-from tf_sphereface.bundle.contract import (
-    CONTRACT_FILE,
-    BundleContract,
-    file_record,
-)
+from tf_sphereface.bundle.contract import BundleContract, file_record
 from tf_sphereface.bundle.records import (
     DetectorRecord,
     Drift,
@@ -21,6 +17,7 @@ from tf_sphereface.bundle.records import (
     Variant,
 )
 from tf_sphereface.detection import NETWORK_NAMES, MTCNNSettings, cached_networks
+from tf_sphereface.model_files import CONTRACT_FILE
 from tf_sphereface.preprocessing import PixelContract
 
 

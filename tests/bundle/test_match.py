@@ -6,11 +6,11 @@ import pytest
 from PIL import Image
 
 from tests.bundle.small_bundles import failed, with_variants, write_bundle
-from tf_sphereface.bundle.contract import CONTRACT_FILE
 from tf_sphereface.commands import match as command
 from tf_sphereface.deployment import match_photos
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.samples import synthetic_faces
+from tf_sphereface.model_files import CONTRACT_FILE
 from tf_sphereface.preprocessing import PixelContract
 
 

@@ -2,15 +2,12 @@
 
 from pathlib import Path
 
-from tf_sphereface.bundle.contract import (
-    CONTRACT_FILE,
-    BundleContract,
-    file_record,
-)
+from tf_sphereface.bundle.contract import BundleContract, file_record
 from tf_sphereface.bundle.records import Variant
 from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
 from tf_sphereface.detection import MTCNN, MTCNNSettings, load_detector
 from tf_sphereface.errors import InputError
+from tf_sphereface.model_files import CONTRACT_FILE
 
 
 class Bundle:

@@ -30,7 +30,6 @@ from tf_sphereface.files import sha256_of, write_atomically
 from tf_sphereface.preprocessing import PixelContract
 
 FORMAT_VERSION = 3
-CONTRACT_FILE = "contract.json"
 
 
 def _all_pixel_keys(value):

@@ -4,9 +4,8 @@ import functools
 import json
 from pathlib import Path
 
-from tf_sphereface.bundle.contract import CONTRACT_FILE
 from tf_sphereface.errors import InputError
-from tf_sphereface.model_files import model_file
+from tf_sphereface.model_files import CONTRACT_FILE, model_file
 from tf_sphereface.whole_folders import replacing_folder
 
 

@@ -8,6 +8,10 @@ import dataclasses
 
 import numpy as np
 
+from tf_sphereface.deployment.conversion.batch_norm_weights import (
+    factor_and_shift,
+    folded_weights,
+)
 from tf_sphereface.errors import InputError
 from tf_sphereface.quantization_training.plan import KERNELS, LayerPlan, NetworkPlan
 
@@ -88,25 +92,20 @@ def _takes_batch_norm(layer):
 
 def _factor_and_shift(layer: LayerPlan):
     """Batch norm as factor * x + shift, float64 (channels,)."""
-    left = [weight.astype(np.float64) for weight in layer.weights]
-    gamma = left.pop(0) if layer.arguments["scale"] else 1.0
-    beta = left.pop(0) if layer.arguments["center"] else 0.0
-    mean, variance = left
-    factor = gamma / np.sqrt(variance + layer.arguments["epsilon"])
-    return factor, beta - factor * mean
+    left = list(layer.weights)
+    gamma = left.pop(0) if layer.arguments["scale"] else None
+    beta = left.pop(0) if layer.arguments["center"] else None
+    return factor_and_shift(*left, layer.arguments["epsilon"], gamma, beta)
 
 
 def _folded(before, batch_norm):
-    factor, shift = _factor_and_shift(batch_norm)
-    kernel = before.weights[0].astype(np.float64)
-    bias = before.weights[1] if before.arguments["use_bias"] else 0.0
-    # A depthwise kernel is (height, columns, channels, multiplier).
-    shape = kernel.shape[-2:] if before.kind == "DepthwiseConv2D" else (-1,)
-    kernel, bias = kernel * factor.reshape(shape), bias * factor + shift
+    bias = before.weights[1] if before.arguments["use_bias"] else None
+    depthwise = before.kind == "DepthwiseConv2D"
+    affine = _factor_and_shift(batch_norm)
     return dataclasses.replace(
         before,
         arguments={**before.arguments, "use_bias": True},
-        weights=(kernel.astype(np.float32), bias.astype(np.float32)),
+        weights=tuple(folded_weights(before.weights[0], bias, *affine, depthwise)),
     )
 
 

@@ -5,12 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tf_sphereface.bundle.bundle import Bundle
-from tf_sphereface.bundle.contract import (
-    CONTRACT_FILE,
-    BundleContract,
-    checksum_file,
-    file_record,
-)
+from tf_sphereface.bundle.contract import BundleContract, checksum_file, file_record
 from tf_sphereface.bundle.records import TensorRecord, Variant
 from tf_sphereface.bundle.tflite_metadata import (
     STANDARD_ENTRY,
@@ -26,6 +21,7 @@ from tf_sphereface.deployment.checking.golden import (
 from tf_sphereface.deployment.writing.model_card import MODEL_CARD_FILE
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import sha256_of
+from tf_sphereface.model_files import CONTRACT_FILE
 
 
 @dataclasses.dataclass(frozen=True)

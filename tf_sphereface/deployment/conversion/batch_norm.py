@@ -3,8 +3,12 @@
 import collections
 
 import keras
-import numpy as np
 from keras import layers
+
+from tf_sphereface.deployment.conversion.batch_norm_weights import (
+    factor_and_shift,
+    folded_weights,
+)
 
 _FOLDABLE = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
 
@@ -83,17 +87,9 @@ def _is_linear(layer):
 
 
 def _folded_weights(layer, norm):
-    """Kernel and bias of the layer with the batch norm's affine function behind it."""
-    statistics = [norm.moving_mean, norm.moving_variance, norm.gamma, norm.beta]
-    mean, variance, gamma, beta = (
-        None if value is None else np.asarray(value, np.float64) for value in statistics
+    affine = factor_and_shift(
+        norm.moving_mean, norm.moving_variance, norm.epsilon, norm.gamma, norm.beta
     )
-    factor = (1.0 if gamma is None else gamma) / np.sqrt(variance + norm.epsilon)
-    kernel = np.asarray(layer.weights[0], np.float64)
-    bias = np.asarray(layer.bias, np.float64) if layer.use_bias else 0.0
-    if isinstance(layer, layers.DepthwiseConv2D):
-        kernel = kernel * factor.reshape(kernel.shape[2:])
-    else:
-        kernel = kernel * factor
-    bias = (bias - mean) * factor + (0.0 if beta is None else beta)
-    return [kernel.astype(np.float32), bias.astype(np.float32)]
+    depthwise = isinstance(layer, layers.DepthwiseConv2D)
+    bias = layer.bias if layer.use_bias else None
+    return folded_weights(layer.weights[0], bias, *affine, depthwise)

@@ -9,10 +9,11 @@ from tf_sphereface.bundle.calibration import (
     ProbabilityMap,
     ThresholdInterval,
 )
-from tf_sphereface.bundle.contract import CONTRACT_FILE, file_record, threshold_key
+from tf_sphereface.bundle.contract import file_record, threshold_key
 from tf_sphereface.bundle.records import VariantMeasurement, Verification
 from tf_sphereface.bundle.schema import SCHEMA_FILE, schema_content
 from tf_sphereface.errors import InputError
+from tf_sphereface.model_files import CONTRACT_FILE
 
 
 class Measure:

@@ -6,7 +6,7 @@ from typing import Literal
 import tensorflow as tf
 
 from tf_sphereface import __version__, embedding_models
-from tf_sphereface.bundle.contract import CONTRACT_FILE, SavedModelContract
+from tf_sphereface.bundle.contract import SavedModelContract
 from tf_sphereface.bundle.records import OUTPUT_NAME, STEPS, FeatureRecord
 from tf_sphereface.deployment.conversion import saved_model
 from tf_sphereface.deployment.folders import check_output, replacing_export
@@ -19,6 +19,7 @@ from tf_sphereface.deployment.parity.keras_features import (
     held_out_crops,
     reference_features,
 )
+from tf_sphereface.model_files import CONTRACT_FILE
 
 
 def export_saved_model(

@@ -7,11 +7,7 @@ from typing import Any
 
 from tf_sphereface import __version__
 from tf_sphereface.bundle.bundle import Bundle, load_bundle
-from tf_sphereface.bundle.contract import (
-    CONTRACT_FILE,
-    BundleContract,
-    file_record,
-)
+from tf_sphereface.bundle.contract import BundleContract, file_record
 from tf_sphereface.bundle.records import (
     DetectorRecord,
     FeatureRecord,
@@ -35,6 +31,7 @@ from tf_sphereface.detection import (
     cached_networks,
     load_detector,
 )
+from tf_sphereface.model_files import CONTRACT_FILE
 from tf_sphereface.preprocessing import PixelContract
 
 

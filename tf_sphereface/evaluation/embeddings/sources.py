@@ -16,15 +16,13 @@ from tf_sphereface.evaluation.embeddings.crop_embedders import (
 )
 from tf_sphereface.evaluation.embeddings.model_embeddings import ModelEmbeddings
 from tf_sphereface.evaluation.embeddings.npz import SUFFIX, read_embeddings
-from tf_sphereface.model_files import RUN_MODELS, model_file
+from tf_sphereface.model_files import CONTRACT_FILE, RUN_MODELS, model_file
 from tf_sphereface.native_messages import load_tensorflow
 from tf_sphereface.preprocessing import PixelContract
 from tf_sphereface.progress import Progress
 
 if TYPE_CHECKING:
     from tf_sphereface.bundle.bundle import Bundle
-
-CONTRACT_FILE = "contract.json"
 
 
 class EmbeddingSource(Protocol):
