@@ -1,4 +1,4 @@
-"""The TFLite interpreter, as every part opens it."""
+"""The TFLite interpreter, and the real values of its tensors."""
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -56,7 +56,7 @@ def to_stored(values: np.ndarray, details: dict) -> np.ndarray:
 
 
 def to_real(values: np.ndarray, details: dict) -> np.ndarray:
-    """What a tensor's stored values mean: `to_stored` the other way; float32."""
+    """Real values of a tensor's stored ones, float32: the inverse of `to_stored`."""
     scale, zero_point = details["quantization"]
     if not scale:
         return values.astype(np.float32)

@@ -7,7 +7,7 @@ import sys
 import pytest
 from PIL import Image
 
-from tests.bundle.small_bundle import COMPARED, copy, whole
+from tests.deployment.checking.small_bundle import COMPARED, copy, whole
 from tf_sphereface.bundle.contract import BundleContract
 from tf_sphereface.bundle.tflite_metadata import read_metadata, with_metadata
 from tf_sphereface.commands.bundle import main

@@ -1,4 +1,4 @@
-"""What operators a TFLite file has."""
+"""Operators of a TFLite file."""
 
 import collections
 

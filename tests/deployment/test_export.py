@@ -123,7 +123,7 @@ def test_unusable_calibration_folder_is_refused(classifier_file, aligned, tmp_pa
 
 
 class Report:
-    """What `measurement_of` reads of a verification report."""
+    """The part of a verification report that `measurement_of` reads."""
 
     class operating:  # noqa: N801 - an attribute of the report
         at_far = ()

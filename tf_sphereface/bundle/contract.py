@@ -90,7 +90,7 @@ Landmarks = Annotated[
 
 
 class Document(ContractPart):
-    """What contracts and the metadata of a TFLite file have in common."""
+    """Common part of contracts and of the metadata in a TFLite file."""
 
     _earlier_version: ClassVar[int] = 2  # that is read too
 
@@ -227,7 +227,7 @@ class SavedModelContract(Document):
 
 
 class OnnxContract(Document):
-    """What an ONNX file carries as its metadata `contract`.
+    """The metadata `contract` of an ONNX file.
 
     Unless "pixels" is inside, the input is float32, normalised by `pixels`.
     """

@@ -1,4 +1,4 @@
-"""Comparing two photos with a bundle: what `sphereface match` prints."""
+"""Comparison of two photos with a bundle, as `sphereface match` prints it."""
 
 from pathlib import Path
 from typing import Literal

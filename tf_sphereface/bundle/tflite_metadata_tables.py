@@ -42,7 +42,7 @@ class ImageInput:
 
 @dataclasses.dataclass(frozen=True)
 class ModelTables:
-    """What the metadata says of the whole file.
+    """Metadata of the whole file.
 
     Args:
         name: Of the network.

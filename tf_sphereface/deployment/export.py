@@ -33,7 +33,7 @@ GOLDEN_FACES = 4
 
 @dataclasses.dataclass(frozen=True)
 class ExportOptions:
-    """How a bundle is made.
+    """Options of the export of a bundle.
 
     Args:
         variants: Of `variants.VARIANTS`, each once; the first is the bundle's default.

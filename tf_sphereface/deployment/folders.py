@@ -29,7 +29,7 @@ def check_output(out: Path, overwrite: bool) -> None:
 
 
 def _is_export(folder):
-    """Whether its contract.json is one of ours: others have files of that name too."""
+    """True if its contract.json is one of ours: others have files of that name too."""
     try:
         content = json.loads((folder / CONTRACT_FILE).read_bytes())
     except (OSError, ValueError):

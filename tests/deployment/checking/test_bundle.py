@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bundle.small_bundle import copy, no_change, rewrite, whole
+from tests.deployment.checking.small_bundle import copy, no_change, rewrite, whole
 from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.bundle.tflite_metadata import (
     metadata_entries,

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.bundle.small_bundle import (
+from tests.deployment.checking.small_bundle import (
     change_golden,
     copy,
     no_change,

@@ -43,8 +43,8 @@ class BundleCheck:
     def intact_variants(self) -> list[str]:
         """Variants of which no file, tensor or metadata differs."""
         files = {name: v.file for name, v in self.bundle.contract.variants.items()}
-        told = {line.partition(":")[0] for line in self.differences}
-        return [name for name, file in files.items() if file not in told]
+        reported = {line.partition(":")[0] for line in self.differences}
+        return [name for name, file in files.items() if file not in reported]
 
 
 def check_bundle(path: Path) -> BundleCheck:
@@ -149,17 +149,17 @@ def _unknown_files(path, known, unnamed):
 
 
 def _intact(variants: dict[str, Variant], differences):
-    told = {line.partition(":")[0] for line in differences}
-    return [name for name, variant in variants.items() if variant.file not in told]
+    reported = {line.partition(":")[0] for line in differences}
+    return [name for name, variant in variants.items() if variant.file not in reported]
 
 
 def _faces_of(bundle, faces, differences):
     """Differences of the golden faces, with the files that are what they were."""
     contract = bundle.contract
-    told = {line.partition(":")[0] for line in differences}
+    reported = {line.partition(":")[0] for line in differences}
     if not faces:
         return [f"golden faces: none could be checked ({contract.golden.file})"]
-    if told & {record.file for record in contract.detector.files.values()}:
+    if reported & {record.file for record in contract.detector.files.values()}:
         return ["golden faces: not checked, since the detector differs"]
     try:
         return golden_differences(

@@ -18,7 +18,7 @@ from tf_sphereface.geometry import CropGeometry, align_face
 LANDMARK_TOLERANCE = 0.1  # pixels of the photo
 CROP_TOLERANCE = 1  # grey levels of 255
 # |a - b| / |b| of embeddings. Two processors may differ as much as rounding to integers
-# does at all, which the drift of the variant tells.
+# does at all, which is the drift of the variant.
 FLOAT_TOLERANCE, LEAST_INTEGER_TOLERANCE = 0.01, 0.05
 
 
@@ -39,7 +39,7 @@ class _GoldenFace(BaseModel):
     sha256: _Sums
     detected: _Detected | None
     landmarks: Landmarks
-    embeddings: dict[str, tuple[float, ...]]  # not finite ones are told as differences
+    embeddings: dict[str, tuple[float, ...]]  # not finite ones are differences
 
 
 class _GoldenFile(BaseModel):
@@ -76,7 +76,7 @@ def golden_differences(
     """Differences between the recomputed and the stored golden results.
 
     Each step begins with what the golden file has of the step before, so that a
-    difference is told where it arises. Faces whose pictures have changed are left out.
+    difference is reported where it arises. Faces with changed pictures are left out.
 
     Args:
         bundle: Its detector and variants are used.

@@ -36,7 +36,7 @@ def measure_drift(reference: np.ndarray, exported: np.ndarray) -> Drift:
 
 
 def wiring_failures(reference: np.ndarray, exported: np.ndarray) -> tuple[str, ...]:
-    """Why the embeddings cannot be of the same network at all; empty if they can.
+    """Signs that the embeddings are not of the same network; empty if they may be.
 
     Args: as `measure_drift`.
     """
@@ -93,7 +93,7 @@ def check_exact(
 def rank_agreement(
     reference: np.ndarray, exported: np.ndarray, people: np.ndarray
 ) -> RankAgreement | None:
-    """How often the nearest gallery face is the one that the Keras model would name.
+    """Share of probes with the same nearest gallery face as by the Keras model.
 
     The first crop of each person is the gallery, the others are probes.
 

@@ -1,4 +1,4 @@
-"""What quantisation made of a file: what stayed float, what is delegated, what lost."""
+"""Analysis of a quantised file: float tensors, delegated operators, layers' noise."""
 
 import collections
 import dataclasses
@@ -15,7 +15,7 @@ _DELEGATE = "DELEGATE"
 
 @dataclasses.dataclass(frozen=True)
 class Partitions:
-    """What the CPU delegate runs of a graph.
+    """Parts of a graph that the CPU delegate runs.
 
     Args:
         count: Number of parts that it runs.
@@ -33,14 +33,14 @@ def analyse_quantization(
     quantizer: str,
     kept_float: tuple[str, ...] = (),
 ) -> QuantizationRecord:
-    """Looks into a quantised TFLite file.
+    """Analyses a quantised TFLite file.
 
     Args:
         content: Of the file.
         float_content: Of the float32 file that it was made from.
         inputs: What the float file takes, (samples, height, width, 3); the layers are
             compared on them, some ten are enough.
-        quantizer: Name of what made the file.
+        quantizer: Name of the tool that made the file.
         kept_float: Layers that were to stay float.
     """
     interpreter = open_interpreter(content)
@@ -73,7 +73,7 @@ def analyse_quantization(
 
 
 def delegate_partitions(content: bytes) -> Partitions:
-    """How the CPU delegate (XNNPACK) of this machine takes a TFLite file apart."""
+    """Parts of a TFLite file that this machine's CPU delegate (XNNPACK) runs."""
     interpreter = open_interpreter(content)
     allocate(interpreter)
     operators = interpreter._get_ops_details()
@@ -107,7 +107,7 @@ def delegate_partitions(content: bytes) -> Partitions:
 def layer_losses(
     content: bytes, float_content: bytes, inputs: np.ndarray
 ) -> tuple[LayerLoss, ...]:
-    """What each layer adds to the noise of quantisation, worst first.
+    """Noise of quantisation that each layer adds, worst first.
 
     Args: as `analyse_quantization`.
     """

@@ -14,7 +14,7 @@ from tf_sphereface.deployment.quantization.variants import is_exact
 
 @dataclasses.dataclass(frozen=True)
 class GateLimits:
-    """What a variant may lose against the float model.
+    """Limits on the loss of a variant against the float model.
 
     Args:
         min_cosine: Least mean cosine of its embeddings to the Keras model's, -1..1.
@@ -56,9 +56,9 @@ def check_gate(
 
     Args:
         variant: Its name; one that is not in `VARIANTS` is held to the limits alone.
-        limits: What it may lose.
+        limits: Its limits.
         drift: From the Keras model.
-        wiring: What `wiring_failures` gave.
+        wiring: Result of `wiring_failures`.
         rank: Rank-1 agreement, if it was measured.
         verification: Of the variant, if it was measured.
         float_verification: Of the float variant on the same pairs.

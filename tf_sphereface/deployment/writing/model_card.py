@@ -1,4 +1,4 @@
-"""MODEL_CARD.md of a bundle: what it is for, what was measured, and its limits."""
+"""MODEL_CARD.md of a bundle: its use, its measurements and its limits."""
 
 import re
 

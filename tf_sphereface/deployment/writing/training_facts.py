@@ -1,4 +1,4 @@
-"""What a model card says besides the contract: data, crops and pairs."""
+"""Facts of a model card that are not in the contract: data, crops and pairs."""
 
 import dataclasses
 import json
@@ -11,7 +11,7 @@ from tf_sphereface.files import sha256_of
 
 @dataclasses.dataclass(frozen=True)
 class CardFacts:
-    """What is known of a model and its measurements that its contract does not hold.
+    """Facts of a model and its measurements that its contract does not hold.
 
     Args:
         training: Sentences on the data and the training; empty if nothing is known.
@@ -26,7 +26,7 @@ class CardFacts:
 
 
 def training_facts(model: Path, records: Path | None = None) -> tuple[str, ...]:
-    """What the run folder of a model says of its training, in sentences.
+    """Sentences on the training of a model, from its run folder.
 
     No name of a person is given, of however many the records hold the names.
 

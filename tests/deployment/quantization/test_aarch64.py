@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.deployment.aarch64 import Aarch64
+from tests.deployment.quantization.aarch64 import Aarch64
 from tf_sphereface.backbones import MobileFaceNet
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.quantization.ai_edge import quantize

@@ -1,4 +1,4 @@
-"""Bundles with nonsense in them and right checksums: told in a line, no traceback."""
+"""Bundles with nonsense in them and right checksums: one line, no traceback."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.bundle.small_bundle import change_golden, copy, rewrite, whole
+from tests.deployment.checking.small_bundle import change_golden, copy, rewrite, whole
 from tf_sphereface.bundle.contract import BundleContract
 from tf_sphereface.deployment import Embedder
 from tf_sphereface.deployment.checking.bundle import check_bundle
