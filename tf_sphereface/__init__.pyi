@@ -28,6 +28,7 @@ from .heads import NormalizedSoftmaxLayer as NormalizedSoftmaxLayer
 from .heads import SoftmaxLayer as SoftmaxLayer
 from .heads import SphereFace2Layer as SphereFace2Layer
 from .heads import SphereFaceRLayer as SphereFaceRLayer
+from .heads import SphereFaceV0Layer as SphereFaceV0Layer
 from .heads import StagedMargin as StagedMargin
 from .losses import AngularTripletLoss as AngularTripletLoss
 from .losses import CenterLoss as CenterLoss

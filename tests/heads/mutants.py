@@ -151,6 +151,13 @@ MUTANTS = {
         ),
         ("magface", '"norms": list(self.norms),', ""),
     ],
+    "test_sphereface_v0.py": [
+        ("sphereface_v0", "2.0 * (sector % 2)", "1.0 * (sector % 2)"),
+        ("sphereface_v0", "- 2.0 * sector", "- sector"),
+        ("sphereface_v0", "detached(cos_theta, psi)", "psi"),
+        ("sphereface_v0", '"margin": self.margin}', "}"),
+        ("sphereface_v0", "1 <= margin < math.inf", "1 <= margin"),
+    ],
     "test_sphereface2.py": [
         ("sphereface2", "- self.margin + self.bias", "+ self.margin + self.bias"),
         ("sphereface2", "(similarity + self.margin)", "(similarity - self.margin)"),

@@ -16,6 +16,7 @@ from tf_sphereface.heads.softmax import NormalizedSoftmaxLayer as NormalizedSoft
 from tf_sphereface.heads.softmax import SoftmaxLayer as SoftmaxLayer
 from tf_sphereface.heads.sphereface2 import SphereFace2Layer as SphereFace2Layer
 from tf_sphereface.heads.sphereface_r import SphereFaceRLayer as SphereFaceRLayer
+from tf_sphereface.heads.sphereface_v0 import SphereFaceV0Layer as SphereFaceV0Layer
 
 # Heads by their names in recipes: a new one is its import above.
 HEADS = {
