@@ -124,6 +124,24 @@ def test_another_recipe_or_a_foreign_folder_is_refused(records, tmp_path):
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "dear"
 
 
+def test_a_run_whose_recipe_has_former_keys_goes_on(records, tmp_path):
+    run = tmp_path / "run"
+    with open_run(run, recipe(), records):
+        pass
+    text = (run / "recipe.toml").read_text()
+    former = text.replace("width = 96", "columns = 96")
+    former = former.replace("width_multiplier = ", "width = ")
+    assert former != text
+    (run / "recipe.toml").write_text(former)
+    with open_run(run, recipe(), records):
+        assert (run / "recipe.toml").read_text() == former
+    with (
+        pytest.raises(InputError, match="holds a training of another recipe"),
+        open_run(run, recipe(backbone={"width": 64}), records),
+    ):
+        pass
+
+
 def test_other_records_are_refused(records, tmp_path):
     train(recipe(schedule={"steps": 4}), records, tmp_path / "run")
     other = tmp_path / "other"
