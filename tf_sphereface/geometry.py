@@ -37,7 +37,7 @@ def _check_size(height, width):
 
 
 def landmark_template(height: int, width: int) -> np.ndarray:
-    """Where the landmarks shall lie in a crop of this size.
+    """Positions of the landmarks in a crop of this size.
 
     112 x 96 has SphereFace's template. Square crops have InsightFace's, which is the
     same face eight columns further right, with the published numbers taken for such

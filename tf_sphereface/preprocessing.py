@@ -12,7 +12,7 @@ from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH, CropGeometry
 
 @dataclasses.dataclass(frozen=True)
 class PixelContract:
-    """How a uint8 RGB crop becomes the input of a network.
+    """Conversion of a uint8 RGB crop to the input of a network.
 
     Args:
         height: Rows of the crop, pixels.

@@ -73,6 +73,6 @@ def csv_fields(line: str) -> list[str]:
 
 
 def is_number(field: str) -> bool:
-    """Whether a field of a list is a number, 0 or more, that 64 bits hold."""
+    """True if a field of a list is a number, 0 or more, that 64 bits hold."""
     # isdigit alone is true of "²", which int() refuses.
     return field.isascii() and field.isdigit() and len(field) <= 18

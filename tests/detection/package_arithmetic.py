@@ -68,7 +68,7 @@ def package_crops(photos, boxes, owners, side):
 
 
 class _Samples(NamedTuple):
-    """Where those rows, or columns, of a crop that are inside the photo lie in it."""
+    """Positions in the photo of a crop's rows, or columns, as far as inside."""
 
     inside: np.ndarray
     lower: np.ndarray

@@ -160,12 +160,12 @@ def _align(args, runner):
     from tf_sphereface.data.alignment.landmark_table import read_landmark_table
     from tf_sphereface.data.alignment.settings import parse_size
     from tf_sphereface.data.photos.exclusions import exclusion_note, read_exclusions
-    from tf_sphereface.data.sources import open_source
+    from tf_sphereface.data.sources import open_photo_source
 
     settings, crop = _settings(args), parse_size(args.size)
     excluded = read_exclusions(args.exclude) if args.exclude else ()
     landmarks = read_landmark_table(args.landmarks) if args.landmarks else None
-    source = open_source(args.source, args.root)
+    source = open_photo_source(args.source, args.root)
     with progress_bar("aligning", "photos") as progress:
         summary = align_photos(
             source,

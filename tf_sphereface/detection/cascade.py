@@ -28,7 +28,7 @@ class Networks(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class MTCNNSettings:
-    """What the cascade looks for.
+    """Settings of the cascade.
 
     Args:
         smallest_face: Side of the smallest face to find, pixels, at least 12. The time

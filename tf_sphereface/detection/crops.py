@@ -1,4 +1,4 @@
-"""What the networks look at: pyramid levels of a photo and square crops of boxes."""
+"""Inputs of the networks: pyramid levels of a photo and square crops of boxes."""
 
 import cv2
 import numpy as np

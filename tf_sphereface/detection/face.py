@@ -1,4 +1,4 @@
-"""What a face detector gives, whichever it is."""
+"""Results of face detectors."""
 
 import dataclasses
 from collections.abc import Sequence

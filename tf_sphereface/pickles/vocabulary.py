@@ -1,4 +1,4 @@
-"""What a pickle of one kind may name."""
+"""Vocabulary: the names that a pickle of one kind may use."""
 
 import dataclasses
 from collections.abc import Callable
@@ -18,7 +18,7 @@ def _build_nothing(target, state):
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """What a pickle of one kind may hold besides lists, tuples, texts and numbers.
+    """Content of one kind of pickle besides lists, tuples, texts and numbers.
 
     Args:
         holds: What the kind may hold, for messages.

@@ -1,4 +1,4 @@
-"""Which tensor of a file goes to which weight of a backbone; nothing is guessed."""
+"""Assignment of a file's tensors to a backbone's weights; nothing is guessed."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ _MOST_NAMED = 6
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """What became of a tensor: `target` is None if it was left out."""
+    """A tensor and its weight; `target` is None if it was left out."""
 
     source: str
     shape: tuple[int, ...]

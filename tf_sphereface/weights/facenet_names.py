@@ -1,4 +1,4 @@
-"""What FaceNet's TensorFlow networks call the weights of Inception-ResNet-v1.
+"""Names of Inception-ResNet-v1's weights in FaceNet's TensorFlow networks.
 
 The networks are written with slim: convolutions are named by their place in the branch
 and their size. Its batch norm has no gamma there.

@@ -41,7 +41,7 @@ def check_keras_file(path: Path) -> None:
 
 
 def holds_whole_model(path: Path) -> bool:
-    """Whether a `.h5` file has a model's config, not weights alone.
+    """True if a `.h5` file has a model's config, not weights alone.
 
     Raises: InputError if it is damaged, or would take more memory than its size.
     """

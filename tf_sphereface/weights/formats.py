@@ -1,4 +1,4 @@
-"""Which reader a file of weights needs, by its ending and its first bytes."""
+"""Formats of weight files, told by their endings and first bytes."""
 
 import zipfile
 from pathlib import Path

@@ -18,7 +18,7 @@ _LONGEST_LICENCE = 1 << 20  # bytes
 
 @dataclasses.dataclass(frozen=True)
 class ImportReport:
-    """What an import did.
+    """Result of an import.
 
     Args:
         rows: A row for each tensor of the file.
@@ -172,7 +172,7 @@ class _Prepared:
 
 
 def _contract_of(file):
-    """What a file that we wrote says of the pixels."""
+    """The pixel contract in the metadata of a file that we wrote."""
     metadata = file.metadata
     try:
         found = {

@@ -84,7 +84,7 @@ class Sizes:
         return factor
 
     def has_values(self, layer, weight):
-        """Whether there is such a tensor with anything but zeros."""
+        """True if there is such a tensor with anything but zeros."""
         name = self._keys.get((layer, weight))
         return name is not None and bool(
             np.any(read_float32(name, self._file.tensors[name]))

@@ -1,4 +1,4 @@
-"""Where the tensors of a backbone go: their name, shape and axes in PyTorch and Caffe.
+"""Weights of a backbone: their name, shape and axes in PyTorch and Caffe.
 
 Layers of the backbones are named by the module path of the network that they follow,
 with "_" for ".": one rule serves all. Caffe's blobs have the same axes as PyTorch's

@@ -1,4 +1,4 @@
-"""What every reader of weight files gives: named tensors, read when they are wanted."""
+"""Named tensors of a file, read on demand: the result of every reader of weights."""
 
 import dataclasses
 from collections.abc import Callable

@@ -118,7 +118,7 @@ def _build(target, state):
 
 
 def state_dicts(storages: dict[str, Storage]) -> Vocabulary:
-    """What pickles of state dicts may name; notes their storages in `storages`."""
+    """Vocabulary of pickled state dicts; their storages are noted in `storages`."""
 
     def find(identifier):
         storage = _find_storage(identifier)

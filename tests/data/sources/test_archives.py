@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from tf_sphereface.data.alignment.align import align_photos
-from tf_sphereface.data.sources import open_source
+from tf_sphereface.data.sources import open_photo_source
 from tf_sphereface.errors import InputError
 
 
@@ -59,7 +59,7 @@ def test_leading_folders_are_stripped(tmp_path, suffix, write, lead):
         lead + ".hidden/1.jpg": b"hidden",
         "__MACOSX/Ada/._1.jpg": b"hidden",
     }
-    source = open_source(write(tmp_path / f"x{suffix}", packed | others))
+    source = open_photo_source(write(tmp_path / f"x{suffix}", packed | others))
     assert read_all(source) == files
     assert source.other_files == 3
 
@@ -67,7 +67,7 @@ def test_leading_folders_are_stripped(tmp_path, suffix, write, lead):
 @WRITERS
 def test_one_person_is_an_identity_and_no_leading_folder(tmp_path, suffix, write):
     files = {"photos/Ada/1.jpg": b"a", "photos/Ada/2.jpg": b"b"}
-    source = open_source(write(tmp_path / f"x{suffix}", files))
+    source = open_photo_source(write(tmp_path / f"x{suffix}", files))
     assert source.names == ("Ada/1.jpg", "Ada/2.jpg")
 
 
@@ -76,14 +76,14 @@ def test_one_person_is_an_identity_and_no_leading_folder(tmp_path, suffix, write
 )
 def test_every_zip_method_is_read(tmp_path, method):
     files = {"Ada/1.jpg": b"abc" * 999}
-    source = open_source(write_zip(tmp_path / "x.zip", files, method))
+    source = open_photo_source(write_zip(tmp_path / "x.zip", files, method))
     assert read_all(source) == files
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.PAX_FORMAT])
 def test_every_tar_format_is_read(tmp_path, form):
     files = {"Ada/1.jpg": b"abc" * 999, f"{'Ada' * 20}/{'1' * 60}.jpg": b"long"}
-    source = open_source(write_tar(tmp_path / "x.tar", files, form))
+    source = open_photo_source(write_tar(tmp_path / "x.tar", files, form))
     assert read_all(source) == files
 
 
@@ -121,14 +121,14 @@ def test_changed_member_of_the_same_size_is_aligned_again(tmp_path, photos):
 def test_members_that_leave_the_folder_are_refused(tmp_path, suffix, write, name):
     path = write(tmp_path / f"x{suffix}", {"Ada/1.jpg": b"a", name: b"b"})
     with pytest.raises(InputError, match="must not leave its folder: .*1.jpg"):
-        open_source(path)
+        open_photo_source(path)
 
 
 @WRITERS
 def test_archive_without_people_is_named(tmp_path, suffix, write):
     path = write(tmp_path / f"x{suffix}", {"1.jpg": b"a", "notes.txt": b""})
     with pytest.raises(InputError, match="no photo in .* must hold IDENTITY/PHOTO"):
-        open_source(path)
+        open_photo_source(path)
 
 
 @WRITERS
@@ -140,7 +140,7 @@ def test_duplicate_members_are_refused(tmp_path, suffix, write):
             archive.addfile(tarfile.TarInfo("Ada/1.jpg"))
             archive.addfile(tarfile.TarInfo("Ada/1.jpg"))
     with pytest.raises(InputError, match="two members named 'Ada/1.jpg'"):
-        open_source(path)
+        open_photo_source(path)
 
 
 def test_links_in_a_tar_are_passed_over(tmp_path):
@@ -150,7 +150,7 @@ def test_links_in_a_tar_are_passed_over(tmp_path):
             member = tarfile.TarInfo(f"Ada/{kind!r}.jpg")
             member.type, member.linkname = kind, "/etc/passwd"
             archive.addfile(member)
-    source = open_source(path)
+    source = open_photo_source(path)
     assert (source.names, source.other_files) == (("Ada/1.jpg",), 3)
 
 
@@ -160,7 +160,7 @@ def test_encrypted_zip_is_one_clear_line(tmp_path):
     content[content.index(b"PK\x01\x02") + 8] |= 1  # the flag of encryption
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"the archive is encrypted: .*x.zip; unpack"):
-        open_source(path)
+        open_photo_source(path)
 
 
 def test_unknown_zip_method_is_named(tmp_path):
@@ -169,7 +169,7 @@ def test_unknown_zip_method_is_named(tmp_path):
     content[content.index(b"PK\x01\x02") + 10] = 9  # deflate64
     path.write_bytes(content)
     with pytest.raises(InputError, match="'Ada/1.jpg' in .* is packed by method 9"):
-        open_source(path)
+        open_photo_source(path)
 
 
 def test_damaged_member_costs_one_photo(tmp_path, photos):
@@ -187,7 +187,7 @@ def test_truncated_archive_is_named(tmp_path, suffix, write):
     path = write(tmp_path / f"x{suffix}", {"Ada/1.jpg": b"a" * 30_000})
     path.write_bytes(path.read_bytes()[: -path.stat().st_size // 2])
     with pytest.raises(InputError, match=f"x{suffix} "):
-        open_source(path)
+        open_photo_source(path)
 
 
 @pytest.mark.parametrize("name", ["x.tar.gz", "x.tgz", "x.tar"])
@@ -195,13 +195,13 @@ def test_compressed_tar_is_refused_with_the_next_step(tmp_path, name):
     plain = write_tar(tmp_path / "plain.tar", {"Ada/1.jpg": b"a"}).read_bytes()
     (tmp_path / name).write_bytes(gzip.compress(plain))
     with pytest.raises(InputError, match="compressed .* decompress it"):
-        open_source(tmp_path / name)
+        open_photo_source(tmp_path / name)
 
 
 @WRITERS
 def test_reader_is_small_however_many_photos(tmp_path, suffix, write):
     files = {f"Ada/{number}.jpg": b"a" for number in range(500)}
-    source = open_source(write(tmp_path / f"x{suffix}", files))
+    source = open_photo_source(write(tmp_path / f"x{suffix}", files))
     reader = source.reader()
     reader.read(source.photo("Ada/7.jpg").place)
     assert len(pickle.dumps(reader)) < 500
@@ -214,4 +214,4 @@ def test_impossible_numbers_in_a_tar_are_damage(tmp_path, header):
         member.size, member.pax_headers = 3, header
         archive.addfile(member, io.BytesIO(b"abc"))
     with pytest.raises(InputError, match=r"x\.tar.*'Ada/1\.jpg'"):
-        open_source(tmp_path / "x.tar")
+        open_photo_source(tmp_path / "x.tar")

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tests.damaged_files import CASES, check_reader, mutations
 from tf_sphereface.data.alignment.landmark_table import read_landmark_table
 from tf_sphereface.data.records.frames import record_spans
-from tf_sphereface.data.sources import open_source
+from tf_sphereface.data.sources import open_photo_source
 from tf_sphereface.data.sources.insightface_bin import read_verification_set
 from tf_sphereface.errors import InputError
 
@@ -23,7 +23,7 @@ INTERESTING = [MAGIC, b"\t", b"\n", b",", b"9"]
 def read_source(path, other=None):
     def read(content):
         path.write_bytes(content)
-        source = open_source(other or path)
+        source = open_photo_source(other or path)
         reader = source.reader()
         for name in source.names:
             with contextlib.suppress(FileNotFoundError):
@@ -156,7 +156,7 @@ def test_lengths_are_not_taken_on_trust(tmp_path, name, content):
             if name == "x.tfrecord":
                 list(record_spans(path))
             else:
-                open_source(path)
+                open_photo_source(path)
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tf_sphereface.commands.align import main
-from tf_sphereface.data.sources import open_source
+from tf_sphereface.data.sources import open_photo_source
 from tf_sphereface.data.sources.insightface_bin import read_verification_set
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import (
@@ -204,7 +204,7 @@ def test_unbalanced_set_has_crops_and_a_note(write, crops, tmp_path, capsys):
 
 
 def test_reader_is_small(write, crops):
-    source = open_source(write(pickle.dumps((crops[:4], [True, False]))))
+    source = open_photo_source(write(pickle.dumps((crops[:4], [True, False]))))
     reader = source.reader()
     assert reader.read(3) == crops[3]
     assert len(pickle.dumps(reader)) < 500

@@ -13,7 +13,7 @@ from tf_sphereface.data.alignment.align import align_photos
 from tf_sphereface.data.alignment.crops import cut_insightface_crop
 from tf_sphereface.data.records.manifest import read_manifest
 from tf_sphereface.data.records.writer import write_records as pack
-from tf_sphereface.data.sources import open_source
+from tf_sphereface.data.sources import open_photo_source
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import LANDMARK_TEMPLATE, CropGeometry, align_face
 
@@ -34,19 +34,19 @@ def read_all(source):
 
 
 def test_images_and_labels_are_those_that_were_written(insightface, crops):
-    source = open_source(insightface)
+    source = open_photo_source(insightface)
     assert source.names == NAMES
     assert read_all(source) == crops
     assert source.aligned
 
 
 def test_folder_of_a_training_set_is_its_records(insightface):
-    assert open_source(insightface.parent).names == NAMES
+    assert open_photo_source(insightface.parent).names == NAMES
 
 
 def test_crops_are_columns_9_to_104_pixel_by_pixel(insightface, crops, tmp_path):
     out = tmp_path / "out"
-    summary = align_photos(open_source(insightface), out, processes=1)
+    summary = align_photos(open_photo_source(insightface), out, processes=1)
     assert (summary.photos, summary.kept, summary.identities) == (6, 6, 3)
     for name, content in zip(NAMES, crops, strict=True):
         whole = np.asarray(Image.open(io.BytesIO(content)))
@@ -72,7 +72,7 @@ def test_cut_crop_is_the_one_that_the_photo_gives():
 
 
 def test_records_have_our_template(insightface, tmp_path):
-    align_photos(open_source(insightface), tmp_path / "out", processes=1)
+    align_photos(open_photo_source(insightface), tmp_path / "out", processes=1)
     pack(tmp_path / "out", tmp_path / "records", 1)
     template = read_manifest(tmp_path / "records").crop.template
     np.testing.assert_array_equal(template, LANDMARK_TEMPLATE)
@@ -80,7 +80,7 @@ def test_records_have_our_template(insightface, tmp_path):
 
 def test_whole_crops_are_taken_pixel_by_pixel(insightface, crops, tmp_path):
     square, out = CropGeometry(112, 112), tmp_path / "out"
-    align_photos(open_source(insightface), out, processes=1, crop=square)
+    align_photos(open_photo_source(insightface), out, processes=1, crop=square)
     for name, content in zip(NAMES, crops, strict=True):
         crop = np.asarray(Image.open(out / name.replace(".jpg", ".png")))
         np.testing.assert_array_equal(crop, Image.open(io.BytesIO(content)))
@@ -98,8 +98,8 @@ def test_crops_of_another_size_cannot_be_made_of_them(insightface, tmp_path):
 
 
 def test_second_run_reuses_everything(insightface, tmp_path):
-    align_photos(open_source(insightface), tmp_path / "out", processes=1)
-    again = align_photos(open_source(insightface), tmp_path / "out", processes=1)
+    align_photos(open_photo_source(insightface), tmp_path / "out", processes=1)
+    again = align_photos(open_photo_source(insightface), tmp_path / "out", processes=1)
     assert (again.reused, again.kept) == (6, 6)
 
 
@@ -119,7 +119,7 @@ def test_records_in_parts_are_put_together(write_records, record_writer, image):
     if image.endswith(b"efgh"):
         assert record_parts(record).count(MAGIC) == 2  # one for each part
     path = write_records({1: record, 2: image_record(3, 2, b"next")})
-    assert read_all(open_source(path)) == [image, b"next"]
+    assert read_all(open_photo_source(path)) == [image, b"next"]
 
 
 def test_label_that_is_the_magic_number_is_read(write_records, record_writer):
@@ -127,7 +127,7 @@ def test_label_that_is_the_magic_number_is_read(write_records, record_writer):
     # The two labels 5.0 and the number whose bits are the magic one.
     labels = (5.0, struct.unpack("<f", MAGIC)[0])
     path = write_records({1: image_record(0, 1, b"image", labels=labels)})
-    source = open_source(path)
+    source = open_photo_source(path)
     assert source.names == ("id_0000005/00000001.jpg",)
     assert read_all(source) == [b"image"]
 
@@ -135,7 +135,7 @@ def test_label_that_is_the_magic_number_is_read(write_records, record_writer):
 def test_list_gives_the_names(insightface):
     lines = [f"1\t/data/{person}/{k}.jpg\t{label}" for k, (person, label) in LISTED]
     insightface.with_suffix(".lst").write_text("\n".join(lines) + "\n")
-    source = open_source(insightface)
+    source = open_photo_source(insightface)
     assert source.names[0] == "0000045/1.jpg"
     assert source.names[-1] == "0166921/6.jpg"
     summary = align_photos(
@@ -155,7 +155,7 @@ LISTED = list(
 def test_list_of_other_records_is_refused(insightface):
     insightface.with_suffix(".lst").write_text("1\ta/b.jpg\t0\n")
     with pytest.raises(InputError, match=r"train.lst is not the list .*1 lines, 6"):
-        open_source(insightface)
+        open_photo_source(insightface)
 
 
 def test_photo_of_another_size_is_dropped(write_records, record_writer, tmp_path):
@@ -163,7 +163,7 @@ def test_photo_of_another_size_is_dropped(write_records, record_writer, tmp_path
     buffer = io.BytesIO()
     Image.new("RGB", (100, 112)).save(buffer, "PNG")
     path = write_records({1: image_record(0, 1, buffer.getvalue())})
-    summary = align_photos(open_source(path), tmp_path / "out", processes=1)
+    summary = align_photos(open_photo_source(path), tmp_path / "out", processes=1)
     assert summary.dropped == {"not 112 x 112": 1}
 
 
@@ -173,7 +173,7 @@ def test_truncated_file_is_named_with_its_size(insightface, cut):
     size = insightface.stat().st_size - cut
     insightface.write_bytes(insightface.read_bytes()[:size])
     with pytest.raises(InputError, match=rf"truncated records: .*train.rec has {size}"):
-        open_source(insightface)
+        open_photo_source(insightface)
 
 
 def test_damaged_magic_is_named_with_its_offset(insightface):
@@ -182,7 +182,7 @@ def test_damaged_magic_is_named_with_its_offset(insightface):
     content[offset] ^= 1
     insightface.write_bytes(content)
     with pytest.raises(InputError, match=rf"train.rec, byte {offset}: no record"):
-        open_source(insightface)
+        open_photo_source(insightface)
 
 
 def test_part_out_of_order_is_damage(write_records, record_writer):
@@ -192,7 +192,7 @@ def test_part_out_of_order_is_damage(write_records, record_writer):
     content[7] = 2 << 5  # the first part says that it is in the middle
     path.write_bytes(content)
     with pytest.raises(InputError, match="byte 0: part 2 .* out of order"):
-        open_source(path)
+        open_photo_source(path)
 
 
 @pytest.mark.parametrize(
@@ -208,13 +208,13 @@ def test_part_out_of_order_is_damage(write_records, record_writer):
 def test_damaged_index_is_named(insightface, index, message):
     insightface.with_suffix(".idx").write_text(index)
     with pytest.raises(InputError, match=message):
-        open_source(insightface)
+        open_photo_source(insightface)
 
 
 def test_missing_index_is_named(insightface):
     insightface.with_suffix(".idx").unlink()
     with pytest.raises(InputError, match=r"no such index of train.rec: .*train.idx"):
-        open_source(insightface)
+        open_photo_source(insightface)
 
 
 @pytest.mark.parametrize("label", [0.5, -1.0, float("nan"), float("inf"), 1e12])
@@ -222,7 +222,7 @@ def test_label_that_is_no_whole_number_is_damage(write_records, record_writer, l
     image_record, _ = record_writer
     path = write_records({1: image_record(label, 1, b"image")})
     with pytest.raises(InputError, match="byte 0: a label must be a whole number"):
-        open_source(path)
+        open_photo_source(path)
 
 
 def test_given_landmarks_and_choices_do_not_go_with_aligned_faces(
@@ -230,4 +230,4 @@ def test_given_landmarks_and_choices_do_not_go_with_aligned_faces(
 ):
     for options in ({"choice": "all"}, {"landmarks": {NAMES[0]: (1.0,) * 10}}):
         with pytest.raises(InputError, match="holds aligned faces"):
-            align_photos(open_source(insightface), tmp_path / "out", **options)
+            align_photos(open_photo_source(insightface), tmp_path / "out", **options)

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from tf_sphereface.data.alignment.align import align_photos
-from tf_sphereface.data.sources import open_source
+from tf_sphereface.data.sources import open_photo_source
 from tf_sphereface.errors import InputError
 
 
@@ -29,14 +29,16 @@ def write(tmp_path):
     ],
 )
 def test_every_layout_gives_the_same_names(write, name, text):
-    source = open_source(write(text, name))
+    source = open_photo_source(write(text, name))
     assert source.names == ("Ada/1.jpg", "Grace Hopper/2.PNG")
     assert source.photo("Ada/1.jpg").place == "x/Ada/1.jpg"
     assert source.photo("Grace Hopper/2.PNG").place == "x/2.PNG"
 
 
 def test_paths_with_spaces(write):
-    source = open_source(write("my photos/my photo 1.jpg Ada Byron\nmy photos/2.jpg\n"))
+    source = open_photo_source(
+        write("my photos/my photo 1.jpg Ada Byron\nmy photos/2.jpg\n")
+    )
     assert source.names == ("Ada Byron/my photo 1.jpg", "my photos/2.jpg")
 
 
@@ -49,7 +51,7 @@ def test_photos_are_read_from_the_root_and_missing_ones_are_dropped(
     absolute = tmp_path / "beside" / "q.jpg"
     absolute.write_bytes(photos["Grace/1.jpg"])
     path = write(f"p.jpg Ada\ngone.jpg Ada\n{absolute} Grace\n")
-    source = open_source(path, root=tmp_path / "elsewhere")
+    source = open_photo_source(path, root=tmp_path / "elsewhere")
     summary = align_photos(source, tmp_path / "out", processes=1)
     assert (summary.photos, summary.kept) == (3, 2)
     assert summary.dropped == {"no such photo": 1}
@@ -82,18 +84,18 @@ def test_photos_are_read_from_the_root_and_missing_ones_are_dropped(
 )
 def test_bad_line_is_named(write, text, message):
     with pytest.raises(InputError, match=message):
-        open_source(write(text))
+        open_photo_source(write(text))
 
 
 def test_other_encodings_are_named_with_the_byte(tmp_path):
     (tmp_path / "a.txt").write_bytes("a/1.jpg Zoë".encode("latin-1"))
     with pytest.raises(InputError, match=r"must be UTF-8 text: .*a.txt \(byte 10\)"):
-        open_source(tmp_path / "a.txt")
+        open_photo_source(tmp_path / "a.txt")
 
 
 def test_root_goes_with_lists_only(tmp_path):
     with pytest.raises(InputError, match="--root goes with a list"):
-        open_source(tmp_path, root=tmp_path)
+        open_photo_source(tmp_path, root=tmp_path)
     (tmp_path / "a.txt").write_text("a/1.jpg")
     with pytest.raises(InputError, match="no such folder: .*nowhere"):
-        open_source(tmp_path / "a.txt", root=tmp_path / "nowhere")
+        open_photo_source(tmp_path / "a.txt", root=tmp_path / "nowhere")

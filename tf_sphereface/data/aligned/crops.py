@@ -1,4 +1,4 @@
-"""Which crops of an aligned folder go into records, and whether they are sound."""
+"""Selection of an aligned folder's crops, and checks of their content."""
 
 import dataclasses
 from collections import Counter

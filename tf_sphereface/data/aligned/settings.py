@@ -12,7 +12,7 @@ LOCK_NAME = ".align.lock"
 
 
 def are_settings(settings: object) -> bool:
-    """Whether the content of align.json has the form that its readers count on."""
+    """True if the content of align.json has the form that its readers expect."""
     if not isinstance(settings, dict):
         return False
     crop, detector = settings.get("crop", {}), settings.get("detector", {})

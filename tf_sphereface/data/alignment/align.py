@@ -26,7 +26,7 @@ from tf_sphereface.data.alignment.settings import (
 )
 from tf_sphereface.data.photos.exclusions import without_identities
 from tf_sphereface.data.photos.names import identity_of
-from tf_sphereface.data.sources import PhotoSource, open_source
+from tf_sphereface.data.sources import PhotoSource, open_photo_source
 from tf_sphereface.detection import MTCNNSettings, cached_networks
 from tf_sphereface.errors import InputError
 from tf_sphereface.folder_lock import only_process, remove_torn_files
@@ -43,7 +43,7 @@ __all__ = ["AlignmentSummary", "align_photos", "crop_name"]
 
 @dataclasses.dataclass(frozen=True)
 class AlignmentSummary:
-    """What `align_photos` did.
+    """Result of `align_photos`.
 
     Args:
         photos: Number of photos of the source, without those of excluded people.
@@ -89,7 +89,7 @@ def align_photos(
     PNG files with the very pixels.
 
     Args:
-        source: What `open_source` opens, or its path.
+        source: A photo source, or the path of one.
         out: A new or empty folder, or one of an earlier run.
         settings: What the detector looks for; None is `MTCNNSettings()`.
         processes: Number of worker processes; None takes all processors, 1 works in
@@ -115,7 +115,7 @@ def align_photos(
     started = time.monotonic()
     if processes is not None and processes < 1:
         raise InputError(f"processes must be at least 1. Received: {processes}")
-    source = open_source(source) if isinstance(source, Path) else source
+    source = open_photo_source(source) if isinstance(source, Path) else source
     refuse_nesting(source.path, out)
     check_options(source, choice, landmarks, crop)
     names, excluded = without_identities(source.names, exclude)
@@ -183,7 +183,7 @@ def _align(rows, batches, out, total, progress):
 
 
 def _plan(task, networks, landmarks_are_given):
-    """What to do with the photos, and what align.json says of it."""
+    """The task for the photos, and its record in align.json."""
     if task.aligned:
         return task, aligned_before(task.crop)
     if landmarks_are_given:

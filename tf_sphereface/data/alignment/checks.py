@@ -1,4 +1,4 @@
-"""What `align_photos` refuses before it writes anything."""
+"""Checks of `align_photos` before it writes anything."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

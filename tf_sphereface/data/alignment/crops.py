@@ -1,4 +1,4 @@
-"""Which faces of a photo are cropped."""
+"""Crops of a photo: choice of faces, names, and InsightFace's crops."""
 
 import re
 from collections.abc import Sequence
@@ -15,6 +15,8 @@ CHOICE_RECORDS = {
     "largest": "largest",
     "all": "all, nearest to the centre first",
 }
+INSIGHTFACE_CROP = CropGeometry(112, 112)
+_FURTHER = re.compile(r"#\d+$")
 
 
 def choose_faces(
@@ -38,9 +40,6 @@ def choose_faces(
         chosen.append(nearest)
         left = [face for face in left if face is not nearest]
     return chosen
-
-
-_FURTHER = re.compile(r"#\d+$")
 
 
 def crop_name(photo: str, face: int = 1, exact: bool = False) -> str:
@@ -68,11 +67,8 @@ def row_name(photo: str, face: int) -> str:
 
 
 def is_further_face(name: str) -> bool:
-    """Whether a manifest's name is of the second face of a photo, or a later one."""
+    """True if a manifest's name is of the second face of a photo, or a later one."""
     return _FURTHER.search(name) is not None
-
-
-INSIGHTFACE_CROP = CropGeometry(112, 112)
 
 
 def cut_insightface_crop(

@@ -1,4 +1,4 @@
-"""What becomes of a photo: read, detect, crop, save, and a row for the manifest."""
+"""Alignment of one photo: read, detect, crop, save, and a row for the manifest."""
 
 import dataclasses
 import io
@@ -37,7 +37,7 @@ MOST_PIXELS = 24_000_000
 
 @dataclasses.dataclass(frozen=True)
 class AlignmentTask:
-    """What all photos of a run share.
+    """Settings that all photos of a run share.
 
     Args:
         reader: Reads the photos.

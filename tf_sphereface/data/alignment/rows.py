@@ -66,7 +66,7 @@ class AlignmentRows:
         return row_from_line(found[0]) if found else None
 
     def known_are_of(self, names: Iterable[str]) -> bool:
-        """Whether there are no earlier rows, or one is of these photos."""
+        """True if there are no earlier rows, or one is of these photos."""
         query = "SELECT COUNT(*) FROM known"
         empty = self._database.execute(query).fetchone() == (0,)
         return empty or any(self.known(name) is not None for name in names)

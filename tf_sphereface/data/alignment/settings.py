@@ -1,4 +1,4 @@
-"""What decides about the crops, as align.json records it."""
+"""Settings that decide about the crops, as align.json records them."""
 
 import dataclasses
 import hashlib

@@ -28,7 +28,7 @@ _BLUR_PIXELS, _BLUR_SIGMA = 7, (0.3, 1.5)
 
 
 def preset(name: str) -> tuple[bool, "StrongAugmentation | None"]:
-    """What a name in a recipe stands for.
+    """Augmentation of a name in a recipe.
 
     Args:
         name: "none"; "paper", the mirror alone; or "strong", the mirror and

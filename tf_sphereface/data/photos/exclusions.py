@@ -52,7 +52,7 @@ def without_identities(
 
 
 def exclusion_note(name: str, excluded: Iterable[str], found: int) -> str | None:
-    """What to say of names on a list that are not in a collection; None: nothing.
+    """Note on names of a list that are not in a collection; None if all are.
 
     Args:
         name: What the list is called.

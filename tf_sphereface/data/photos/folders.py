@@ -10,7 +10,7 @@ from tf_sphereface.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class PhotoFolders:
-    """What a folder of identities holds.
+    """Content of a folder of identities.
 
     Args:
         photos: Photos as "IDENTITY/FILE", sorted: files with a photo's suffix, whether

@@ -44,7 +44,7 @@ class DecodedPhoto:
         return (points + 0.5) / self.reduction - 0.5
 
     def shows(self, points: np.ndarray) -> bool:
-        """Whether one of the points (n, 2), pixels of the photo, lies in it."""
+        """True if one of the points (n, 2), pixels of the photo, lies in it."""
         height, width = self.pixels.shape[:2]
         found = self.from_photo(points)
         return bool(

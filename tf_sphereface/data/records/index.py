@@ -1,4 +1,4 @@
-"""Where each record lies in its shard, so that single records can be read."""
+"""Index of the records in their shards, so that single records can be read."""
 
 import dataclasses
 import os

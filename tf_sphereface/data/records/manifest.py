@@ -14,7 +14,7 @@ FORMAT_VERSION = 1
 
 
 class CropContract(pydantic.BaseModel, extra="forbid", frozen=True):
-    """What the crops are: the fields of `PixelContract` and the landmark template.
+    """Description of the crops: fields of `PixelContract` and the landmark template.
 
     Args:
         height: Rows, pixels.
@@ -50,7 +50,7 @@ class Shard(pydantic.BaseModel, extra="forbid", frozen=True):
 
 
 class RecordManifest(pydantic.BaseModel, extra="forbid", frozen=True):
-    """What `write_records` wrote.
+    """Description of a folder of records.
 
     Args:
         format_version: Of this file and of the records.

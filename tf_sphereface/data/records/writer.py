@@ -54,7 +54,7 @@ _FEATURES = {
 
 @dataclasses.dataclass(frozen=True)
 class RecordSummary:
-    """What `write_records` did.
+    """Result of `write_records`.
 
     Args:
         records: Number of faces.

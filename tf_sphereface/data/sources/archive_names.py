@@ -55,7 +55,7 @@ def photo_members(
 
 
 def _shared_folders(folders):
-    """How many leading folders are no identities."""
+    """Number of leading folders that are no identities."""
     if not folders:
         return 0
     # What the first and the last in order share, all share.

@@ -1,4 +1,4 @@
-"""Which kind of source a path is."""
+"""Kinds of photo sources, told by their paths."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ KINDS_HELP = (
 )
 
 
-def open_source(path: Path, root: Path | None = None) -> PhotoSource:
+def open_photo_source(path: Path, root: Path | None = None) -> PhotoSource:
     """Opens a collection of photos; what it is follows from the path.
 
     Args:

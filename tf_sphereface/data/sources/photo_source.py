@@ -1,4 +1,4 @@
-"""What a collection of photos is to the alignment, and names that it may not have."""
+"""Photo sources: their protocol, and the check of their names."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -66,7 +66,7 @@ class PhotoSource(Protocol):
     aligned: bool
 
     def photo(self, name: str) -> Photo:
-        """Where the photo is and whether it has changed; cheap."""
+        """Place, size and time of change of a photo; cheap."""
 
     def reader(self) -> PhotoReader:
         """A reader for this or another process, much smaller than the source."""

@@ -26,7 +26,7 @@ _HEAD_BYTES = 1024  # read at once: the header and, as a rule, all labels
 
 
 class RecordHead(NamedTuple):
-    """What comes before the image in a record.
+    """Header of an image in a record.
 
     Args:
         labels: Numbers of the record: the header's one, or those that follow it.

@@ -1,4 +1,4 @@
-"""How a synthetic photo is taken: everything that is not the person."""
+"""Capture of a synthetic photo: everything that is not the person."""
 
 from dataclasses import dataclass
 

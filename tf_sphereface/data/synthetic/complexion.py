@@ -1,4 +1,4 @@
-"""What stays on the skin from photo to photo: tone, mottling, marks, beard, lines."""
+"""Skin of a person in every photo: tone, mottling, marks, beard, lines."""
 
 from functools import lru_cache
 

@@ -1,4 +1,4 @@
-"""What moves on a face: eyes, brows and mouth, painted for one expression."""
+"""Moving features of a face: eyes, brows and mouth, painted for one expression."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Who is in a synthetic photo: the parameters that a person keeps in every photo."""
+"""Synthetic identity: the parameters that a person keeps in every photo."""
 
 from dataclasses import dataclass
 

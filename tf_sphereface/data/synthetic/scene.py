@@ -1,4 +1,4 @@
-"""What stands behind and below the head: background, shoulders, neck, hanging hair."""
+"""Scene behind and below the head: background, shoulders, neck, hanging hair."""
 
 import cv2
 import numpy as np

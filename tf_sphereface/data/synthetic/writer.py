@@ -30,7 +30,7 @@ LANDMARK_COLUMNS = (
 
 @dataclass(frozen=True)
 class SyntheticSummary:
-    """What `write_synthetic_faces` wrote.
+    """Counts of what `write_synthetic_faces` wrote.
 
     Args:
         out: Folder of the photos and of `landmarks.csv`.
