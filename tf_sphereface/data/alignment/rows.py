@@ -110,10 +110,6 @@ class AlignmentRows:
         self._database.execute("COMMIT")
 
 
-def _columns(row):
-    return row.photo, row.identity, row.status, row.reason, row.crop
-
-
 class Journal:
     """The journal of a run; `write_manifest_lines` drops it when all is done.
 
@@ -171,6 +167,10 @@ def reusable_rows(
     photo = source.photo(name)
     same = (photo.bytes, photo.modified_ns) == (first.bytes, first.modified_ns)
     return rows if same else []
+
+
+def _columns(row):
+    return row.photo, row.identity, row.status, row.reason, row.crop
 
 
 def _has_crop(row, out):
