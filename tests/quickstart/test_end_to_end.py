@@ -44,6 +44,8 @@ def test_it_leaves_report_bundle_and_figures(finished):
     report = json.loads((out / "report.json").read_text())
     assert report["accuracy"] == pytest.approx(result.models[0].accuracy)
     assert (out / "report.html").read_text().startswith("<!DOCTYPE html>")
+    assert len(result.matches.pairs) == 10
+    assert (out / "report.html").read_text().count("Ten pairs, matched") >= 1
     for name in ("train", "unseen"):
         assert (out / "aligned" / name / "audit.html").exists()
     saved = json.loads((out / "quickstart.json").read_text())

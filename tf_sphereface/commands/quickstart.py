@@ -113,9 +113,10 @@ def _print_matches(matches, out: Path) -> None:
     from rich.table import Table
 
     from tf_sphereface.quickstart.contact_sheet import SHEET_FILE
+    from tf_sphereface.quickstart.matches import DRAWN, verdict_line
 
     console = Console(highlight=False)
-    table = Table(title="ten pairs of unseen people, drawn before any was scored")
+    table = Table(title=DRAWN)
     for column in ("photo", "photo", "people", "score", "verdict", ""):
         table.add_column(column, justify="right" if column == "score" else "left")
     verdicts = {True: "same", False: "different", None: "none"}
@@ -129,13 +130,7 @@ def _print_matches(matches, out: Path) -> None:
             "right" if pair.correct else "WRONG",
         )
     console.print(table)
-    if matches.threshold is None:
-        console.print("too few pairs to measure a threshold: no verdicts")
-    else:
-        console.print(
-            f"threshold {matches.threshold:.3f} (FAR {matches.far:.0%}): "
-            f"{matches.correct} of {len(matches.pairs)} pairs right"
-        )
+    console.print(verdict_line(matches))
     console.print(f"their faces: {out / SHEET_FILE}")
 
 

@@ -99,6 +99,21 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Figure:
+    """A picture for the page of a report.
+
+    Args:
+        title: Its heading.
+        text: A sentence or two under the heading.
+        pixels: uint8 (height, width, 3), RGB.
+    """
+
+    title: str
+    text: str
+    pixels: np.ndarray
+
+
 class PairError(NamedTuple):
     """Two photos that were judged wrongly.
 

@@ -43,10 +43,10 @@ def draw_matches(matches: Matches, crops_dir: Path) -> np.ndarray:
     return np.asarray(sheet)
 
 
-def write_contact_sheet(matches: Matches, crops_dir: Path, path: Path) -> None:
-    """Writes `draw_matches` as a JPEG file."""
+def write_sheet(sheet: np.ndarray, path: Path) -> None:
+    """Writes a sheet of `draw_matches` as a JPEG file."""
     with replacing(path) as temporary:
-        Image.fromarray(draw_matches(matches, crops_dir)).save(temporary, "JPEG")
+        Image.fromarray(sheet).save(temporary, "JPEG", quality=90)
 
 
 def _draw_pair(pair: PairMatch, crops_dir: Path) -> Image.Image:

@@ -7,24 +7,31 @@ own; a second run goes on where the first was interrupted.
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 from tf_sphereface.data.alignment.align import AlignmentSummary, align_photos
 from tf_sphereface.data.alignment.settings import crop_of_size
 from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation.report_types import Figure
 from tf_sphereface.files import write_atomically
 from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.progress import ProgressBar
-from tf_sphereface.quickstart.contact_sheet import SHEET_FILE, write_contact_sheet
+from tf_sphereface.quickstart.contact_sheet import SHEET_FILE, draw_matches, write_sheet
 from tf_sphereface.quickstart.formats import (
     FAR,
     Formats,
     ModelRow,
     export_and_evaluate,
 )
-from tf_sphereface.quickstart.matches import Matches, choose_pairs, match_pairs
+from tf_sphereface.quickstart.matches import (
+    DRAWN,
+    Matches,
+    choose_pairs,
+    match_pairs,
+    verdict_line,
+)
 from tf_sphereface.quickstart.photos import (
     StarterPhotos,
     check_people,
@@ -128,7 +135,12 @@ def run_quickstart(
     on_evaluated(result)
     with stage("match", "matching ten pairs of photos with the bundle"):
         matches = match_pairs(out, chosen)
-        write_contact_sheet(matches, out / "aligned" / "unseen", out / SHEET_FILE)
+        sheet = draw_matches(matches, out / "aligned" / "unseen")
+        write_sheet(sheet, out / SHEET_FILE)
+        if data == "synthetic":  # no page shows faces of real people unasked
+            told = f"{DRAWN}: {verdict_line(matches)}."
+            figure = Figure("Ten pairs, matched from photos", told, sheet)
+            _write_report(out, formats, command, [figure])
     seconds = round(time.monotonic() - started, 1)
     result = dataclasses.replace(result, matches=matches, seconds=seconds)
     content = json.dumps(dataclasses.asdict(result), indent=2) + "\n"
@@ -136,11 +148,14 @@ def run_quickstart(
     return result
 
 
-def _write_report(out: Path, formats: Formats, command: str) -> None:
+def _write_report(
+    out: Path, formats: Formats, command: str, figures: Sequence[Figure] = ()
+) -> None:
     from tf_sphereface.evaluation import describe_model, write_report
 
     inputs = {"pairs": out / "pairs.txt"}
-    write_report(formats.report, out, command, describe_model(formats.model), inputs)
+    model = describe_model(formats.model)
+    write_report(formats.report, out, command, model, inputs, figures=figures)
 
 
 class _Timed:

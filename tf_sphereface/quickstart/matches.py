@@ -14,6 +14,7 @@ from tf_sphereface.data.photos.lookup import find_photos
 from tf_sphereface.data.photos.names import identity_of
 
 PAIRS_EACH = 5
+DRAWN = "Pairs of people not trained on, drawn before any was scored"
 _SEED = 1
 
 
@@ -51,6 +52,16 @@ class Matches:
     @property
     def correct(self) -> int:
         return sum(pair.correct for pair in self.pairs)
+
+
+def verdict_line(matches: Matches) -> str:
+    """How many pairs the bundle's threshold decides rightly."""
+    if matches.threshold is None:
+        return "too few pairs to measure a threshold, so no verdicts"
+    return (
+        f"threshold {matches.threshold:.3f} (FAR {matches.far:.0%}), "
+        f"{matches.correct} of {len(matches.pairs)} pairs right"
+    )
 
 
 def choose_pairs(pairs, each: int = PAIRS_EACH) -> list:

@@ -20,6 +20,7 @@ from tf_sphereface.evaluation import (
 )
 from tf_sphereface.evaluation.pages.plots import curves_svg
 from tf_sphereface.evaluation.rates.curves import angle_curves, rate_curves
+from tf_sphereface.evaluation.report_types import Figure
 from tf_sphereface.evaluation.stored.reader import read_report
 
 NASTY = "<script>alert('x')</script> & \"Zoë\""
@@ -189,6 +190,19 @@ def test_hash_of_a_folder_tells_names_and_contents_apart(tmp_path):
 def test_missing_model_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="no such model"):
         describe_model(tmp_path / "none.keras")
+
+
+def test_figures_are_part_of_the_page(report, tmp_path):
+    info = ModelInfo("m.keras", "0" * 64)
+    figure = Figure("Pairs & <b>", "9 of 10 <right>", np.zeros((8, 8, 3), np.uint8))
+    write_report(report, tmp_path / "a", "command", info, figures=[figure])
+    write_report(report, tmp_path / "b", "command", info)
+    with_figure, without = (
+        (tmp_path / name / "report.html").read_text() for name in "ab"
+    )
+    assert "<h2>Pairs &amp; &lt;b&gt;</h2>\n<p>9 of 10 &lt;right&gt;</p>" in with_figure
+    assert with_figure.count("data:image/jpeg;base64,") == 1
+    assert "data:image/jpeg" not in without
 
 
 def test_paths_that_are_no_text_are_shown_escaped(report, tmp_path):

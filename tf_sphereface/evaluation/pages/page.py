@@ -1,12 +1,13 @@
 """report.html: one self-contained page of any protocol that a newcomer can read."""
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 from tf_sphereface.evaluation.pages.pictures import face_pictures
 from tf_sphereface.evaluation.pages.plots import TITLES, curves_svg
-from tf_sphereface.evaluation.report_types import NOT_MEASURED, Report
-from tf_sphereface.pages.rendering import render_page
+from tf_sphereface.evaluation.report_types import NOT_MEASURED, Figure, Report
+from tf_sphereface.pages.rendering import picture_address, render_page
 
 _ERRORS = (
     (False, "Strangers taken for one person, the most alike first"),
@@ -14,13 +15,19 @@ _ERRORS = (
 )
 
 
-def render_report(report: Report, content: dict, images_dir: Path | None = None) -> str:
+def render_report(
+    report: Report,
+    content: dict,
+    images_dir: Path | None = None,
+    figures: Sequence[Figure] = (),
+) -> str:
     """The HTML of a report.
 
     Args:
         report: Result of a protocol.
         content: Content of report.json.
         images_dir: Folder of the aligned faces, to show those of the worst errors.
+        figures: Further pictures.
 
     Raises: InputError if the folder is missing.
     """
@@ -43,6 +50,10 @@ def render_report(report: Report, content: dict, images_dir: Path | None = None)
         ],
         curves=lambda: _curves(report),
         tables=report.tables(),
+        figures=[
+            (figure.title, figure.text, picture_address(figure.pixels))
+            for figure in figures
+        ],
         errors=[(title, pairs) for title, pairs in kinds if pairs],
         pictures=None if images_dir is None else face_pictures(images_dir, photos),
         missing_photos=report.missing_photos,

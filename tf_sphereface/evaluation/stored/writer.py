@@ -9,14 +9,14 @@ import dataclasses
 import datetime
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import tf_sphereface
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.embeddings.sources import found_model, is_bundle
 from tf_sphereface.evaluation.pages.page import render_report
-from tf_sphereface.evaluation.report_types import Curve, Report
+from tf_sphereface.evaluation.report_types import Curve, Figure, Report
 from tf_sphereface.files import sha256_of, write_atomically
 
 SCHEMA_VERSION = 2
@@ -81,6 +81,7 @@ def write_report(
     model_info: ModelInfo,
     inputs: Mapping[str, Path] | None = None,
     images_dir: Path | None = None,
+    figures: Sequence[Figure] = (),
 ) -> dict:
     """Writes report.json, curves.json and report.html; each is whole or unchanged.
 
@@ -93,6 +94,7 @@ def write_report(
             checksums tell which reports can be compared.
         images_dir: Folder of the aligned faces, if the page shall show those of the
             worst errors. Without it the page has no picture of anyone.
+        figures: Further pictures for the page.
 
     Returns: The content of report.json.
     Raises: OSError if the folder is not writable; InputError if an input cannot be
@@ -113,7 +115,7 @@ def write_report(
         "headline_intervals": report.headline_intervals(),
         **report.to_json(),
     }
-    page = render_report(report, content, images_dir)
+    page = render_report(report, content, images_dir, figures)
     curves = [_curve_content(curve) for curve in report.curves()]
     stored = {"schema_version": SCHEMA_VERSION, "curves": curves}
     out_dir = Path(out_dir)
