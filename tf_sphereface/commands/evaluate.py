@@ -16,7 +16,10 @@ from tf_sphereface.errors import InputError
 # Options that belong to the command itself; all others are passed to the protocol, if
 # they are given and it takes them.
 _OWN = frozenset(
-    {"model", "protocol", "out", "variant", "minimum_accuracy", "thumbnails"}
+    {
+        *("model", "protocol", "out", "variant", "minimum_accuracy"),
+        *("thumbnails", "json"),
+    }
 )
 # The options that say what is compared with what: their files' checksums tell which
 # reports can be laid side by side. Folders of photos and embeddings are none of them.
@@ -177,7 +180,7 @@ def _lists(options):
 
 
 def _protocol_options(args, protocol):
-    """What the user said for the protocol.
+    """Options that the user gave for the protocol.
 
     Raises: InputError if it lacks an option that it needs, or does not take one: an
         option that does nothing would mislead.

@@ -1,4 +1,4 @@
-"""How good a model is: verification on pairs of aligned faces, thresholds, reports.
+"""Evaluation of models: verification, identification, thresholds, reports.
 
 The public names are loaded on first use, so that importing this package loads neither
 Keras nor TensorFlow, and scoring a .tflite file never does.

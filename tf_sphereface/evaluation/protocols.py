@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """How the command runs one protocol; its code is loaded on first use.
+    """One protocol as the command runs it; its code is loaded on first use.
 
     The function takes the source of features, the protocol's name, `progress`, and the
     options that were given by their names; it returns a report as `report_parts.Report`

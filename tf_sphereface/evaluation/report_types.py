@@ -167,7 +167,7 @@ class Report(abc.ABC):
         """
 
     def summary(self) -> dict:
-        """What the command prints."""
+        """The figures that the command prints."""
         return self.to_json()
 
     def headline_intervals(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What an audit counts: photos, reasons, people."""
+"""Counts of an audit: photos, reasons, people."""
 
 import dataclasses
 from collections import Counter
@@ -23,7 +23,7 @@ from tf_sphereface.geometry import CropGeometry
 
 @dataclasses.dataclass(frozen=True)
 class CollectionFacts:
-    """What the manifest of an aligned folder says.
+    """Counts of an aligned folder, from its manifest.
 
     Args:
         photos: Number of photos.

@@ -1,4 +1,4 @@
-"""What the manifest says about every crop, as arrays: no picture is read for it."""
+"""Measures of every crop from the manifest, as arrays; no picture is read."""
 
 import dataclasses
 from collections.abc import Iterable

@@ -31,7 +31,7 @@ class Sheet:
 
 @dataclasses.dataclass(frozen=True)
 class Pictures:
-    """What was seen of the crops.
+    """Pictures of the crops, and those that cannot be used.
 
     Args:
         thumbnails: data: addresses by position of the crop.

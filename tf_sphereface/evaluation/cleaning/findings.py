@@ -1,4 +1,4 @@
-"""What cleaning found, and the list of it that people review and edit."""
+"""Findings of cleaning, and the list of them that people review and edit."""
 
 import csv
 import dataclasses

@@ -106,7 +106,7 @@ def blocks(rows: int, columns: int) -> Iterator[slice]:
 
 @dataclasses.dataclass(frozen=True)
 class Strangers:
-    """How crops score against the centres of other people.
+    """Scores of crops against the centres of other people.
 
     Args:
         nearest: Int (crops,), the person of the highest score; -1 if there is no other.

@@ -30,7 +30,7 @@ _SHOWN_OF_A_PERSON = 4
 
 @dataclasses.dataclass(frozen=True)
 class CleaningReport:
-    """What `propose_cleaning` found.
+    """Result of `propose_cleaning`.
 
     Args:
         crops: Number of crops.
@@ -52,7 +52,7 @@ class CleaningReport:
         return {kind: found[kind] for kind in KINDS}
 
     def notes(self) -> list[str]:
-        """What to know before the findings are trusted."""
+        """Sentences on what limits the findings."""
         if self.thresholds.tells_people_apart():
             return []
         return [

@@ -1,4 +1,4 @@
-"""How well clusters are people: pairwise and BCubed precision, recall and F."""
+"""Agreement of clusters with people: pairwise and BCubed precision, recall and F."""
 
 import math
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def bcubed_agreement(clusters: np.ndarray, people: Sequence) -> Agreement:
 
 
 class _Cells:
-    """How many faces of each person are in each cluster, without the zeros."""
+    """Number of faces of each person in each cluster, without the zeros."""
 
     def __init__(self, clusters, people):
         clusters = np.asarray(clusters)

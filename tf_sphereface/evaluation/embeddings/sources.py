@@ -61,7 +61,7 @@ class EmbeddingSource(Protocol):
         """
 
     def has_mirror(self, mirror: bool) -> bool:
-        """Whether the features that `mirror` asks for are mirror-concatenated."""
+        """True if the features that `mirror` asks for are mirror-concatenated."""
 
     def photos(self, images_dir: Path | None) -> tuple[str, ...]:
         """Names of all photos: the crops of the folder, or those of the file."""
@@ -139,7 +139,7 @@ def source_of_bundle(bundle: "Bundle", variant: str | None = None) -> ModelEmbed
 
 
 def is_bundle(path: Path) -> bool:
-    """Whether there is a folder with a contract.json that is no SavedModel."""
+    """True for a folder with a contract.json that is no SavedModel."""
     return (path / CONTRACT_FILE).is_file() and not _is_saved_model(path)
 
 

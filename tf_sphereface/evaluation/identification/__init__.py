@@ -1,4 +1,4 @@
-"""Who is it: photos against a gallery and a crowd of strangers."""
+"""Identification: photos against a gallery and many strangers."""
 
 from tf_sphereface.evaluation.identification.face_set import FaceSet, face_set
 from tf_sphereface.evaluation.identification.identification_report import (

@@ -1,4 +1,4 @@
-"""What an identification found, as values, JSON, headline figures and curves."""
+"""Result of an identification as values, JSON, headline figures and curves."""
 
 import dataclasses
 import math

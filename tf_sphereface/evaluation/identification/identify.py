@@ -136,7 +136,7 @@ def far_notes(impostors: int, fars: Sequence[float]) -> list[str]:
 
 
 class _Case(NamedTuple):
-    """Who is looked for among whom; `gallery` is None for each against all others."""
+    """Probes and gallery; `gallery` is None for each against all others."""
 
     probes: FaceSet
     gallery: FaceSet | None

@@ -11,7 +11,7 @@ from tf_sphereface.text_lists import numbered_lines
 
 
 def facescrub_noise(path: Path, names: Sequence[str]) -> np.ndarray:
-    """Which photos of FaceScrub a list takes out.
+    """Mask of the photos of FaceScrub that a list takes out.
 
     The list of InsightFace (`facescrub_noises.txt`) has a file name a line, such as
     `Ann_Example_277.png`, without the person's folder; "#" begins a comment. Suffix,
@@ -33,7 +33,7 @@ def facescrub_noise(path: Path, names: Sequence[str]) -> np.ndarray:
 
 
 def distractor_noise(path: Path, names: Sequence[str]) -> np.ndarray:
-    """Which distractors a list takes out.
+    """Mask of the distractors that a list takes out.
 
     The list of InsightFace (`megaface_noises.txt`) has a path a line, of two folders
     and a file name, as MegaFace's distractors lie; where a line has tabs, its second

@@ -53,7 +53,7 @@ def make_gallery(embeddings: np.ndarray, people: np.ndarray):
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """What a search found.
+    """Result of a search.
 
     Args:
         mate_scores: Float32 (trials,), with the own person; -inf where there is none.
@@ -77,7 +77,7 @@ class Search:
 
 
 def tail_capacity(impostors: int, fars: Sequence[float]) -> int:
-    """How many of the largest impostor scores the FAR targets hang on.
+    """Number of the largest impostor scores that the FAR targets depend on.
 
     Targets that would need more than `LARGEST_TAIL` are not measured.
     """

@@ -46,7 +46,7 @@ def runs_of(pairs: Sequence, folds: int) -> list[Sequence]:
 
 
 def is_balanced(runs: Sequence) -> bool:
-    """Whether each run of (left, right, same) has as many genuine as impostor pairs."""
+    """True if each run of (left, right, same) has as many genuine as impostor pairs."""
     return all(2 * sum(same for _, _, same in run) == len(run) for run in runs)
 
 

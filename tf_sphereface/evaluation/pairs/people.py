@@ -1,4 +1,4 @@
-"""Who is on the photos of pairs, and what is odd about a list of pairs."""
+"""People on the photos of pairs, and notes on odd lists of pairs."""
 
 import dataclasses
 from collections import Counter

@@ -128,7 +128,7 @@ def _draw_impostor(people, wanted, rng):
 
 
 def _spread(capacities, wanted, rng):
-    """How many to draw of each group: equal shares, no group above its capacity.
+    """Numbers to draw of each group: equal shares, no group above its capacity.
 
     Returns: Integer (groups,) with the sum `wanted`; None if the groups hold fewer.
     """

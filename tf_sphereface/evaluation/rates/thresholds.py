@@ -104,7 +104,7 @@ def operating_thresholds(
 
 
 def supports_far(impostors: int, far: float) -> bool:
-    """Whether one false acceptance among so many impostor pairs keeps to `far`."""
+    """True if one false acceptance among so many impostor pairs keeps to `far`."""
     return impostors * far >= 1 - 1e-9
 
 

@@ -1,9 +1,9 @@
-"""What is kept of a stream of impostor scores, so that ranks and rates are exact.
+"""Summary of a stream of impostor scores from which ranks and rates are exact.
 
 Ranks need no list of scores: for each score of a probe with its own person ("trial"),
 the impostors of the probe that score at least as high are counted, as far as the rank
 matters. Rates need the largest impostor scores only: TAR at a FAR of 1e-6 over 3.5
-thousand million pairs hangs on the 3,531 largest.
+thousand million pairs depends on the 3,531 largest.
 """
 
 import dataclasses

@@ -170,7 +170,7 @@ def short_names(folders: Sequence[Path]) -> list[str]:
 
 
 def difference(figure: str, first: str) -> str:
-    """How much a figure of a headline is above another: "+0.12", or "" if unknown.
+    """Difference of a figure of a headline to another: "+0.12", or "" if unknown.
 
     Args:
         figure: "99.28 %".

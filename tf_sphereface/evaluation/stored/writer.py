@@ -25,7 +25,7 @@ JSON_FILE, PAGE_FILE, CURVES_FILE = "report.json", "report.html", "curves.json"
 
 @dataclasses.dataclass(frozen=True)
 class ModelInfo:
-    """Which model was scored.
+    """The model that was scored.
 
     Args:
         path: As the user gave it; of a run folder, that of its model.

@@ -12,7 +12,7 @@ from tf_sphereface.text_lists import is_number, numbered_lines
 
 
 class PhotoList(NamedTuple):
-    """Which photo belongs to which template and media.
+    """Templates and media of photos.
 
     Args:
         names: File names, in the order of the list.

@@ -1,4 +1,4 @@
-"""What an evaluation of templates found."""
+"""Result of an evaluation of templates."""
 
 import dataclasses
 

@@ -15,7 +15,7 @@ FRR = 0.01
 
 @dataclasses.dataclass(frozen=True)
 class ScoreCalibration:
-    """What the scores of one model mean.
+    """Meaning of the scores of one model.
 
     Args:
         report: With intervals.

@@ -1,4 +1,4 @@
-"""What one threshold for all means for each group of people."""
+"""Rates of each group of people at one threshold for all."""
 
 import dataclasses
 import math

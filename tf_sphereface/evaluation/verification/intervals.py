@@ -115,6 +115,6 @@ def _notes(intervals, people):
         yield "Some figures have no interval: " + (
             f"{people:,} people are fewer than {FEWEST_PEOPLE}."
             if few
-            else "all resamples of the people give the same figure, as with no error "
-            "at all, or too many of them none."
+            else "all resamples of the people give the same figure, as without any "
+            "error, or too few of them give one."
         )

@@ -1,4 +1,4 @@
-"""What an evaluation found beside its figures: their intervals, rates of groups."""
+"""Intervals of the figures of a verification, and rates of groups."""
 
 import dataclasses
 import math
@@ -93,7 +93,7 @@ class GroupPoint(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class GroupRates:
-    """What the thresholds of all pairs mean for one group of people.
+    """Rates of one group of people at the thresholds of all pairs.
 
     Args:
         group: Its name.
@@ -115,7 +115,7 @@ class GroupRates:
 
 
 def groups_table(groups: Sequence[GroupRates]) -> Table:
-    """What the page shows of groups: a row for each group and FAR."""
+    """Table of groups: a row for each group and FAR."""
     rows = [
         (
             *(group.group, f"{group.people:,}"),
@@ -128,7 +128,7 @@ def groups_table(groups: Sequence[GroupRates]) -> Table:
     ]
     return Table(
         "Groups of people",
-        "What the thresholds of all pairs mean for each group: genuine pairs of its "
+        "Rates of each group at the thresholds of all pairs: genuine pairs of its "
         "people, impostor pairs of two of its people. Below a rate its confidence "
         "interval.",
         ("Group", "People", "Genuine", "Impostor", "FAR of all", "TAR", "FAR"),

@@ -15,7 +15,7 @@ _ROUNDING = 1e-13
 
 
 class JudgedFolds(NamedTuple):
-    """What a rule gives; a pair with a missing photo is judged wrongly.
+    """Result of a rule; a pair with a missing photo is judged wrongly.
 
     Args:
         scores: Float (pairs,), -1..1; with a missing photo -1 if genuine, 1 if
@@ -95,7 +95,7 @@ RULES: dict[str, Callable[..., JudgedFolds]] = {
 
 
 def compared_features(features: np.ndarray, rule: str, mirrored: bool) -> np.ndarray:
-    """What a rule compares: InsightFace adds the halves that SphereFace concatenates.
+    """Features that a rule compares; InsightFace adds the halves of concatenated ones.
 
     Args:
         features: Float (photos, dim).
