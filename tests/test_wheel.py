@@ -87,7 +87,6 @@ def test_the_installed_command_finds_its_package_and_recipes(installed, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_an_installed_wheel_goes_from_photos_to_a_match(installed, tmp_path):
     def sphereface(*arguments):
         return run(installed, tmp_path, "sphereface", *arguments)
