@@ -12,7 +12,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow --timeout 1800 -o faulthandler_timeout=1900
+	$(BIN)/python -m pytest -m slow -n auto --dist worksteal --timeout 1800 -o faulthandler_timeout=1900
 
 # What imports Keras only, on Keras' other backends; x64, so that oracles see errors.
 BACKEND_TESTS := tests/heads $(wildcard tests/losses) tests/backbones \

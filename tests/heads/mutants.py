@@ -1,7 +1,8 @@
 """Small errors put into the heads by hand, each of which a test must notice.
 
 MUTANTS maps a test file of this folder to rows of (module of tf_sphereface.heads, text
-that occurs once in it, text that replaces it).
+that occurs once in it, text that replaces it). The text is that of `ast.unparse`, with
+double quotes, so that the layout of the source does not matter.
 """
 
 MUTANTS = {
@@ -17,9 +18,9 @@ MUTANTS = {
             "None",
         ),
         ("multiplicative", "keras.saving.serialize_keras_object(self.margin)", "4"),
-        ("annealing", "gamma: float = 0.12", "gamma: float = 0.1"),
+        ("annealing", "gamma: float=0.12", "gamma: float=0.1"),
         ("margin_head", "        if training:\n", "        if True:\n"),
-        ("margin_head", "NORM_FLOOR**2))", "0.0))"),
+        ("margin_head", "NORM_FLOOR ** 2))", "0.0))"),
     ],
     "test_caffe_gradient.py": [
         ("a_softmax", "cos_theta * coeff_w) / norm", "cos_theta * coeff_w)"),
@@ -36,7 +37,7 @@ MUTANTS = {
         ("multiplicative", "* margin * chebyshev", "* chebyshev"),
     ],
     "test_annealing.py": [
-        ("annealing", "** -self.power", "** self.power"),
+        ("annealing", "** (-self.power)", "** self.power"),
         ("annealing", "1.0 + self.gamma * progress", "self.gamma * progress"),
         ("annealing", "progress >= start", "progress > start"),
         ("annealing", "values[1:], strict", "values[:-1], strict"),
@@ -50,7 +51,7 @@ MUTANTS = {
     "test_l_softmax.py": [
         ("l_softmax", "* ops.reshape(lengths, (-1, 1))", ""),
         ("l_softmax", "axis=0), labels, axis=1)", "axis=0), 0 * labels, axis=1)"),
-        ("l_softmax", "gamma=2.5e-5", "gamma=2.5e-4"),
+        ("l_softmax", "gamma=2.5e-05", "gamma=2.5e-4"),
         ("l_softmax", "self.kernel)\n", "self.kernel / l2_norm(self.kernel, 0))\n"),
         ("multiplicative", "+ weight * cos_theta", "- weight * cos_theta"),
     ],
@@ -70,15 +71,15 @@ MUTANTS = {
         ("margin_head", "ops.full_like(norm, self.scale)", "self.scale * norm"),
         ("angles", "- sine(cos_theta) *", "+ sine(cos_theta) *"),
         ("angles", "cos_theta > ops.cos(math.pi", "cos_theta < ops.cos(math.pi"),
-        ("angles", "- margin * ops.sin(margin),", "- ops.sin(margin),"),
+        ("angles", "- margin * ops.sin(margin))", "- ops.sin(margin))"),
         ("angles", "SQUARED_SINE_FLOOR = 1e-10", "SQUARED_SINE_FLOOR = 0.0"),
         ("arcface", '"margin": self.margin}', "}"),
-        ("arcface", "scale: float | None = 64.0", "scale: float | None = 30.0"),
+        ("arcface", "scale: float | None=64.0", "scale: float | None=30.0"),
     ],
     "test_coco.py": [
         ("coco", "return cos_theta", "return cos_theta - 0.1"),
         ("coco", "NEEDS_SCALE = True", "NEEDS_SCALE = False"),
-        ("coco", "scale: float = 21.475", "scale: float = 21.0"),
+        ("coco", "scale: float=21.475", "scale: float=21.0"),
         (
             "coco",
             "super().__init__(num_classes, scale=scale",
@@ -163,11 +164,11 @@ MUTANTS = {
         ("sphereface2", "(similarity + self.margin)", "(similarity - self.margin)"),
         ("sphereface2", "is_target, -logits, logits", "is_target, logits, -logits"),
         ("sphereface2", "(1.0 - self.balance) * losses", "self.balance * losses"),
-        ("sphereface2", "half**self.exponent", "half**2"),
+        ("sphereface2", "half ** self.exponent", "half ** 2"),
         ("sphereface2", "self.loss_weight / self.scale", "self.loss_weight"),
         ("sphereface2", "+ self.bias / self.scale", ""),
         ("sphereface2", '"balance": self.balance,', ""),
-        ("sphereface2", '"detach_margin": self.detach_margin,', ""),
+        ("sphereface2", ', "detach_margin": self.detach_margin', ""),
         ("sphereface2", "spread) if self.detach_margin else", "spread) if 0 else"),
     ],
     "test_sphereface_r.py": [
@@ -187,7 +188,7 @@ MUTANTS = {
             "changed - cos_theta",
         ),
         ("sphereface_r", 'outputs["norm"] * nearer', "nearer"),
-        ("sphereface_r", '"detach_margin": self.detach_margin,', ""),
+        ("sphereface_r", ', "detach_margin": self.detach_margin', ""),
         ("sphereface_r", "if self.version == 2:", "if self.version == 1:"),
     ],
     "test_margin_head.py": [
@@ -195,6 +196,6 @@ MUTANTS = {
         ("labels", "highest >= num_classes", "highest > num_classes"),
         ("curricularface", "super().observe(outputs, cos_theta)", "pass"),
         ("adaface", "super().observe(outputs, cos_theta)", "pass"),
-        ("angles", "1.0 - (1e-15 if double else 1e-7)", "1.0"),
+        ("angles", "1.0 - (1e-15 if double else 1e-07)", "1.0"),
     ],
 }

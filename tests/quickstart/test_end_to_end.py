@@ -81,6 +81,7 @@ def test_formats_agree_on_unseen_people(finished):
     assert accuracy[UNIT_LENGTH] == accuracy["SavedModel"]
 
 
+@pytest.mark.slow
 def test_a_second_run_repeats_no_work_and_gives_the_same_figures(finished):
     out, result = finished
     crops = sorted((out / "aligned").rglob("*.jpg"))
