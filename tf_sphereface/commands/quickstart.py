@@ -118,12 +118,13 @@ def _print_matches(matches, out: Path) -> None:
     console = Console(highlight=False)
     table = Table(title=DRAWN)
     for column in ("photo", "photo", "people", "score", "verdict", ""):
-        table.add_column(column, justify="right" if column == "score" else "left")
+        side = "right" if column == "score" else "left"
+        table.add_column(column, justify=side, overflow="fold")
     verdicts = {True: "same", False: "different", None: "none"}
     for pair in matches.pairs:
         table.add_row(
-            escape(pair.left),
-            escape(pair.right),
+            escape(_short(pair.left)),
+            escape(_short(pair.right)),
             "one" if pair.genuine else "two",
             "no face" if pair.score is None else f"{pair.score:.3f}",
             verdicts[pair.same],
@@ -132,6 +133,12 @@ def _print_matches(matches, out: Path) -> None:
     console.print(table)
     console.print(verdict_line(matches))
     console.print(f"their faces: {out / SHEET_FILE}")
+
+
+def _short(crop: str) -> str:
+    """A crop's name without its ending, and without a folder that the file names."""
+    person, _, file = crop.removesuffix(".jpg").partition("/")
+    return file if file.startswith(person) else f"{person}/{file}"
 
 
 if __name__ == "__main__":
