@@ -163,6 +163,12 @@ class FeatureRecord(ContractPart):
         return _width(embedding_dim, self.mirror_inside)
 
 
+def check_mirror(mirror: str) -> None:
+    """Raises ValueError unless `mirror` is one of `MIRRORS`."""
+    if mirror not in MIRRORS:
+        raise ValueError(f"`mirror` must be one of {MIRRORS}. Received: {mirror=}")
+
+
 def _width(embedding_dim, mirror):
     return embedding_dim * (2 if mirror == "concat" else 1)
 

@@ -10,7 +10,7 @@ import keras
 
 from tf_sphereface import embedding_models
 from tf_sphereface.bundle.bundle import Bundle
-from tf_sphereface.bundle.records import MIRRORS, STEPS, FeatureRecord, ModelRecord
+from tf_sphereface.bundle.records import STEPS, FeatureRecord, ModelRecord, check_mirror
 from tf_sphereface.deployment import samples
 from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
 from tf_sphereface.deployment.conversion.tflite import FloatModel
@@ -80,10 +80,7 @@ class ExportOptions:
                 )
         if not self.variants:
             raise ValueError("`variants` must not be empty.")
-        if self.mirror not in MIRRORS:
-            raise ValueError(
-                f"`mirror` must be one of {MIRRORS}. Received: mirror={self.mirror!r}"
-            )
+        check_mirror(self.mirror)
         counts = (self.representative, self.batch)
         if any(count is not None and count < 1 for count in counts):
             raise ValueError(

@@ -75,7 +75,7 @@ def test_onnxruntime_alone_serves_crops(model, aligned, crops, tmp_path, capsys)
     arguments = [model, "--out", out, "--calibration", aligned]
     assert export(*arguments) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert (printed["mirror"], printed["embedding_dim"]) == ("concat", 16)
+    assert (printed["feature"]["mirror"], printed["embedding_dim"]) == ("concat", 16)
     assert printed["drift"]["min_cosine"] > 0.99999
     np.save(tmp_path / "crops.npy", crops)
     files = [out, tmp_path / "crops.npy", tmp_path / "got.npz"]

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_sphereface import __version__, embedding_models
 from tf_sphereface.bundle.contract import SavedModelContract
-from tf_sphereface.bundle.records import OUTPUT_NAME, STEPS, FeatureRecord
+from tf_sphereface.bundle.records import OUTPUT_NAME, STEPS, FeatureRecord, check_mirror
 from tf_sphereface.deployment.conversion import saved_model
 from tf_sphereface.deployment.folders import check_output, replacing_export
 from tf_sphereface.deployment.parity.drift import (
@@ -48,6 +48,7 @@ def export_saved_model(
         model. Nothing is written in either case.
     """
     check_least_cosine(min_cosine)
+    check_mirror(mirror)
     feature = FeatureRecord(mirror=mirror, inside=STEPS)
     check_output(out, overwrite)
     backbone = embedding_models.load_backbone(model_path)
