@@ -173,5 +173,5 @@ def load_embedding_model(path: Path) -> keras.Model:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, without its later lines and at most 300 characters."""
+    """First line of an error's message, at most 300 characters."""
     return (str(error).splitlines() or [type(error).__name__])[0][:300]

@@ -1,4 +1,4 @@
-"""How every command ends when something is wrong: one line and an exit status."""
+"""Error handling of all commands: one line on stderr and an exit status."""
 
 import functools
 import sys

@@ -30,7 +30,7 @@ class _KnownCount(progress.MofNCompleteColumn):
 
 
 class Pace:
-    """How fast work goes, by the reports of the last minute.
+    """Rate of the work, by the reports of the last minute.
 
     The first report says where the work begins: neither what was done before it nor
     the time before it counts, so that a resumed run does not look faster than it is.

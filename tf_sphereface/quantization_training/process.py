@@ -22,7 +22,7 @@ _NEEDED = ("tensorflow_model_optimization", "tf_keras")
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What one such process does; the arguments of `trainer.quantization_train`."""
+    """Task of one such process: the arguments of `trainer.quantization_train`."""
 
     run: str
     recipe: dict

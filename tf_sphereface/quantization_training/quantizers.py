@@ -1,4 +1,4 @@
-"""Which tensors of the twin are rounded to 8 bits, and how."""
+"""Rounding of the tf-keras copy's tensors to 8 bits."""
 
 import tensorflow as tf
 import tf_keras

@@ -1,4 +1,4 @@
-"""What the training has made of the file: sizes, zeros, values."""
+"""Effect of the training on the file: sizes, zeros, values."""
 
 import zlib
 

@@ -1,4 +1,4 @@
-"""What a training starts from: a run folder and the records it was trained on."""
+"""Start of a training: a run folder and the records it was trained on."""
 
 import dataclasses
 from pathlib import Path

@@ -19,7 +19,7 @@ _UPDATES = 100  # of the masks while sparsity grows
 
 
 class Plain:
-    """What the schemes have in common: a model, and the weights of its layers."""
+    """Common part of the schemes: a model, and the weights of its layers."""
 
     def __init__(self, model: tf_keras.Model):
         self.model = model
@@ -195,7 +195,7 @@ def make_scheme(recipe: SchemeRecipe, twin: tf_keras.Model, steps: int) -> Plain
 
 
 def folds_batch_norm(recipe: SchemeRecipe) -> bool:
-    """Whether the scheme is of the network whose batch norm is folded."""
+    """True if the scheme takes the network with its batch norm folded."""
     return recipe.name == "qat"
 
 

@@ -84,7 +84,7 @@ def with_facenet_names(
 
 
 def _reason(name, kind):
-    """Why a tensor is left out; None if nothing is known of it."""
+    """Reason to leave out a tensor; None if nothing is known of it."""
     for pattern, reason in _LEFT_OUT:
         if re.fullmatch(pattern, name):
             return reason

@@ -79,7 +79,7 @@ def command_line(name: str, arguments: list[str]) -> str:
 
 
 def _when(folder):
-    """When the manifest was written; not now, so that the page can be made again."""
+    """Time at which the manifest was written, so that the page can be made again."""
     path = folder / MANIFEST_NAME
     if not path.exists():
         return "not finished"
