@@ -113,3 +113,16 @@ def test_every_package_is_in_the_distribution():
         for path in PACKAGE.rglob("__init__.py")
     }
     assert set(listed) == found | {"tf_sphereface.recipes"}
+
+
+def test_no_docstring_begins_with_a_question_word():
+    words = {"How", "What", "When", "Where", "Whether", "Which", "Who", "Whose", "Why"}
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    wrong = []
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            text = isinstance(node, documented) and ast.get_docstring(node)
+            if text and text.split()[0].rstrip(",:") in words:
+                name = getattr(node, "name", "module")
+                wrong.append(f"{path.relative_to(PACKAGE)}, {name}: {text[:60]}")
+    assert not wrong

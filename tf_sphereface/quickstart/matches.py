@@ -55,7 +55,7 @@ class Matches:
 
 
 def verdict_line(matches: Matches) -> str:
-    """How many pairs the bundle's threshold decides rightly."""
+    """Number of pairs that the bundle's threshold decides rightly."""
     if matches.threshold is None:
         return "too few pairs to measure a threshold, so no verdicts"
     return (

@@ -109,7 +109,7 @@ def _check_shape(file, name, target, layout):
 
 
 def _reason_to_drop(key, name, tensor: SourceTensor, layers, classifiers):
-    """Why a tensor without a place may be left out; None if it may not."""
+    """Reason to leave out a tensor without a place; None if there is none."""
     layer, role = key
     if layer in classifiers:
         return "the classifier of the training"

@@ -119,7 +119,7 @@ def cumulative(ranks: np.ndarray, length: int) -> tuple[float, ...]:
 
 
 def far_notes(impostors: int, fars: Sequence[float]) -> list[str]:
-    """Why some FAR targets are not measured."""
+    """Notes on FAR targets that are not measured."""
     notes = []
     for far in fars:
         if not supports_far(impostors, far):
