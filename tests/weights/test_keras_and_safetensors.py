@@ -53,7 +53,9 @@ def assert_equal_weights(path, backbone):
     [
         (
             "sphereface20",
-            lambda: SphereFaceCNN(20, 8, 1 / 16, "BGR", residual_bias=True),
+            lambda: SphereFaceCNN(
+                20, 8, 1 / 16, channel_order="BGR", residual_bias=True
+            ),
             ports.sphere20,
             {},
         ),
@@ -108,7 +110,7 @@ def test_inception_resnet_has_the_ports_names_and_comes_back(tmp_path):
 
 def test_an_exported_file_gives_the_ports_embedding(tmp_path):
     image = np.random.default_rng(1).normal(size=(112, 96, 3)).astype(np.float32)
-    backbone = SphereFaceCNN(20, 8, 1 / 16, "BGR", residual_bias=True)
+    backbone = SphereFaceCNN(20, 8, 1 / 16, channel_order="BGR", residual_bias=True)
     state = ports.make_state(ports.sphere20)
     for layer in backbone.layers:  # biases and slopes that are not all alike
         for weight in layer.weights:
