@@ -78,7 +78,7 @@ def export_and_evaluate(out: Path, pairs, model: str, progress_bar) -> Formats:
         representative=None,  # there are few people
         overwrite=True,
     )
-    measure = Measure(evaluate, evaluator.mixed)
+    measure = Measure(evaluate, evaluator.cross_variant)
     bundle = export_bundle(embedding, out / "bundle", options, measure, progress_bar)
     keras_size = embedding.stat().st_size
     sizes = [keras_size, keras_size, _folder_size(saved_model)]

@@ -87,7 +87,7 @@ def test_mixed_scores_are_of_the_left_by_the_gallery_and_the_right_by_the_probe(
     evaluator.plain(gallery)
     evaluator.plain(probe)
     calls = gallery.calls + probe.calls
-    report = evaluator.mixed(gallery, probe)
+    report = evaluator.cross_variant(gallery, probe)
     assert gallery.calls + probe.calls == calls  # nothing is embedded again
     expected = [
         cosine(
@@ -97,7 +97,7 @@ def test_mixed_scores_are_of_the_left_by_the_gallery_and_the_right_by_the_probe(
         for pair in pairs.pairs
     ]
     np.testing.assert_allclose(report.plain_scores, expected, atol=1e-6)
-    swapped = evaluator.mixed(probe, gallery).plain_scores
+    swapped = evaluator.cross_variant(probe, gallery).plain_scores
     assert np.abs(np.array(expected) - swapped).max() > 0.01
     np.testing.assert_array_equal(report.same, [pair.same for pair in pairs.pairs])
 
@@ -110,7 +110,7 @@ def test_missing_photo_has_no_score(crops):
     evaluator = PairEvaluator(folder, lost, mirror=False)
     source = Embedder(0)
     assert np.isnan(evaluator.plain(source).plain_scores[-1])
-    assert np.isnan(evaluator.mixed(source, source).plain_scores).sum() == 1
+    assert np.isnan(evaluator.cross_variant(source, source).plain_scores).sum() == 1
 
 
 def test_folder_without_the_photos_is_refused(crops, tmp_path):
@@ -126,4 +126,4 @@ def test_features_of_unlike_lengths_are_refused(crops):
     for source in (short, whole):
         evaluator.plain(source)
     with pytest.raises(InputError, match="gallery=4, probe=6"):
-        evaluator.mixed(short, whole)
+        evaluator.cross_variant(short, whole)

@@ -60,7 +60,7 @@ def measurement(images, pairs_file, progress_bar):
 
     pairs = read_lfw_pairs(pairs_file)
     evaluator = PairEvaluator(images, pairs, progress_bar=progress_bar)
-    return Measure(evaluator.plain, evaluator.mixed, pairs_file.name)
+    return Measure(evaluator.plain, evaluator.cross_variant, pairs_file.name)
 
 
 def summary(bundle):

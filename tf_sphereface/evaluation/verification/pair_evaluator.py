@@ -20,7 +20,7 @@ from tf_sphereface.similarity import unit_rows
 
 
 class PairEvaluator:
-    """Verification of pairs, with the features of each model kept for `mixed`.
+    """Verification of pairs, with the features of each model kept for `cross_variant`.
 
     Args:
         images_dir: Folder of the aligned faces.
@@ -75,7 +75,7 @@ class PairEvaluator:
         features[there] = unit_rows(features[there])
         return self._report(features)
 
-    def mixed(self, gallery: CropEmbedder, probe: CropEmbedder) -> VerificationReport:
+    def cross_variant(self, gallery: CropEmbedder, probe: CropEmbedder) -> VerificationReport:
         """The report of pairs whose left photo is `gallery`'s, the right one `probe`'s.
 
         Args:
