@@ -142,7 +142,7 @@ def test_nothing_is_changed(aligned):
 
 def test_command_writes_list_and_page(aligned, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
-        "tf_sphereface.evaluation.embeddings.sources.load_embedding_source",
+        "tf_sphereface.evaluation.load_embedding_source",
         lambda path, variant: ModelEmbeddings(GreyPixels()),
     )
     model = tmp_path / "model.tflite"
