@@ -104,7 +104,9 @@ def test_head_computes_in_float32_under_a_mixed_policy():
 
 def test_a_loss_given_to_compile_is_refused():
     classifier, (images, labels) = compiled(), faces()
-    with pytest.raises(ValueError, match="head and metric losses are it. Received: loss='mse'"):
+    with pytest.raises(
+        ValueError, match="head and metric losses are it. Received: loss='mse'"
+    ):
         classifier.compile("sgd", loss="mse")
     classifier.compile("sgd", loss=None)
     assert np.isfinite(classifier.evaluate(images, labels, verbose=0)).all()

@@ -75,7 +75,9 @@ class PairEvaluator:
         features[there] = unit_rows(features[there])
         return self._report(features)
 
-    def cross_variant(self, gallery: CropEmbedder, probe: CropEmbedder) -> VerificationReport:
+    def cross_variant(
+        self, gallery: CropEmbedder, probe: CropEmbedder
+    ) -> VerificationReport:
         """The report of pairs whose left photo is `gallery`'s, the right one `probe`'s.
 
         Args:
