@@ -3,7 +3,9 @@
 import keras
 import numpy as np
 import pytest
+from keras import layers, ops
 
+from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
 from tf_sphereface.embedding_models import (
     as_float32,
     load_backbone,
@@ -152,3 +154,104 @@ def test_run_folder_gives_its_best_model(tiny, tmp_path):
         loaded = load_backbone(run).get_weights()[0]
         np.testing.assert_array_equal(loaded, network.get_weights()[0])
     assert model_file(run).name == "best.keras"  # as long as last.keras, and before it
+
+
+def small_core():
+    """A network with an operator and a batch norm, as people build them."""
+    images = keras.Input((32, 32, 3))
+    x = layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(images)
+    x = layers.BatchNormalization()(x)
+    x = x + layers.Conv2D(8, 3, padding="same")(x)
+    return keras.Model(images, layers.Dense(16)(layers.Flatten()(x)))
+
+
+class Halved(keras.Model):
+    """A subclass that calls one model, and computes something else besides."""
+
+    def __init__(self, core=None, **kwargs):
+        super().__init__(**kwargs)
+        self.core = core
+
+    def call(self, images):
+        return self.core(images * 0.5)
+
+
+def around(kind):
+    """A model that computes something around an inner model."""
+    core, images = small_core(), keras.Input((32, 32, 3))
+    if kind == "scaled":
+        return keras.Model(images, core(images * 0.5 + 0.5))
+    if kind == "mirrored":
+        both = [core(images), core(images[:, :, ::-1])]
+        return keras.Model(images, ops.concatenate(both, axis=1))
+    if kind == "after":
+        return keras.Model(images, 2 * core(images) + 1)
+    if kind == "sequential":
+        return keras.Sequential([images, layers.Rescaling(1 / 255), core])
+    return keras.Model(images, ASoftmaxLayer(num_classes=4)(core(images - 1)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "inside_classifier"),
+    [
+        ("scaled", False),
+        ("scaled", True),
+        ("mirrored", False),
+        ("after", True),
+        ("sequential", False),
+        ("head", False),
+    ],
+)
+def test_operators_around_an_inner_model_are_kept(tmp_path, kind, inside_classifier):
+    saved = model = around(kind)
+    if inside_classifier:
+        saved = FaceClassifier(model, ASoftmaxLayer(num_classes=4))
+        saved(np.zeros((1, 32, 32, 3), np.float32))
+    saved.save(tmp_path / "model.keras")
+    images = np.random.default_rng(2).normal(size=(3, 32, 32, 3)).astype(np.float32)
+    expected = model.layers[-1].input if kind == "head" else None
+    if expected is not None:
+        model = keras.Model(model.input, expected)
+    backbone = load_backbone(tmp_path / "model.keras")
+    np.testing.assert_allclose(backbone(images), model(images), atol=1e-6)
+    folded = fold_batch_norm(backbone)
+    np.testing.assert_allclose(folded(images), model(images), atol=1e-5)
+
+
+def test_batch_norm_before_an_operator_is_folded():
+    core, rng = small_core(), np.random.default_rng(3)
+    for layer in core.layers:
+        layer.set_weights([rng.uniform(size=w.shape) for w in layer.get_weights()])
+    images = rng.normal(size=(3, 32, 32, 3)).astype(np.float32)
+    folded = fold_batch_norm(core)
+    kinds = [type(layer) for layer in folded.layers]
+    assert layers.BatchNormalization not in kinds
+    np.testing.assert_allclose(folded(images), core(images), rtol=1e-4)
+
+
+def test_an_operator_that_takes_a_convolution_keeps_its_batch_norm():
+    images = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, name="conv")(images)
+    outputs = layers.Flatten()(layers.BatchNormalization(name="norm")(x) + x)
+    network = keras.Model(images, outputs)
+    network.get_layer("norm").set_weights([np.full(4, v) for v in (2.0, 1, 3, 4)])
+    faces = np.random.default_rng(5).normal(size=(2, 8, 8, 3)).astype(np.float32)
+    folded = fold_batch_norm(network)
+    assert folded.get_layer("norm").get_weights()
+    np.testing.assert_allclose(folded(faces), network(faces), rtol=1e-5)
+
+
+def test_a_subclass_is_not_taken_for_the_model_that_it_calls():
+    model = Halved(small_core())
+    model(np.zeros((1, 32, 32, 3), np.float32))
+    assert without_head(model) is model
+
+
+def test_a_backbone_that_is_not_the_model_is_refused(tmp_path, monkeypatch):
+    around("scaled").save(tmp_path / "model.keras")
+    monkeypatch.setattr(
+        "tf_sphereface.embedding_models._innermost",
+        lambda model: next(m for m in model.layers if isinstance(m, keras.Model)),
+    )
+    with pytest.raises(InputError, match="cannot be separated from its head: the cos"):
+        load_backbone(tmp_path / "model.keras")

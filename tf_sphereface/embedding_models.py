@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import keras
+import numpy as np
+from keras.src.models.functional import Functional
 
 # Imported for their registration: without it no saved model can be read.
 import tf_sphereface.backbones  # noqa: F401
@@ -12,23 +14,36 @@ from tf_sphereface.heads import MarginHead
 from tf_sphereface.model_files import model_file
 from tf_sphereface.precision import dtype_policy
 from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.similarity import unit_rows
 
+# Only these compute what their operations say, and no more.
+_PLAIN_MODELS = (Functional, keras.Sequential)
+# Of a backbone with the model that it was taken from; networks trained in 16 bits are
+# rounded at each layer.
+_LEAST_COSINE, _LEAST_COSINE_OF_HALVES = 0.9999, 0.9
 _LOW_PRECISION = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
 
 
 def load_backbone(path: Path) -> keras.Model:
     """Reads a model, drops its margin head and gives the backbone in float32.
 
+    The result is compared with the model as it was read, on two random images.
+
     Args:
         path: `.keras` file of a FaceClassifier, of a functional model that has a margin
             head as a layer, or of a backbone alone; or a run folder.
 
-    Raises: InputError if the file is missing or damaged, or holds something else.
+    Raises: InputError if the file is missing or damaged, holds something else, or if
+        the backbone does not give the embeddings of the model.
     """
     path = model_file(path)
-    backbone = without_head(load_embedding_model(path))
+    embeddings = _before_head(load_embedding_model(path))
+    backbone = _innermost(embeddings)
     _check_shapes(backbone, path)
-    return as_float32(backbone)
+    backbone = as_float32(backbone)
+    if backbone is not embeddings:
+        _check_same(embeddings, backbone, path)
+    return backbone
 
 
 def without_head(model: keras.Model) -> keras.Model:
@@ -38,36 +53,77 @@ def without_head(model: keras.Model) -> keras.Model:
         model: A functional model with a `MarginHead` among its layers, with or without
             an input for the labels, or any other model.
 
-    Returns: The network from images to embeddings. If the model has it as one layer,
-        that layer, with its own pixel contract.
+    Returns: The network from images to embeddings. If the model has it as one layer and
+        computes nothing else, that layer, with its own pixel contract.
     Raises: InputError if there are several heads, or the embeddings do not depend on
         one input alone.
     """
+    return _innermost(_before_head(model))
+
+
+def _before_head(model):
     heads = [layer for layer in model.layers if isinstance(layer, MarginHead)]
     if not heads:
-        return _innermost(model)
+        return model
     if len(heads) > 1:
         names = ", ".join(head.name for head in heads)
         raise InputError(f"the model has several margin heads: {names}")
     embeddings = keras.tree.flatten(heads[0].input)[0]
     for images in model.inputs:
         try:
-            return _innermost(keras.Model(images, embeddings, name=model.name))
+            return keras.Model(images, embeddings, name=model.name)
         except ValueError:  # this is the input of the labels
             continue
     raise InputError("the embeddings must depend on the images alone")
 
 
 def _innermost(model):
-    """A model that does nothing but call another one is that other one."""
+    """A functional model that does nothing but call another one is that other one.
+
+    Operators such as `inputs * 0.5` are operations too, but not layers. A subclass may
+    do anything in its `call`.
+    """
+    if type(model) not in _PLAIN_MODELS:
+        return model
     inner = [
-        layer
-        for layer in model.layers
-        if not isinstance(layer, keras.layers.InputLayer)
+        operation
+        for operation in getattr(model, "operations", model.layers)
+        if not isinstance(operation, keras.layers.InputLayer)
     ]
-    if len(inner) == 1 and isinstance(inner[0], keras.Model):
+    if (
+        len(inner) == 1
+        and isinstance(inner[0], keras.Model)
+        and len(keras.tree.flatten(inner[0].outputs)) == 1
+    ):
         return inner[0]
     return model
+
+
+def _check_same(model, backbone, path):
+    """Refuses a backbone that is not the model as it was read."""
+    height, width = backbone.input_shape[1:3]
+    noise = np.random.default_rng(0).uniform(-1, 1, (2, height, width, 3))
+    noise[1] = 127.5 + 127.5 * noise[1]  # for networks that take pixels of 0..255
+    expected, given = (
+        np.asarray(
+            keras.ops.convert_to_numpy(keras.ops.cast(network(images), "float64"))
+        )
+        for network in (model, backbone)
+        for images in [noise.astype(np.float32)]
+    )
+    if given.shape != expected.shape:
+        raise InputError(
+            f"not a network from faces to embeddings: {path} gives {expected.shape}, "
+            f"and without its head {given.shape}"
+        )
+    cosines = (unit_rows(expected) * unit_rows(given)).sum(axis=1)
+    least = _LEAST_COSINE if _is_float32(model) else _LEAST_COSINE_OF_HALVES
+    if not (cosines >= least).all():
+        raise InputError(
+            f"the embeddings of {path} cannot be separated from its head: the cosine "
+            f"to the model's own is {cosines.min():.4f}; save the network from images "
+            "to embeddings as a model of its own"
+        )
 
 
 def as_float32(backbone: keras.Model) -> keras.Model:

@@ -38,7 +38,7 @@ def fold_batch_norm(network: keras.Model) -> keras.Model:
         if layer.name in folded:
             config["use_bias"] = True
             weights[layer.name] = _folded_weights(layer, folded[layer.name])
-        elif layer.weights:
+        elif getattr(layer, "weights", None):  # operators such as Add have none
             weights[layer.name] = layer.get_weights()
         return layer.__class__.from_config(config)
 
@@ -59,7 +59,7 @@ def _is_functional(network):
 def _layers_before_batch_norm(network):
     """Pairs of a batch norm and the layer that it is folded into."""
     takers, single = collections.Counter(), {}
-    for layer in network.layers:
+    for layer in network.operations:  # operators too take a layer's output
         nodes = layer._inbound_nodes
         for tensor in (tensor for node in nodes for tensor in node.input_tensors):
             takers[tensor._keras_history.operation] += 1
