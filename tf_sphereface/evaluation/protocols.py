@@ -10,7 +10,7 @@ class Protocol:
     """One protocol as the command runs it; its code is loaded on first use.
 
     The function takes the source of features, the protocol's name, `progress`, and the
-    options that were given by their names; it returns a report as `report_parts.Report`
+    options that were given by their names; it returns a report as `report_types.Report`
     has it. What the user did not say has the function's own default.
 
     Args:

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation import Pair
+from tf_sphereface.evaluation import PROTOCOLS, Pair
 from tf_sphereface.evaluation.pairs.formats import (
+    READERS,
     read_agedb_pairs,
     read_calfw_pairs,
     read_cfp_pairs,
@@ -187,3 +188,10 @@ def test_malformed_csv_is_named_with_its_line(tmp_path, lines, reason):
 def test_list_of_one_kind_has_no_folds_and_is_refused(tmp_path, read, lines, kind):
     with pytest.raises(InputError, match=f"Received: only {kind} pairs"):
         read(write(tmp_path, *lines))
+
+
+def test_every_reader_of_pairs_is_a_protocol():
+    pair_lists = {
+        name for name, protocol in PROTOCOLS.items() if "pairs" in protocol.needs
+    }
+    assert set(READERS) == pair_lists - {"ytf"}

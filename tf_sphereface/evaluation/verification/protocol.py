@@ -31,7 +31,7 @@ def verify_pair_list(
 
     Args:
         source: What `open_features` gave.
-        protocol: Which format the list has: a key of `pair_formats.READERS`.
+        protocol: Which format the list has: a key of `pairs.formats.READERS`.
         pairs: The list; of CFP the folder `Protocol`.
         images: Folder of the aligned faces; a file of embeddings needs none.
         progress: Called with the photos done and the photos in all.
