@@ -1,10 +1,13 @@
 """Records for trainings of seconds."""
 
+import functools
+
 import cv2
 import numpy as np
 import pytest
 
 from tf_sphereface.data.records.writer import write_records
+from tf_sphereface.face_classifier import FaceClassifier
 
 
 def write_people(folder, people, crops):
@@ -26,3 +29,10 @@ def write_people(folder, people, crops):
 def records(tmp_path_factory):
     """Four identities of six crops."""
     return write_people(tmp_path_factory.mktemp("faces"), 4, 6)
+
+
+@pytest.fixture
+def eagerly(monkeypatch):
+    """Steps that are not compiled: for a few steps, compiling is most of a training."""
+    compiling = functools.partialmethod(FaceClassifier.compile, run_eagerly=True)
+    monkeypatch.setattr(FaceClassifier, "compile", compiling)

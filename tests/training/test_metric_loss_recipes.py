@@ -142,6 +142,7 @@ def records(tmp_path_factory):
     return folder / "records"
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_an_interrupted_run_goes_on_with_its_centres(records, tmp_path):
     recipe, run = Recipe.model_validate(SMALL), tmp_path / "run"
     kept = []
