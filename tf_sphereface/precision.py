@@ -1,4 +1,4 @@
-"""Keras' global dtype policy, for a while."""
+"""Keras' global settings of precision and of axes, for the time of a block."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,3 +15,14 @@ def dtype_policy(policy: str | keras.DTypePolicy) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+@contextlib.contextmanager
+def channels_last() -> Iterator[None]:
+    """Lets new layers take channels as the last axis, whatever the user's settings."""
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_last")
+    try:
+        yield
+    finally:
+        keras.config.set_image_data_format(before)

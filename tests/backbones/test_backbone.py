@@ -259,3 +259,16 @@ def test_a_name_may_say_the_depth():
     assert backbone.get_config()["depth"] == 10
     with pytest.raises(ValueError, match="`depth` must be 10 .* depth=20"):
         build_backbone("sphereface10", depth=20)
+
+
+@pytest.mark.parametrize("name", ["keras_application", "mobilefacenet", "zfnet_face"])
+def test_a_users_order_of_axes_changes_no_network(name):
+    expected = built(name)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        network = build(name)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    network.set_weights(expected.get_weights())
+    images = images_for(expected)
+    np.testing.assert_allclose(embed(network, images), embed(expected, images))

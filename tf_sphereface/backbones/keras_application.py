@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from tf_sphereface.backbones.backbone import Backbone
-from tf_sphereface.precision import dtype_policy
+from tf_sphereface.precision import channels_last, dtype_policy
 
 _SIGNED = {"pixel_mean": 127.5, "pixel_scale": 127.5}
 _RAW = {"pixel_mean": 0.0, "pixel_scale": 1.0}
@@ -187,8 +187,9 @@ def _embed(
     options,
 ):
     images = _standardized(images, channel_statistics, make.dtype)
-    # These functions take no dtype, the global policy only.
-    with dtype_policy(keras.dtype_policies.get(make.dtype)):
+    # These functions take neither: only Keras' settings count.
+    policy = keras.dtype_policies.get(make.dtype)
+    with dtype_policy(policy), channels_last():
         network = getattr(keras.applications, application)(
             include_top=False, input_tensor=images, **options, weights=weights
         )

@@ -1,5 +1,7 @@
 """The layers that several backbones are made of."""
 
+import inspect
+
 import keras
 from keras import layers
 
@@ -38,7 +40,13 @@ class LayerMaker:
         return max(1, round(number * self.width_multiplier))
 
     def layer(self, layer_class, inputs, name, **arguments):
-        """Any layer, with the dtype policy."""
+        """Any layer, with the dtype policy; channels are the last axis.
+
+        A user's Keras settings may say otherwise; pixel contracts and exported files
+        do not.
+        """
+        if "data_format" in inspect.signature(layer_class).parameters:
+            arguments.setdefault("data_format", "channels_last")
         return layer_class(name=name, dtype=self.dtype, **arguments)(inputs)
 
     def conv(self, inputs, channels, size, name, strides=1, padded=True, **arguments):
