@@ -21,11 +21,12 @@ def faces(count=64, classes=4, seed=0):
     return images.astype("float32"), labels
 
 
-def compiled(margin=4, annealing=None, rate=0.05):
+def compiled(margin=4, annealing=None, rate=0.05, jit_compile=False):
+    """A classifier ready to train; XLA takes longer to compile than the tests train."""
     keras.utils.set_random_seed(1)
     annealing = annealing or InverseDecayAnnealing(base=10.0, gamma=0.1, minimum=1.0)
     head = ASoftmaxLayer(4, margin=margin, annealing=annealing)
     classifier = FaceClassifier(small_backbone(), head)
     optimizer = keras.optimizers.SGD(rate, momentum=0.9)
-    classifier.compile(optimizer, metrics=["accuracy"])
+    classifier.compile(optimizer, metrics=["accuracy"], jit_compile=jit_compile)
     return classifier

@@ -10,7 +10,7 @@ from tf_sphereface import ASoftmaxLayer, FaceClassifier
 
 
 def test_fit_learns_and_counts_training_iterations_only():
-    classifier, (images, labels) = compiled(), faces()
+    classifier, (images, labels) = compiled(jit_compile="auto"), faces()
     classifier.fit(images, labels, batch_size=16, epochs=25, verbose=0)
     classifier.evaluate(images, labels, verbose=0)
     classifier.predict(images, verbose=0)

@@ -164,7 +164,8 @@ def test_five_steps_of_fit_are_sgd_by_hand(case):
         variable.assign(weight)
     by_hand = hand_class()
     expected, loss, accuracy = train_by_hand(by_hand, weights, images, labels)
-    classifier.compile(keras.optimizers.SGD(RATE, MOMENTUM), metrics=["accuracy"])
+    optimizer = keras.optimizers.SGD(RATE, MOMENTUM)
+    classifier.compile(optimizer, metrics=["accuracy"], jit_compile=False)
     history = classifier.fit(
         images, labels, batch_size=BATCH, shuffle=False, verbose=0
     ).history

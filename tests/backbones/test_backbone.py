@@ -21,7 +21,7 @@ SMALL = {
     "iresnet": {"depth": 18, "width_multiplier": 1 / 4, "height": 64, "width": 48},
     "keras_application": {
         "application": "MobileNetV3Small",
-        "options": {"alpha": 0.35},
+        "options": {"alpha": 0.35, "minimalistic": True},
         "height": 64,
         "width": 48,
     },
@@ -40,9 +40,21 @@ def build(backbone, **arguments):
 
 @functools.cache
 def built(backbone):
-    """One network of each kind, for tests that change no kernel."""
+    """One network of each kind, for tests that leave its kernels as they were."""
     keras.utils.set_random_seed(0)
     return build(backbone)
+
+
+def names(*quick):
+    """All backbones, those that are not `quick` in the slow tests only."""
+    return [
+        name if name in quick else pytest.param(name, marks=pytest.mark.slow)
+        for name in sorted(BACKBONES)
+    ]
+
+
+# Its hundreds of layers take long to build.
+ALL_BUT_THE_LARGEST = set(BACKBONES) - {"inception_resnet_v1"}
 
 
 @pytest.fixture(params=sorted(BACKBONES))
@@ -65,6 +77,7 @@ def test_every_backbone_is_tested():
     assert set(SMALL) == set(BACKBONES)
 
 
+@pytest.mark.parametrize("name", names(*ALL_BUT_THE_LARGEST))
 def test_no_two_kernels_begin_with_the_same_numbers(name):
     kernels = [
         ops.convert_to_numpy(weight).tobytes()
@@ -74,6 +87,7 @@ def test_no_two_kernels_begin_with_the_same_numbers(name):
     assert len(set(kernels)) == len(kernels)
 
 
+@pytest.mark.parametrize("name", names(*ALL_BUT_THE_LARGEST))
 def test_size_of_input_and_output_are_the_contracts(name):
     backbone = built(name)
     size = SMALL[name].get("height", 112), SMALL[name].get("width", 96)
@@ -83,6 +97,7 @@ def test_size_of_input_and_output_are_the_contracts(name):
     assert backbone.output_shape == (None, EMBEDDING_DIM)
 
 
+@pytest.mark.parametrize("name", names(*ALL_BUT_THE_LARGEST))
 def test_embeddings_take_both_signs_and_nothing_rectifies_them(name):
     backbone = built(name)
     # In training mode: batch norm then centres what a fresh network gives.
@@ -98,6 +113,7 @@ def test_embeddings_take_both_signs_and_nothing_rectifies_them(name):
         assert not isinstance(layer, keras.layers.ReLU | keras.layers.PReLU)
 
 
+@pytest.mark.parametrize("name", names("iresnet", "sphereface_cnn"))
 def test_save_and_load_keep_arguments_and_output(name, tmp_path):
     backbone = build(name, channel_order="BGR", pixel_scale=100.0)
     backbone.save(tmp_path / "backbone.keras")
@@ -110,6 +126,7 @@ def test_save_and_load_keep_arguments_and_output(name, tmp_path):
     np.testing.assert_array_equal(embed(loaded, images), embed(backbone, images))
 
 
+@pytest.mark.parametrize("name", names(*ALL_BUT_THE_LARGEST))
 def test_config_names_every_argument(name):
     arguments = {
         "channel_order": "BGR",
@@ -128,7 +145,13 @@ def test_config_names_every_argument(name):
 
 
 # All policies for one network; another dtype for weights than for arithmetic for all.
-POLICIES = [(name, "mixed_bfloat16", "bfloat16", "float32") for name in sorted(SMALL)]
+POLICIES = [
+    pytest.param(
+        *(name, "mixed_bfloat16", "bfloat16", "float32"),
+        marks=pytest.mark.slow if "inception" in name else (),
+    )
+    for name in sorted(SMALL)
+]
 POLICIES += [
     ("sphereface_cnn", "mixed_float16", "float16", "float32"),
     ("sphereface_cnn", "bfloat16", "bfloat16", "bfloat16"),
@@ -149,6 +172,7 @@ def test_a_policy_reaches_every_layer(name, policy, compute, variable):
     assert rebuilt.layers[-1].compute_dtype == compute
 
 
+@pytest.mark.parametrize("name", names("iresnet", "sphereface_cnn"))
 def test_mixed_precision_gives_nearly_the_same_embeddings(name):
     backbone = built(name)
     mixed = build(name, dtype="mixed_bfloat16")
@@ -160,8 +184,9 @@ def test_mixed_precision_gives_nearly_the_same_embeddings(name):
 
 
 def test_a_classifier_trains_and_moves_every_weight(name):
+    backbone = built(name)
+    weights = backbone.get_weights()
     keras.utils.set_random_seed(0)
-    backbone = build(name)
     classifier = FaceClassifier(backbone, ASoftmaxLayer(4, margin=2))
     # Eagerly, since compiling takes longer than the one step; a large one, in which the
     # smallest gradients show in float32.
@@ -171,6 +196,7 @@ def test_a_classifier_trains_and_moves_every_weight(name):
     history = classifier.fit(images, labels, batch_size=8, epochs=1, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
     after = [ops.convert_to_numpy(weight) for weight in backbone.trainable_weights]
+    backbone.set_weights(weights)
     still = [
         weight.path
         for weight, old, new in zip(

@@ -9,6 +9,7 @@ from tests.backbones.slow_network import SlowNetwork, max_pool, randomize
 from tf_sphereface.backbones import InceptionResNetV1, multiply_accumulates
 
 
+@pytest.mark.slow
 def test_parameters_are_those_of_the_public_networks():
     # facenet-pytorch with a classifier of 8,631 people has 27,910,327 parameters.
     backbone = InceptionResNetV1(dtype="bfloat16")

@@ -10,7 +10,12 @@ from tf_sphereface.backbones import IResNet, multiply_accumulates
 
 
 @pytest.mark.parametrize(
-    ("depth", "millions", "giga"), [(18, 24.0, 2.6), (50, 43.6, 6.3), (100, 65.2, 12.1)]
+    ("depth", "millions", "giga"),
+    [
+        (18, 24.0, 2.6),
+        pytest.param(50, 43.6, 6.3, marks=pytest.mark.slow),
+        pytest.param(100, 65.2, 12.1, marks=pytest.mark.slow),
+    ],
 )
 def test_size_is_insightfaces(depth, millions, giga):
     # bfloat16: only to build faster. InsightFace's table: 6.33 and 12.12 GFLOPs for

@@ -4,11 +4,17 @@ import keras
 import numpy as np
 import pytest
 
-from tests.backbones.test_backbone import build, built, images_for
-from tf_sphereface.backbones import BACKBONES, SphereFaceCNN, stages
+from tests.backbones.test_backbone import (
+    ALL_BUT_THE_LARGEST,
+    build,
+    built,
+    images_for,
+    names,
+)
+from tf_sphereface.backbones import SphereFaceCNN, stages
 
 
-@pytest.mark.parametrize("name", sorted(BACKBONES))
+@pytest.mark.parametrize("name", names(*ALL_BUT_THE_LARGEST))
 def test_stages_hold_each_layer_with_weights_once_from_the_image_on(name):
     backbone = built(name)
     groups = stages(backbone)
@@ -35,7 +41,10 @@ def test_stages_of_sphereface_are_the_papers():
     assert [layer.name for layer in groups[-1]] == ["fc5"]
 
 
-@pytest.mark.parametrize("name", ["keras_application", "sphereface_cnn"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param("keras_application", marks=pytest.mark.slow), "sphereface_cnn"],
+)
 def test_frozen_stages_are_saved_and_can_be_freed(name, tmp_path):
     backbone = build(name, frozen_stages=2)
     frozen, *_ = stages(backbone)

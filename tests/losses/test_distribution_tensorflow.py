@@ -21,7 +21,7 @@ def classifier(head, metric_losses):
     backbone = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5)])
     head = NormalizedSoftmaxLayer(4) if head else None
     model = FaceClassifier(backbone, head, metric_losses)
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9))
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), jit_compile=False)
     return model
 
 

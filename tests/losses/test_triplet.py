@@ -8,23 +8,21 @@ import pytest
 from tf_sphereface.losses import TripletHardLoss, TripletSemiHardLoss
 
 
-def distance(first, second, squared, normalize):
+def distances(embeddings, squared, normalize):
+    """Distances of all pairs, as rows of numbers."""
     if normalize:
-        first, second = first / np.linalg.norm(first), second / np.linalg.norm(second)
-    length = np.linalg.norm(first - second)
-    return length**2 if squared else length
+        embeddings = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    lengths = np.linalg.norm(embeddings[:, None] - embeddings, axis=2)
+    return (lengths**2 if squared else lengths).tolist()
 
 
 def semi_hard(labels, embeddings, margin, squared, normalize):
     """FaceNet's loss, triplet by triplet."""
-    count, losses = len(labels), []
-
-    def between(first, second):
-        return distance(embeddings[first], embeddings[second], squared, normalize)
-
+    count, labels, losses = len(labels), labels.tolist(), []
+    between = distances(embeddings, squared, normalize)
     for anchor in range(count):
         negatives = [
-            between(anchor, other)
+            between[anchor][other]
             for other in range(count)
             if labels[other] != labels[anchor]
         ]
@@ -33,7 +31,7 @@ def semi_hard(labels, embeddings, margin, squared, normalize):
                 continue
             if not negatives:
                 continue
-            near = between(anchor, positive)
+            near = between[anchor][positive]
             farther = [value for value in negatives if value > near]
             chosen = min(farther) if farther else max(negatives)
             losses.append(max(0.0, near - chosen + margin))
@@ -42,14 +40,12 @@ def semi_hard(labels, embeddings, margin, squared, normalize):
 
 def batch_hard(labels, embeddings, loss, squared, normalize):
     """Hermans et al.: the hardest positive and negative of each anchor."""
-    losses = []
+    losses, between = [], distances(embeddings, squared, normalize)
     for anchor, label in enumerate(labels):
         pairs = {True: [], False: []}
         for other in range(len(labels)):
             if other != anchor:
-                pairs[bool(labels[other] == label)].append(
-                    distance(embeddings[anchor], embeddings[other], squared, normalize)
-                )
+                pairs[bool(labels[other] == label)].append(between[anchor][other])
         if pairs[True] and pairs[False]:
             losses.append(loss(max(pairs[True]) - min(pairs[False])))
     return sum(losses) / len(losses) if losses else 0.0
