@@ -139,6 +139,30 @@ def test_one_class_is_refused(name):
         make(name, num_classes=1)
 
 
+def test_config_round_trip_keeps_every_argument(name):
+    head = make(name)
+    config = keras.saving.serialize_keras_object(head)
+    copy = keras.saving.deserialize_keras_object(config)
+    assert type(copy) is type(head)
+    assert copy.get_config() == head.get_config()
+    for argument, value in ARGUMENTS[name].items():
+        kept = getattr(copy, argument)
+        if argument == "annealing":
+            kept, value = kept.get_config(), value.get_config()
+        assert kept == value
+
+
+# Files of a head with a state, with sub-centres and with annealing; the rest are slow.
+IN_FILES = ("AdaFaceLayer", "AMSoftmaxLayer", "ASoftmaxLayer")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in IN_FILES else pytest.param(name, marks=pytest.mark.slow)
+        for name in ARGUMENTS
+    ],
+)
 def test_saving_keeps_weights_and_losses(name, tmp_path):
     embeddings, labels = points()
     inputs, head = keras.Input((6,)), make(name)
