@@ -1,12 +1,15 @@
 """One tiny model and one bundle of it with every variant, for all deployment tests."""
 
+import os
+
+import filelock
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from tf_sphereface.backbones import SphereFaceCNN
-from tf_sphereface.deployment import ExportOptions, export_bundle
+from tf_sphereface.deployment import ExportOptions, export_bundle, load_bundle
 from tf_sphereface.deployment.samples import synthetic_faces
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.heads import ASoftmaxLayer
@@ -40,12 +43,30 @@ def backbone_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def bundle(classifier_file, tmp_path_factory):
-    out = tmp_path_factory.mktemp("bundles") / "bundle"
+def made_once(tmp_path_factory):
+    """Makes a folder that all workers of pytest-xdist share."""
+
+    def folder(name, make):
+        base = tmp_path_factory.getbasetemp()
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            base = base.parent
+        with filelock.FileLock(base / f"{name}.lock"):
+            if not (base / name).exists():
+                make(base / f"{name}.making")
+                (base / f"{name}.making").rename(base / name)
+        return base / name
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundle(classifier_file, made_once):
     options = ExportOptions(
         variants=("none", "fp16", "dynamic", "int8", "int8-io"), representative=24
     )
-    return export_bundle(classifier_file, out, options)
+    return load_bundle(
+        made_once("bundle", lambda out: export_bundle(classifier_file, out, options))
+    )
 
 
 @pytest.fixture(scope="session")
@@ -59,11 +80,13 @@ def crops():
 
 
 @pytest.fixture(scope="session")
-def aligned(tmp_path_factory):
+def aligned(made_once):
     """A folder of 40 rendered crops of 20 people."""
-    folder = tmp_path_factory.mktemp("aligned")
-    for index, face in enumerate(synthetic_faces(PixelContract(), 20, 2)):
-        place = folder / f"person{index // 2:02d}"
-        place.mkdir(exist_ok=True)
-        Image.fromarray(face.crop).save(place / f"{index % 2}.png")
-    return folder
+
+    def make(folder):
+        for index, face in enumerate(synthetic_faces(PixelContract(), 20, 2)):
+            place = folder / f"person{index // 2:02d}"
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(face.crop).save(place / f"{index % 2}.png")
+
+    return made_once("aligned", make)

@@ -1,5 +1,7 @@
 """Tests for tf_sphereface.deployment.export: from a model file to a measured bundle."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -179,12 +181,14 @@ def test_ready_file_is_measured_like_any_other(
     assert variant.file == "embedder_mine.tflite"
     assert variant.quantization.quantizer == "training"
     assert 0.998 < variant.drift.min_cosine < 0.9999999
-    missing = ExportOptions(ready={"mine": tmp_path / "no.tflite"})
+    missing = ExportOptions(calibration=aligned, ready={"mine": tmp_path / "no.tflite"})
     with pytest.raises(InputError, match="no such TFLite model: .*no.tflite"):
         export_bundle(classifier_file, tmp_path / "other", missing)
 
 
-@pytest.mark.parametrize("mirror", ["concat", "mean"])
+@pytest.mark.parametrize(
+    "mirror", ["concat", pytest.param("mean", marks=pytest.mark.slow)]
+)
 def test_everything_inside_gives_the_feature_of_raw_pixels(
     tiny, aligned, tmp_path, new_faces, mirror
 ):
@@ -224,9 +228,11 @@ def test_free_batch(classifier_file, aligned, tmp_path, new_faces):
     )
 
 
-def test_existing_output_is_refused_or_replaced(classifier_file, aligned, tmp_path):
+def test_existing_output_is_refused_or_replaced(
+    bundle, classifier_file, aligned, tmp_path
+):
     out, options = tmp_path / "bundle", ExportOptions(calibration=aligned)
-    export_bundle(classifier_file, out, options)
+    shutil.copytree(bundle.path, out)
     before = (out / "contract.json").read_bytes()
     with pytest.raises(InputError, match="--overwrite"):
         export_bundle(classifier_file, out, options)
@@ -269,8 +275,8 @@ def test_bad_options_are_named(wrong):
         ExportOptions(**wrong)
 
 
-def test_saved_model_holds_each_weight_once(backbone_file, tmp_path):
-    export_saved_model(backbone_file, tmp_path / "saved_model")
+def test_saved_model_holds_each_weight_once(backbone_file, aligned, tmp_path):
+    export_saved_model(backbone_file, tmp_path / "saved_model", aligned)
     (variables,) = (tmp_path / "saved_model" / "variables").glob("*.data-*")
     weights = 4 * load_backbone(backbone_file).count_params()
     assert weights <= variables.stat().st_size < 1.2 * weights

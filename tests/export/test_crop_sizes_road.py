@@ -60,7 +60,9 @@ def photos(tmp_path_factory):
     return [folder / "0.png", folder / "1.png"]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", ["iresnet18", pytest.param("mobilefacenet", marks=pytest.mark.slow)]
+)
 def test_published_weights_for_square_crops_match_photos(
     name, photos, tmp_path, capsys
 ):

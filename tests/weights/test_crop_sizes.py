@@ -23,9 +23,15 @@ from tf_sphereface.weights.safetensors_file import (
     [
         ("keras", "sphereface4", SphereFaceCNN, (80, 112)),
         ("safetensors", "sphereface4", SphereFaceCNN, (80, 112)),
-        ("safetensors", "mobilefacenet", MobileFaceNet, (80, 80)),
         ("safetensors", "iresnet18", IResNet, (80, 64)),
-        ("safetensors", "inception_resnet_v1", InceptionResNetV1, (75, 91)),
+        pytest.param(
+            *("safetensors", "mobilefacenet", MobileFaceNet, (80, 80)),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *("safetensors", "inception_resnet_v1", InceptionResNetV1, (75, 91)),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_the_size_of_the_crops_comes_back(tmp_path, form, name, make, size):

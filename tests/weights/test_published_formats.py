@@ -118,7 +118,10 @@ def test_tensors_are_taken_by_name_whatever_their_order(tmp_path, sphere20):
     assert_same(model, expected)
 
 
-@pytest.mark.parametrize("write", [writers.torch_zip, writers.torch_old])
+@pytest.mark.parametrize(
+    "write",
+    [writers.torch_zip, pytest.param(writers.torch_old, marks=pytest.mark.slow)],
+)
 def test_mobilefacenet_gives_the_ports_embedding(tmp_path, write):
     state = ports.make_state(ports.mobilefacenet)
     expected = ports.run(ports.mobilefacenet, state, IMAGE)
@@ -134,7 +137,7 @@ def test_mobilefacenet_gives_the_ports_embedding(tmp_path, write):
     assert sum(row.target is None for row in report.rows) == len(counters) > 40
 
 
-@pytest.mark.parametrize("columns", [96, 112])
+@pytest.mark.parametrize("columns", [112, pytest.param(96, marks=pytest.mark.slow)])
 def test_iresnet_gives_the_ports_embedding(tmp_path, columns):
     image = np.random.default_rng(6).normal(size=(112, columns, 3)).astype("float32")
     state = ports.make_state(ports.iresnet18, image=(3, 112, columns))

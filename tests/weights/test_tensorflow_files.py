@@ -49,9 +49,11 @@ def network():
 
 
 def assert_embeds(path, image, expected):
-    actual = ops.convert_to_numpy(keras.models.load_model(path)(image[None]))[0]
+    model = keras.models.load_model(path)
+    actual = ops.convert_to_numpy(model(image[None]))[0]
     assert np.abs(expected).max() > 0.1  # there is something to be compared
     np.testing.assert_allclose(actual, expected, atol=1e-4 * np.abs(expected).max())
+    return model
 
 
 def left_out(report):
@@ -87,16 +89,16 @@ def test_a_checkpoint_gives_facenets_embedding(tmp_path, network):
     prefix, out = tmp_path / "model-2018.ckpt-275", tmp_path / "model.keras"
     tensorflow_files.save_checkpoint({**state, **training}, prefix)
     report = import_weights(prefix, NAME, out, arguments=PIXELS)
-    assert_embeds(out, image, expected)
+    provenance = assert_embeds(out, image, expected).provenance
     notes = left_out(report)
     assert notes.keys() == TRAINING.keys()
     for name, (_, reason) in TRAINING.items():
         assert notes[name].startswith(reason) or notes[name].endswith(reason)
-    provenance = keras.models.load_model(out).provenance
     assert provenance["source"] == "model-2018.ckpt-275.data-00000-of-00001"
     assert provenance["format"] == "tensorflow checkpoint"
 
 
+@pytest.mark.slow
 def test_an_embedding_of_512_is_told_by_the_file(tmp_path):
     source, out = tmp_path / "x.pb", tmp_path / "model.keras"
     state = facenet.make_state(dim=512)

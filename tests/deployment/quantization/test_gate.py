@@ -137,7 +137,17 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "weightless",
+        "swapped_channels",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("zeroed", "without_input", "upside_down")
+        ),
+    ],
+)
 def test_broken_float_conversion_leaves_nothing(
     classifier_file, aligned, tmp_path, monkeypatch, broken
 ):
@@ -148,7 +158,14 @@ def test_broken_float_conversion_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("broken", ["zeroed", "without_input", "upside_down"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "upside_down",
+        pytest.param("zeroed", marks=pytest.mark.slow),
+        pytest.param("without_input", marks=pytest.mark.slow),
+    ],
+)
 def test_broken_quantised_file_cannot_pass(
     classifier_file, aligned, tmp_path, monkeypatch, broken
 ):

@@ -111,7 +111,7 @@ def test_what_is_left_out_is_the_callers(model, aligned, crops, tmp_path, mirror
 
 @needs_extra
 def test_depthwise_network_has_no_batch_norm_and_a_free_batch(crops):
-    network = MobileFaceNet(embedding_dim=16, height=112, width=96)
+    network = MobileFaceNet(16, 0.25, height=112, width=96)
     content = onnx.to_onnx(network, network.pixel_contract, onnx.SERVER_FEATURE)
     import onnx as onnx_package
 
