@@ -30,7 +30,10 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("page", ["a/report.html", "both/compare.html"])
+@pytest.mark.parametrize(
+    "page",
+    ["a/report.html", pytest.param("both/compare.html", marks=pytest.mark.slow)],
+)
 def test_page_is_drawn_light_and_dark_wide_and_narrow(folder, tmp_path, page):
     light = screenshot(folder / page, tmp_path, 1200, dark=False)
     dark = screenshot(folder / page, tmp_path, 1200, dark=True)
