@@ -20,7 +20,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.progress import Progress
@@ -97,6 +96,8 @@ def scan_scores(
     Returns: How many of the others were finite.
     Raises: InputError if the sizes of the embeddings differ.
     """
+    from threadpoolctl import threadpool_limits  # other backends go without it
+
     check_same_size(probes, others, "probes and distractors")
     probes = np.asarray(probes, np.float32)
     starts = iter(range(0, len(others), TILE_COLUMNS))

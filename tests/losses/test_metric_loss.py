@@ -185,13 +185,13 @@ def test_losses_without_weights_train_and_save_a_bare_backbone(name, tmp_path):
     backbone = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5)])
     loss = getattr(losses, name)(**ARGUMENTS[name])
     backbone.compile(keras.optimizers.SGD(0.01), loss=loss)
-    expected = float(loss(labels, backbone(embeddings)))
+    expected = float(ops.convert_to_numpy(loss(labels, backbone(embeddings))))
     kernel = np.array(ops.convert_to_numpy(backbone.layers[0].kernel))
     history = backbone.fit(embeddings, labels, batch_size=32, verbose=0).history
     assert history["loss"] == [pytest.approx(expected, rel=1e-5)]
     moved = ops.convert_to_numpy(backbone.layers[0].kernel) - kernel
     assert 1e-5 < np.abs(moved).max() < 1
-    after = float(loss(labels, backbone(embeddings)))
+    after = float(ops.convert_to_numpy(loss(labels, backbone(embeddings))))
     backbone.save(tmp_path / "backbone.keras")
     loaded = keras.models.load_model(tmp_path / "backbone.keras")
     again = loaded.evaluate(embeddings, labels, batch_size=32, verbose=0)
