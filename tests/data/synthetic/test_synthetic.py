@@ -188,7 +188,7 @@ def test_mtcnn_finds_the_faces_where_the_landmarks_say():
                 gaps = np.linalg.norm(np.array(points) - photo.landmarks, axis=2)
                 eyes = np.linalg.norm(photo.landmarks[1] - photo.landmarks[0])
                 errors.append(gaps.mean(axis=1).min() / eyes)
-    assert len(errors) >= 0.99 * len(photos)
+    assert len(errors) >= len(photos) - 1
     assert np.mean(errors) < 0.06
 
 
