@@ -1,4 +1,4 @@
-"""What a backbone costs: size, arithmetic, and the time for one face.
+"""Cost of a backbone: size, arithmetic, and the time for one face.
 
 Every round times each network once in Keras (a compiled call) and once in each TFLite
 file, on two threads, since a busy machine slows all of them; medians count. The int8
@@ -102,7 +102,7 @@ def tflite_step(content):
 
 
 def prepared(description):
-    """What is known of a backbone without timing, and the steps to time."""
+    """Figures of a backbone that need no timing, and the steps to time."""
     from tf_sphereface.backbones import multiply_accumulates
     from tf_sphereface.deployment.conversion.tflite import to_tflite
     from tf_sphereface.deployment.quantization.ai_edge import quantize_dynamic

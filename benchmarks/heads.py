@@ -1,4 +1,4 @@
-"""What a head costs: forward and backward against Dense + softmax cross-entropy.
+"""Cost of a head: forward and backward against Dense + softmax cross-entropy.
 
 Every round times each head, the Dense layer and (with --peer-python) plain PyTorch
 once, since a busy machine slows all of them. Medians are compared, and fastest rounds.

@@ -1,4 +1,4 @@
-"""What searching a million strangers costs: MegaFace's search against bare products.
+"""Cost of a search among a million strangers: MegaFace's against bare products.
 
 3,530 probes of 80 people look for each other among 1,000,000 distractors of 512
 numbers, with ranks up to 100 and TAR at FAR down to 1e-6 over all 3.53 thousand million

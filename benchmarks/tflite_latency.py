@@ -1,4 +1,4 @@
-"""What one face costs: every variant of a bundle beside onnxruntime and Keras.
+"""Time of one face: every variant of a bundle beside onnxruntime and Keras.
 
 Every round times each of them once on the same crops, in an order that moves on, since
 a busy machine slows all of them. Wall time and the time of the process on the CPU are
@@ -215,7 +215,7 @@ def measure_all(bundles, threads, rounds, crops):
 
 
 def in_process(function, *arguments):
-    """What a function gives in a process of its own."""
+    """Result of a function in a process of its own."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(function, *arguments).result()

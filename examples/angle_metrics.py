@@ -1,4 +1,4 @@
-"""How compact classes are, and how far apart, in angles between embeddings."""
+"""Angles within classes and between them, of embeddings."""
 
 import dataclasses
 

@@ -32,7 +32,7 @@ def psi(theta: np.ndarray, margin: float) -> np.ndarray:
 
 
 def reach(margin: float, others: np.ndarray) -> float:
-    """How far the region of a class reaches from its weight, anticlockwise, radians.
+    """Extent of the region of a class from its weight, anticlockwise, radians.
 
     The region is of the directions whose psi to their own weight, at angle 0, exceeds
     the cosine to every other.

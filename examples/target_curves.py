@@ -1,4 +1,4 @@
-"""What each head makes of the target's cosine, by the heads' own code."""
+"""Target logit of each head over the angle, by the heads' own code."""
 
 import dataclasses
 import math

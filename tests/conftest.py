@@ -1,4 +1,4 @@
-"""What a backend's tests need; which tests are TensorFlow's alone."""
+"""Set-up of the tests for each backend, and choice of those for TensorFlow alone."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What the tests of HTML pages ask of each."""
+"""A reader of HTML pages, with the checks that all pages share."""
 
 import html.parser
 import re

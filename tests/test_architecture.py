@@ -144,10 +144,14 @@ def test_no_docstring_begins_with_a_question_word():
     words = {"How", "What", "When", "Where", "Whether", "Which", "Who", "Whose", "Why"}
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     wrong = []
-    for path in SOURCES:
+    others = ("benchmarks", "examples", "export", "tests")
+    for path in (
+        *SOURCES,
+        *(p for name in others for p in (ROOT / name).rglob("*.py")),
+    ):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             text = isinstance(node, documented) and ast.get_docstring(node)
             if text and text.split()[0].rstrip(",:") in words:
                 name = getattr(node, "name", "module")
-                wrong.append(f"{path.relative_to(PACKAGE)}, {name}: {text[:60]}")
+                wrong.append(f"{path.relative_to(ROOT)}, {name}: {text[:60]}")
     assert not wrong

@@ -37,12 +37,12 @@ def load_backbone(path: Path) -> keras.Model:
         the backbone does not give the embeddings of the model.
     """
     path = model_file(path)
-    embeddings = _before_head(load_embedding_model(path))
-    backbone = _innermost(embeddings)
+    model = load_embedding_model(path)
+    backbone = without_head(model)
     _check_shapes(backbone, path)
     backbone = as_float32(backbone)
-    if backbone is not embeddings:
-        _check_same(embeddings, backbone, path)
+    if backbone is not model:
+        _check_same(_before_head(model), backbone, path)
     return backbone
 
 
@@ -104,12 +104,10 @@ def _check_same(model, backbone, path):
     height, width = backbone.input_shape[1:3]
     noise = np.random.default_rng(0).uniform(-1, 1, (2, height, width, 3))
     noise[1] = 127.5 + 127.5 * noise[1]  # for networks that take pixels of 0..255
+    images = noise.astype(np.float32)
     expected, given = (
-        np.asarray(
-            keras.ops.convert_to_numpy(keras.ops.cast(network(images), "float64"))
-        )
+        keras.ops.convert_to_numpy(keras.ops.cast(network(images), "float32"))
         for network in (model, backbone)
-        for images in [noise.astype(np.float32)]
     )
     if given.shape != expected.shape:
         raise InputError(

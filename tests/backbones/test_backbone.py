@@ -1,4 +1,4 @@
-"""What every backbone keeps to: tests for tf_sphereface.backbones.backbone."""
+"""Contract of every backbone: tests for tf_sphereface.backbones.backbone."""
 
 import functools
 

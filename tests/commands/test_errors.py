@@ -49,12 +49,12 @@ def test_closed_stdout_is_left_to_the_program():
 def test_arguments_and_status_go_through():
     @reports_errors
     def command(argv=None):
-        """What it does."""
+        """Its help."""
         return argv
 
     assert command(["--x"]) == ["--x"]
     assert command() is None  # sys.argv is the command's own business
-    assert (command.__name__, command.__doc__) == ("command", "What it does.")
+    assert (command.__name__, command.__doc__) == ("command", "Its help.")
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

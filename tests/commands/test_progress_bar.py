@@ -8,7 +8,7 @@ from tf_sphereface.commands import progress_bar as module
 
 @pytest.fixture
 def screen(monkeypatch):
-    """What a terminal was sent: a function."""
+    """A function that gives the text sent to a terminal."""
     console = Console(force_terminal=True, width=80, record=True)
     monkeypatch.setattr(module, "Console", lambda stderr: console)
     return lambda: console.export_text()

@@ -43,7 +43,7 @@ def test_pnet_file_computes_what_keras_does(litert, keras_networks, shape):
 
 @pytest.fixture
 def other_keras_settings():
-    """What a user may have in keras.json."""
+    """A user's settings in keras.json."""
     settings = keras.config.image_data_format(), keras.config.floatx()
     policy = keras.config.dtype_policy()
     keras.config.set_image_data_format("channels_first")

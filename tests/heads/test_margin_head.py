@@ -1,4 +1,4 @@
-"""What every head promises: tests of the contract, once for each head."""
+"""Contract of every head, tested once for each."""
 
 import keras
 import numpy as np

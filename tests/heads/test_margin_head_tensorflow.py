@@ -1,4 +1,4 @@
-"""What every head promises in TensorFlow's compiled functions and over its replicas."""
+"""Contract of every head in TensorFlow's compiled functions and over its replicas."""
 
 import keras
 import numpy as np

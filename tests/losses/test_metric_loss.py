@@ -1,4 +1,4 @@
-"""What every metric loss promises: tests of the contract, once for each loss."""
+"""Contract of every metric loss, tested once for each."""
 
 import keras
 import numpy as np

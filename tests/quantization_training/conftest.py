@@ -43,7 +43,7 @@ def python(*arguments, **environment):
 
 @pytest.fixture(scope="package")
 def twins():
-    """What `twins.py` has measured."""
+    """Measurements of `twins.py`."""
     done = python("-m", "tests.quantization_training.twins")
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)

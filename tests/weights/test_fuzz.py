@@ -58,7 +58,7 @@ def safetensors_bytes(state):
 
 
 def assigner():
-    """What an import does with a file, but for making and saving the network."""
+    """An import of a file, but for making and saving the network."""
     targets = targets_of(SphereFaceCNN(4, embedding_dim=2, width_multiplier=1 / 64))
 
     def assign(path):

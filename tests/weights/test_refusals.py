@@ -80,7 +80,7 @@ def test_instructions_that_no_state_dict_needs_are_refused(refuse, program):
 
 
 def view(offset, shape, strides):
-    """How protocol 2 writes the numbers of a view, with a memo's entry between."""
+    """Numbers of a view as protocol 2 writes them, with a memo's entry between."""
     marks = {1: b"\x85", 2: b"\x86"}
     rows = [
         b"".join(b"K" + bytes([n]) for n in numbers) + marks[len(numbers)]

@@ -122,7 +122,7 @@ def test_an_index_that_ends_tensorflows_process_is_refused(checkpoint, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_tensorflow_ends_its_process_on_such_an_index(tmp_path, name):
-    """Why the index is read here first; if this fails, the reason is gone."""
+    """The reason to read the index here first: TensorFlow ends the process."""
     (tmp_path / f"x{tensorflow_files.DATA}").write_bytes(bytes(16))
     (tmp_path / "x.index").write_bytes(index_of({"a": HOSTILE[name]}))
     program = "import sys, tensorflow as tf; tf.train.load_checkpoint(sys.argv[1])"

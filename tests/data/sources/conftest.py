@@ -91,5 +91,5 @@ def insightface(write_records, crops):
 
 @pytest.fixture
 def record_writer():
-    """How to write records, for tests that need other ones."""
+    """Writers of records, for tests that need other ones."""
     return image_record, record_parts

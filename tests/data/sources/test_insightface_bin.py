@@ -25,7 +25,7 @@ PHOTOS = [b"\xff\xd8\n'\"\\\x00", b"", b"photo 2" * 60, b"3", b"\x80\x81", b"x" 
 
 
 def python2_pickle(protocol):
-    """What Python 2 wrote of (list of str, list of bool)."""
+    """Python 2's pickle of (list of str, list of bool)."""
     if protocol == 0:
         texts = "".join(f"S{str(photo)[1:]}\np{k}\na" for k, photo in enumerate(PHOTOS))
         flags = "".join(f"I0{int(flag)}\na" for flag in SAME)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import tf_sphereface
-from tf_sphereface.data.aligned.manifest import DROPPED, ManifestRow
+from tf_sphereface.data.aligned.manifest import ManifestRow
 from tf_sphereface.data.aligned.settings import LOCK_NAME, agree_on_settings
 from tf_sphereface.data.alignment.checks import (
     check_names,
@@ -16,7 +16,11 @@ from tf_sphereface.data.alignment.checks import (
     refuse_nesting,
 )
 from tf_sphereface.data.alignment.crops import crop_name, is_further_face
-from tf_sphereface.data.alignment.photo_aligner import AlignmentItem, AlignmentTask
+from tf_sphereface.data.alignment.photo_aligner import (
+    AlignmentItem,
+    AlignmentTask,
+    dropped_row,
+)
 from tf_sphereface.data.alignment.processes import align_in_processes
 from tf_sphereface.data.alignment.rows import AlignmentRows, Journal, reusable_rows
 from tf_sphereface.data.alignment.settings import (
@@ -194,15 +198,7 @@ def _plan(task, networks, landmarks_are_given):
 
 
 def _without_landmarks(photo):
-    reason = "no landmarks" if photo.bytes else "no such photo"
-    return ManifestRow(
-        photo=photo.name,
-        identity=identity_of(photo.name),
-        status=DROPPED,
-        reason=reason,
-        bytes=photo.bytes,
-        modified_ns=photo.modified_ns,
-    )
+    return dropped_row(photo, "no landmarks" if photo.bytes else "no such photo")
 
 
 def _prepare(out, photos):

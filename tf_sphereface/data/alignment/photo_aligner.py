@@ -71,6 +71,18 @@ class _Opened(NamedTuple):
     content: bytes  # for a second look at a large photo; empty for others
 
 
+def dropped_row(photo: Photo, reason: str) -> ManifestRow:
+    """The manifest's row of a photo that gives no crop."""
+    return ManifestRow(
+        photo=photo.name,
+        identity=identity_of(photo.name),
+        status=DROPPED,
+        reason=reason,
+        bytes=photo.bytes,
+        modified_ns=photo.modified_ns,
+    )
+
+
 class PhotoAligner:
     """Aligns photos as an `AlignmentTask` says; loads the detector once.
 
@@ -93,7 +105,7 @@ class PhotoAligner:
             further faces, if all are cropped.
         Raises: OSError if a crop cannot be written.
         """
-        rows = [_row(item.photo, "no face") for item in batch]
+        rows = [dropped_row(item.photo, "no face") for item in batch]
         opened = [self._open(item, rows, index) for index, item in enumerate(batch)]
         readable = [index for index, photo in enumerate(opened) if photo is not None]
         found = self._find([(batch[index], opened[index]) for index in readable])
@@ -123,7 +135,7 @@ class PhotoAligner:
                 reason = LANDMARKS_OUTSIDE
             elif self._detector is None or min(shape[:2]) >= smallest:
                 return _Opened(decoded, content if decoded.reduction > 1 else b"")
-        rows[index] = _row(photo, reason)
+        rows[index] = dropped_row(photo, reason)
         return None
 
     def _find(self, photos):
@@ -213,17 +225,6 @@ def align_large(
     if np.linalg.det(linear) > 1 + 1e-6:
         return align_face(decode_photo(content, name).pixels, landmarks, crop)
     return align_face(picture.pixels, points, crop)
-
-
-def _row(photo, reason):
-    return ManifestRow(
-        photo=photo.name,
-        identity=identity_of(photo.name),
-        status=DROPPED,
-        reason=reason,
-        bytes=photo.bytes,
-        modified_ns=photo.modified_ns,
-    )
 
 
 def _enlarged(face, picture):
