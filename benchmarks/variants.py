@@ -44,7 +44,7 @@ def build_parser():
 
 
 def fold_accuracies(bundle, images, pairs_file, fold):
-    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.evaluation.embeddings.sources import source_of_bundle
     from tf_sphereface.evaluation.pairs.pair_list import read_lfw_pairs
     from tf_sphereface.evaluation.verification.pair_evaluator import PairEvaluator

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.errors import InputError
 
 

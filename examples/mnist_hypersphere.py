@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.errors import InputError
 
 LOSS_NAMES = (
@@ -113,7 +113,7 @@ def _compare(args):
 
 def _train_all(args, data, epochs):
     import toy_runs
-    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from toy_training import BATCH_SIZE, train_toy
 
     folder = args.out / "runs"

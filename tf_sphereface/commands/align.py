@@ -8,8 +8,8 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.errors import reports_errors
-from tf_sphereface.commands.output import add_json_option, print_result
+from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.output import add_json_option, print_result
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -155,7 +155,7 @@ def _runner(args, options):
 
 
 def _align(args, runner):
-    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.data.alignment.align import align_photos
     from tf_sphereface.data.alignment.landmark_table import read_landmark_table
     from tf_sphereface.data.alignment.settings import parse_size
@@ -220,7 +220,7 @@ def _write_pairs(source, path):
 
 
 def _audit(args, argv):
-    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.data.audit import write_audit
     from tf_sphereface.data.audit.writer import command_line
 

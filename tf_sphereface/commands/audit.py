@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.errors import reports_errors
-from tf_sphereface.commands.output import add_json_option, print_result
+from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.output import add_json_option, print_result
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -31,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
-    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.data.audit import write_audit
     from tf_sphereface.data.audit.writer import command_line
 

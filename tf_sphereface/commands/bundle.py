@@ -9,8 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.errors import reports_errors
-from tf_sphereface.commands.output import print_result
+from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.output import print_result
 from tf_sphereface.errors import InputError
 
 
@@ -114,7 +114,7 @@ def _drift(args, check, measured):
 
 
 def _verification(args, check, measured):
-    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.deployment.checking.measurement import (
         measured_fars,
         measurement_differences,

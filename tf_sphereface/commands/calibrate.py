@@ -8,8 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.errors import reports_errors
-from tf_sphereface.commands.output import add_json_option, print_result
+from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.output import add_json_option, print_result
 from tf_sphereface.errors import InputError
 
 
@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _calibrate(args):
-    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.deployment import load_bundle
     from tf_sphereface.deployment.parity.measurement import (
         calibration_of,

@@ -11,8 +11,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.errors import reports_errors
-from tf_sphereface.commands.output import add_json_option, print_result
+from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.output import add_json_option, print_result
 from tf_sphereface.errors import InputError
 
 
@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _clean(args, command):
-    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.evaluation import describe_model, load_embedding_source
     from tf_sphereface.evaluation.cleaning import (
         propose_cleaning,

@@ -9,8 +9,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.errors import reports_errors
-from tf_sphereface.commands.output import add_json_option, print_result
+from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.output import add_json_option, print_result
 from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 
@@ -159,7 +159,7 @@ def _threshold(args):
 
 def _embeddings(args):
     from tf_sphereface import evaluation
-    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.evaluation.embeddings.npz import SUFFIX
     from tf_sphereface.evaluation.embeddings.sources import is_bundle
 

@@ -8,8 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.errors import reports_errors
-from tf_sphereface.commands.output import add_json_option, print_result
+from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.output import add_json_option, print_result
 from tf_sphereface.errors import InputError
 
 
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _embed(args):
     from tf_sphereface import evaluation
-    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.commands.terminal.progress_bar import progress_bar
 
     if args.out.suffix != ".npz":
         raise InputError(f"--out must end in .npz. Received: {args.out}")

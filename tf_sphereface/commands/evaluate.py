@@ -8,9 +8,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.commands.evaluate_options import add_search_options
-from tf_sphereface.commands.output import add_json_option, print_result
+from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.output import add_json_option, print_result
 from tf_sphereface.errors import InputError
 
 # Options that belong to the command itself; all others are passed to the protocol, if
@@ -137,7 +137,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _evaluate(args, command):
     from tf_sphereface import evaluation
-    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.commands.terminal.progress_bar import progress_bar
 
     minimum = args.minimum_accuracy
     if minimum is not None and not 0 <= minimum <= 1:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.terminal.errors import reports_errors
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.errors import reports_errors
+from tf_sphereface.commands.terminal.errors import reports_errors
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(arguments)
     from rich.console import Console
 
-    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.native_messages import load_tensorflow
     from tf_sphereface.quickstart import run_quickstart
 

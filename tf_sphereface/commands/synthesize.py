@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.errors import reports_errors
-from tf_sphereface.commands.output import add_json_option, print_result
+from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.output import add_json_option, print_result
 
 _LEAST = {
     "identities": 1,
@@ -83,7 +83,7 @@ def _check_options(args):
 
 
 def _synthesize(args):
-    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.data.synthetic import write_synthetic_faces
 
     total, done = args.identities * args.images, 0

@@ -3,8 +3,8 @@
 import argparse
 import sys
 
-from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.commands.export import onnx, saved_model, tflite
+from tf_sphereface.commands.terminal.errors import reports_errors
 
 FORMATS = {"tflite": tflite, "saved-model": saved_model, "onnx": onnx}
 

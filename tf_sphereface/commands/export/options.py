@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from tf_sphereface.commands.output import add_json_option
+from tf_sphereface.commands.terminal.output import add_json_option
 from tf_sphereface.deployment.quantization.variants import VARIANTS
 
 

@@ -13,7 +13,7 @@ from tf_sphereface.commands.export.options import (
     export_options,
     ready_files,
 )
-from tf_sphereface.commands.output import print_result
+from tf_sphereface.commands.terminal.output import print_result
 
 
 def add_arguments(parser):
@@ -37,7 +37,7 @@ def run(args):
     from tf_sphereface.native_messages import load_tensorflow
 
     load_tensorflow()
-    from tf_sphereface.commands.progress_bar import progress_bar
+    from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.deployment import export_bundle
 
     try:

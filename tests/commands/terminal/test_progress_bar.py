@@ -1,9 +1,9 @@
-"""Tests for tf_sphereface.commands.progress_bar."""
+"""Tests for tf_sphereface.commands.terminal.progress_bar."""
 
 import pytest
 from rich.console import Console
 
-from tf_sphereface.commands import progress_bar as module
+from tf_sphereface.commands.terminal import progress_bar as module
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Tests for tf_sphereface.commands.output."""
+"""Tests for tf_sphereface.commands.terminal.output."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tf_sphereface.commands.main import COMMANDS, main
-from tf_sphereface.commands.output import lines_of, print_result
+from tf_sphereface.commands.terminal.output import lines_of, print_result
 
 CONTENT = {
     "out": "runs/ä",

@@ -1,11 +1,11 @@
-"""Tests for tf_sphereface.commands.errors, and that the commands use it."""
+"""Tests for tf_sphereface.commands.terminal.errors, and that the commands use it."""
 
 import importlib
 
 import pytest
 
-from tf_sphereface.commands.errors import reports_errors
 from tf_sphereface.commands.main import COMMANDS, main
+from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.errors import InputError
 
 

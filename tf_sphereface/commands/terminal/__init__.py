@@ -1,0 +1,1 @@
+"""The terminal of all commands: errors, results and progress bars."""
