@@ -5,6 +5,8 @@ import os
 import sys
 import tempfile
 
+from tf_sphereface.errors import InputError
+
 
 @contextlib.contextmanager
 def native_messages_held_back():
@@ -28,14 +30,57 @@ def native_messages_held_back():
 
 
 def load_tensorflow() -> None:
-    """Imports TensorFlow without its notes on oneDNN and absent GPUs.
+    """Imports TensorFlow without its notes on oneDNN and absent GPUs, and Keras.
 
-    Commands call this before anything that imports TensorFlow by itself.
+    Commands call this before anything that imports TensorFlow by itself. A backend in
+    the user's keras.json is overruled.
+
+    Raises: InputError if Keras has, or would have, another backend, or cannot start.
     """
-    if "tensorflow" in sys.modules:
-        return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with native_messages_held_back():
-        import tensorflow as tf
+    if "keras" in sys.modules:
+        backend = sys.modules["keras"].config.backend()
+    else:
+        backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+        os.environ["KERAS_BACKEND"] = backend
+    if backend != "tensorflow":
+        raise InputError(
+            f"Keras' backend must be TensorFlow. Received: KERAS_BACKEND={backend}; "
+            "unset it, or say KERAS_BACKEND=tensorflow"
+        )
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with native_messages_held_back():
+            import tensorflow as tf
 
-        tf.config.list_physical_devices()
+            tf.config.list_physical_devices()
+    _load_keras()
+
+
+_keras_defaults = False
+
+
+def use_keras_defaults() -> None:
+    """Lets `load_tensorflow` give Keras its own defaults in place of a keras.json.
+
+    For programs that are ours from the start: precision, epsilon and the order of axes
+    in that file are for the user's scripts, whose settings are left alone.
+    """
+    global _keras_defaults
+    _keras_defaults = "keras" not in sys.modules
+
+
+def _load_keras():
+    if "keras" in sys.modules:
+        return
+    try:
+        import keras
+    except (AttributeError, ImportError, ValueError) as error:
+        raise InputError(
+            f"Keras cannot be loaded: {' '.join(str(error).split())} (its settings are "
+            "in ~/.keras/keras.json, or in the folder KERAS_HOME)"
+        ) from error
+    if _keras_defaults:
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
+        keras.config.set_epsilon(1e-7)
+        keras.config.set_image_data_format("channels_last")

@@ -1,5 +1,6 @@
 """A run that was left, killed or damaged, and folders of other runs."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -55,14 +56,25 @@ def test_an_interrupted_run_goes_on_with_its_counter_and_momentum(records, tmp_p
     assert int(best.head.iteration) == 4  # the best epoch was before the interruption
 
 
-def test_a_killed_process_resumes(records, tmp_path):
+# Settings of Keras as some other project of the user needs them.
+KERAS_JSON = """{
+    "floatx": "float64",
+    "epsilon": 0.1,
+    "backend": "torch",
+    "image_data_format": "channels_first"
+}"""
+
+
+def test_a_killed_process_resumes_whatever_keras_json_says(records, tmp_path):
+    (tmp_path / "keras.json").write_text(KERAS_JSON)
+    env = {**os.environ, "KERAS_HOME": str(tmp_path), "KERAS_BACKEND": ""}
     (tmp_path / "recipe.toml").write_text(
         recipe(schedule={"steps": 4000, "steps_per_epoch": 1}).to_toml()
     )
     command = [sys.executable, "-m", "tf_sphereface.commands.main", "train"]
     command += [str(tmp_path / "recipe.toml"), "--records", str(records)]
     command += ["--run", str(tmp_path / "run")]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=env)
     history = tmp_path / "run" / "history.csv"
     deadline = time.monotonic() + 240
     while not (history.exists() and len(read_history(history)) >= 2):
@@ -78,13 +90,16 @@ def test_a_killed_process_resumes(records, tmp_path):
     steps = restore_backup(classifier, backup)
     assert steps in (done - 1, done)
     assert int(classifier.head.iteration) == steps
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=env)
     while len(read_history(history)) < done + 1:
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    best = keras.models.load_model(tmp_path / "run" / "best.keras")
+    assert best.dtype_policy.name == best.backbone.dtype_policy.name == "float32"
+    assert best.backbone.input_shape == (None, 112, 96, 3)
     epochs = [int(row["epoch"]) for row in read_history(history)]
     assert epochs == list(range(1, len(epochs) + 1))
 

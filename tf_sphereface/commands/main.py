@@ -6,6 +6,7 @@ import os
 import sys
 
 from tf_sphereface import __version__
+from tf_sphereface.native_messages import use_keras_defaults
 
 COMMANDS = {
     "quickstart": "photos to phone model on built-in synthetic faces, no download",
@@ -63,6 +64,7 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    use_keras_defaults()
     module = name.replace("-", "_")
     command = importlib.import_module(f"tf_sphereface.commands.{module}")
     with contextlib.suppress(AttributeError):  # a stdout that a program put there

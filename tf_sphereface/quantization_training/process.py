@@ -8,6 +8,7 @@ therefore starts this module in a process of its own.
 import dataclasses
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -48,7 +49,9 @@ def run_job(job: Job) -> int:
     """
     check_installed()
     command = [sys.executable, "-m", __name__, json.dumps(dataclasses.asdict(job))]
-    return subprocess.run(command, check=False).returncode
+    # Keras 3 and tf-keras both take their own defaults where there is no keras.json.
+    env = {**os.environ, "KERAS_HOME": os.devnull}
+    return subprocess.run(command, check=False, env=env).returncode
 
 
 def main(argv: list[str]) -> int:

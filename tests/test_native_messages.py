@@ -1,0 +1,84 @@
+"""Tests for tf_sphereface.native_messages: the user's settings of Keras."""
+
+import json
+import os
+import runpy
+import sys
+
+import keras
+import pytest
+
+from tf_sphereface import native_messages
+from tf_sphereface.commands.main import main
+from tf_sphereface.errors import InputError
+
+CONFIG = keras.config.backend.__code__.co_filename  # reads the settings
+
+
+@pytest.fixture
+def fresh(tmp_path, monkeypatch):
+    """A process that has not loaded Keras; gives the path of its settings."""
+    monkeypatch.delitem(sys.modules, "keras")
+    monkeypatch.setattr(native_messages, "_keras_defaults", False)
+    monkeypatch.setattr(os, "environ", {**os.environ, "KERAS_HOME": str(tmp_path)})
+    os.environ.pop("KERAS_BACKEND", None)
+    # An `import keras` that does no more than read the settings.
+    (tmp_path / "keras.py").write_text(
+        f"import runpy\nbackend = runpy.run_path({CONFIG!r})['_BACKEND']\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path / "keras.json"
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax", "theano"])
+def test_another_backend_is_refused_by_the_variables_name(fresh, backend):
+    os.environ["KERAS_BACKEND"] = backend
+    with pytest.raises(InputError, match=f"KERAS_BACKEND={backend}; unset it"):
+        native_messages.load_tensorflow()
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_a_backend_of_keras_json_is_overruled(fresh, backend):
+    fresh.write_text(json.dumps({"backend": backend}))
+    assert runpy.run_path(CONFIG)["_BACKEND"] == backend
+    native_messages.load_tensorflow()
+    assert sys.modules["keras"].backend == "tensorflow"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "[1]",
+        '{"floatx": "bfloat16"}',
+        '{"epsilon": 1}',
+        '{"image_data_format": "NCHW"}',
+    ],
+)
+def test_settings_that_keras_refuses_are_one_line(fresh, settings):
+    fresh.write_text(settings)
+    with pytest.raises(InputError, match=r"^Keras cannot be loaded: .*keras\.json"):
+        native_messages.load_tensorflow()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "quickstart", "--records", "r", "--run", "x"],
+        ["export-weights", "m.keras", "--out", "x.safetensors"],
+        ["import-weights", "m.pth", "--backbone", "sphereface4", "--out", "x.keras"],
+        ["evaluate", "m.keras", "--images", ".", "--pairs", "m.pth", "--out", "x"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_commands_refuse_another_backend_in_one_line(
+    command, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("m.keras", "m.pth"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(keras.config, "backend", lambda: "torch")
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1
+    assert "backend must be TensorFlow. Received: KERAS_BACKEND=torch" in error
+    assert not (tmp_path / "x").exists()
