@@ -126,7 +126,7 @@ class PhotoAligner:
         except (FileNotFoundError, NotADirectoryError):
             reason = "no such photo"
         except InputError as error:
-            reason = str(error).split(":")[0]
+            reason = _reason(error)
         except OSError:
             reason = "cannot be read"
         else:
@@ -158,12 +158,18 @@ class PhotoAligner:
             height, width = opened.decoded.pixels.shape[:2]
             size = height * reduction, width * reduction
             chosen = choose_faces(faces, self._task.choice, *size)
+        # The crops are made from the numbers in the manifest, so that they can be made
+        # again.
+        landmarks = [np.round(face.landmarks, 3) for face in chosen]
+        try:
+            crops = [
+                align_large(row.photo, *opened, points, self._task.crop)
+                for points in landmarks
+            ]
+        except InputError as error:
+            return [dataclasses.replace(row, reason=_reason(error))]
         rows = []
-        for number, face in enumerate(chosen, start=1):
-            # The crop is made from the numbers in the manifest, so that it can be
-            # made again.
-            landmarks = np.round(face.landmarks, 3)
-            crop = align_large(row.photo, *opened, landmarks, self._task.crop)
+        for number, (face, crop) in enumerate(zip(chosen, crops, strict=True), start=1):
             name = crop_name(row.photo, number)
             encoded = io.BytesIO()
             Image.fromarray(crop).save(
@@ -179,7 +185,7 @@ class PhotoAligner:
                 faces=len(faces),
                 score=round(face.score, 6),
                 box=tuple(np.round(face.box, 3).tolist()),
-                landmarks=tuple(landmarks.ravel().tolist()),
+                landmarks=tuple(landmarks[number - 1].ravel().tolist()),
             )
             rows.append(kept)
         return rows
@@ -225,6 +231,10 @@ def align_large(
     if np.linalg.det(linear) > 1 + 1e-6:
         return align_face(decode_photo(content, name).pixels, landmarks, crop)
     return align_face(picture.pixels, points, crop)
+
+
+def _reason(error):
+    return str(error).split(":")[0]
 
 
 def _enlarged(face, picture):

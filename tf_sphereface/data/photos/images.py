@@ -8,8 +8,13 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
+from tf_sphereface.data.photos.colours import (
+    conversion_of,
+    has_deep_colours,
+    stretch_deep_colours,
+)
 from tf_sphereface.errors import InputError
 
 PHOTO_SUFFIXES = frozenset(
@@ -20,6 +25,15 @@ PHOTO_SUFFIXES = frozenset(
 _FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 _JPEG_REDUCTIONS = (1, 2, 4, 8)  # those that a decoder offers
 _STRIP_PIXELS = 1 << 22  # converted at a time
+_TURNS = {  # by EXIF's orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,8 +76,7 @@ def read_photo(path: Path) -> np.ndarray:
     Raises: InputError if the file is missing, damaged or not an image, or has more
         pixels than Pillow allows (179 million).
     """
-    with _opened(path, path) as image:
-        return _decode(image)
+    return decode_photo(_read(path), str(path)).pixels
 
 
 def decode_photo(
@@ -82,33 +95,52 @@ def decode_photo(
 
     Raises: InputError as `read_photo`.
     """
-    with _opened(io.BytesIO(content), name) as image:
+    with _opened(content, name) as image:
         width, height = image.size
         reduction = 1
         while -(-width // reduction) * -(-height // reduction) > most_pixels:
             reduction *= 2
-        if reduction == 1:
-            return DecodedPhoto(_decode(image))
-        return DecodedPhoto(_decode_reduced(image, reduction), reduction)
+        reduced = 1 if reduction == 1 else _ask_for_less(image, reduction)
+        deep = has_deep_colours(image)
+        image.load()
+        turn = _turn_of(image)
+        if deep:
+            image = stretch_deep_colours(image, content)
+        pixels = _to_rgb(image, reduction // reduced)
+        return DecodedPhoto(np.asarray(_upright(pixels, turn)), reduction)
+
+
+def _read(path):
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"no such photo: {path}") from error
+    except OSError as error:
+        raise InputError(f"damaged image: {path} ({error.strerror})") from error
 
 
 @contextlib.contextmanager
-def _opened(file, name):
+def _opened(content, name):
+    """The open image; whatever goes wrong with it in the block is an InputError."""
     try:
-        with warnings.catch_warnings():
-            # Of photos of half the size that is refused.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(file, formats=_known_formats())
-        with image:
+        with (
+            # Of odd metadata, and of photos of half the size that is refused.
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(content), formats=_known_formats()) as image,
+        ):
             yield image
-    except FileNotFoundError as error:
-        raise InputError(f"no such photo: {name}") from error
     except UnidentifiedImageError as error:
         raise InputError(f"not an image: {name}") from error
-    except Image.DecompressionBombError as error:
-        raise InputError(f"too large an image: {name} ({error})") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"damaged image: {name} ({error})") from error
+    except (Image.DecompressionBombError, MemoryError) as error:
+        raise InputError(f"too large an image: {name} ({_one_line(error)})") from error
+    except Exception as error:
+        # Files are damaged in ways that no list of Pillow's errors foresees, and one
+        # photo must not end a run of millions.
+        raise InputError(f"damaged image: {name} ({_one_line(error)})") from error
+
+
+def _one_line(error):
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 @functools.cache
@@ -117,62 +149,47 @@ def _known_formats():
     return [name for name in _FORMATS if name in Image.OPEN]  # AVIF is optional
 
 
-def _decode(image):
-    image.load()
-    upright = ImageOps.exif_transpose(image)
-    return np.asarray(_to_rgb(upright, _grey_peak(upright)))
+def _ask_for_less(image, reduction):
+    """Tells the decoder to reduce the photo; gives by how much it will.
 
-
-def _decode_reduced(image, reduction):
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    Only JPEG's reader does anything here, and perhaps less than it is asked for.
+    """
     width, height = image.size
     offered = min(reduction, _JPEG_REDUCTIONS[-1])
-    # Only JPEG's reader does anything here; it may not give all that is asked for.
     image.draft(None, (max(1, width // offered), max(1, height // offered)))
-    done = next(
+    return next(
         step
         for step in _JPEG_REDUCTIONS
         if image.size == (-(-width // step), -(-height // step))
     )
-    image.load()
-    reduced = _in_strips(image, reduction // done)
-    reduced.getexif()[ExifTags.Base.Orientation] = orientation
-    return np.asarray(ImageOps.exif_transpose(reduced))
 
 
-def _in_strips(image, reduction):
+def _turn_of(image):
+    """Pillow's name of the turn that EXIF asks for; None without one.
+
+    Only after the image is loaded, since some kinds have their EXIF at the end.
+    """
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    except Exception:
+        return None  # the metadata are damaged, the picture is not
+
+
+def _upright(image, turn):
+    # ImageOps.exif_transpose would write the EXIF anew, which fails on odd values.
+    return image if turn is None else image.transpose(turn)
+
+
+def _to_rgb(image, reduction):
     """Converts and reduces strip by strip: no second copy of a large photo."""
-    (width, height), peak = image.size, _grey_peak(image)
+    (width, height), conversion = image.size, conversion_of(image)
+    if reduction == 1:
+        return conversion.apply(image)
     size = -(-width // reduction), -(-height // reduction)
     reduced = Image.new("RGB", size)
     rows = max(1, _STRIP_PIXELS // (width * reduction))
     for top in range(0, size[1], rows):
         bottom = min(height, (top + rows) * reduction)
-        strip = _to_rgb(image.crop((0, top * reduction, width, bottom)), peak)
+        strip = conversion.apply(image.crop((0, top * reduction, width, bottom)))
         reduced.paste(strip.reduce(reduction), (0, top))
     return reduced
-
-
-def _grey_peak(image):
-    """The value that is white in an image of more than 8 bits; None for others."""
-    if not (image.mode.startswith("I") or image.mode == "F"):
-        return None
-    peak = np.asarray(image).max(initial=0)
-    if image.mode == "F":
-        return 255.0 if peak > 1 else 1.0
-    if image.mode == "I" and peak <= 255:
-        return 255.0  # 8 bits kept in 32
-    return 65535.0
-
-
-def _to_rgb(image, peak):
-    if peak is not None:
-        # Pillow's own conversion clips 16-bit values at 255 and turns photos white.
-        values = np.asarray(image).astype(np.float64)
-        grey = np.clip(values * (255.0 / peak), 0, 255).round().astype(np.uint8)
-        image = Image.fromarray(grey)
-    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, rgba)
-    return image.convert("RGB")
