@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.bundle.small_bundles import write_bundle
 from tests.page_reader import read_page
+from tf_sphereface.commands import cluster
 from tf_sphereface.commands.cluster import main
 from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile, write_embeddings
 
@@ -62,9 +64,27 @@ def test_page_and_projector_are_options(faces, capsys):
 
 
 @pytest.mark.parametrize(
+    ("options", "threshold"),
+    [([], 0.42), (["--far", "0.1"], 0.2), (["--threshold", "0.5"], 0.5)],
+)
+def test_a_bundle_has_the_threshold_of_match(tmp_path, options, threshold):
+    thresholds = {"far_0.01": 0.42, "far_0.1": 0.2}
+    write_bundle(tmp_path / "bundle", b"x", 32, thresholds=thresholds)
+    arguments = [str(tmp_path / "bundle"), "--out", "x.csv", *options]
+    assert cluster._threshold(cluster.build_parser().parse_args(arguments)) == threshold
+
+
+def test_a_bundle_without_thresholds_is_told_what_to_do(tmp_path, capsys):
+    write_bundle(tmp_path / "bundle", b"x", 32)
+    out = tmp_path / "x.csv"
+    assert main([str(tmp_path / "bundle"), "--out", str(out)]) == 2
+    assert "say --threshold X, or measure one with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ([], "needs --threshold X"),
+        ([], "only a bundle has thresholds"),
         (["--far", "0.1"], "only a bundle has thresholds"),
         (["--method", "hdbscan", "--threshold", "0.5"], "takes no --threshold"),
         (["--threshold", "2"], "must be a cosine"),

@@ -43,8 +43,10 @@ def test_import_and_export(weights, tmp_path, capsys):
     assert summary["arguments"]["channel_order"] == "BGR"
     assert "conv1_1/kernel" in printed.err
     assert "no --licence" in printed.err
-    exported = tmp_path / "x.safetensors"
-    assert run("export-weights", out, "--out", exported) == 0
+    exported, folder = tmp_path / "x.safetensors", tmp_path / "run"
+    folder.mkdir()
+    out.rename(folder / "last.keras")  # as `train` leaves it
+    assert run("export-weights", folder, "--out", exported) == 0
     shapes = json.loads(capsys.readouterr().out)["tensors"]
     assert shapes["conv2_1.weight"] == [4, 2, 3, 3]
     assert exported.is_file()
@@ -129,7 +131,8 @@ def test_export_refuses_what_is_no_model(tmp_path, capsys):
     out = tmp_path / "x.safetensors"
     assert run("export-weights", tmp_path / "x.keras", "--out", out) == 2
     assert run("export-weights", tmp_path / "absent.keras", "--out", out) == 2
-    assert capsys.readouterr().err.count("error: ") == 2
+    assert run("export-weights", tmp_path, "--out", out) == 2
+    assert capsys.readouterr().err.count("error: ") == 3
     assert not out.exists()
 
 

@@ -140,6 +140,7 @@ def test_gate_not_met_exits_with_1_and_the_bundle_says_so(
     assert run(to_tflite, *arguments, *options, "--min-cosine", "1") == 1
     printed = capsys.readouterr()
     assert "gate: int8: mean cosine 0.9" in printed.err
+    assert printed.err.count("next: another variant") == 1
     result = json.loads(printed.out)
     assert result["variants"]["none"]["gate"]["passed"]
     assert not result["variants"]["int8"]["gate"]["passed"]

@@ -148,14 +148,15 @@ def test_resumed_run_keeps_what_it_learnt(records, model, tmp_path):
 
 
 def test_initial_weights_that_changed_are_refused(records, model, tmp_path):
-    copy = tmp_path / "model.keras"
+    copy = tmp_path / "earlier run" / "last.keras"
+    copy.parent.mkdir()
     copy.write_bytes(model.read_bytes())
-    train(recipe(copy, 1), records, tmp_path / "run")
+    train(recipe(copy.parent, 1), records, tmp_path / "run")
     backbone = keras.models.load_model(copy)
     backbone.layers[1].set_weights([w + 1 for w in backbone.layers[1].get_weights()])
     backbone.save(copy)
     with pytest.raises(InputError, match="a training of other initial weights"):
-        train(recipe(copy, 1), records, tmp_path / "run")
+        train(recipe(copy.parent, 1), records, tmp_path / "run")
 
 
 def test_network_takes_the_precision_of_the_recipe(records, model, tmp_path):

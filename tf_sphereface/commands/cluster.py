@@ -14,6 +14,8 @@ from tf_sphereface.commands.terminal.output import add_json_option, print_result
 from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 
+_DEFAULT_FAR = 0.01  # as that of `match`
+
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -44,7 +46,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--threshold", type=float, metavar="X", help="cosine of one person, -1..1"
     )
     level.add_argument(
-        "--far", type=float, help="take the threshold of a bundle at this FAR"
+        "--far",
+        type=float,
+        help="take the threshold of a bundle at this FAR (default of a bundle: 0.01)",
     )
     parser.add_argument(
         "--min-faces",
@@ -139,21 +143,21 @@ def _threshold(args):
         return None
     if args.threshold is not None:
         return args.threshold
-    if args.far is None:
-        raise InputError(
-            f"--method {args.method} needs --threshold X, or --far of a bundle"
-        )
     if not is_bundle(args.model):
         raise InputError(
-            f"only a bundle has thresholds: say --threshold X. {args.model}"
+            f"only a bundle has thresholds: say --threshold X. Received: {args.model}"
         )
     from tf_sphereface.bundle.scores import measured_threshold
     from tf_sphereface.deployment import load_bundle
 
     variant = load_bundle(args.model).variant(args.variant)
-    threshold = measured_threshold(variant.thresholds, args.far)
+    far = _DEFAULT_FAR if args.far is None else args.far
+    threshold = measured_threshold(variant.thresholds, far)
     if threshold is None:
-        raise InputError(f"no threshold was measured for this bundle: {args.model}")
+        raise InputError(
+            f"no threshold was measured for this bundle: {args.model}; say "
+            "--threshold X, or measure one with `sphereface calibrate`"
+        )
     return threshold
 
 

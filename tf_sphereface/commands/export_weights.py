@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
-from tf_sphereface.errors import InputError
+from tf_sphereface.model_files import model_file
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -19,7 +19,7 @@ def build_parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", type=Path, help=".keras file")
+    parser.add_argument("model", type=Path, help=".keras file or run folder")
     parser.add_argument("--out", type=Path, required=True, help="new, .safetensors")
     add_json_option(parser)
     return parser
@@ -28,8 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
-    if not args.model.is_file():  # before TensorFlow loads
-        raise InputError(f"no such model: {args.model}")
+    model_file(args.model)  # before TensorFlow loads
     from tf_sphereface.native_messages import load_tensorflow
 
     load_tensorflow()

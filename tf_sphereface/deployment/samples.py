@@ -90,9 +90,9 @@ def read_samples(
     if len(compared) < _SMALLEST_COMPARISON or len(ranges) < representative:
         raise InputError(
             f"too few aligned faces in {directory}: {len(ranges)} of "
-            f"{len(others)} people to take ranges from, {representative} are needed; "
-            f"{len(compared)} of {len(held_out)} other people to compare on, "
-            f"{_SMALLEST_COMPARISON} are needed"
+            f"{len(others)} people to take ranges from, {representative} are needed "
+            f"(--representative N asks for fewer); {len(compared)} of {len(held_out)} "
+            f"other people to compare on, {_SMALLEST_COMPARISON} are needed"
         )
     return _samples(
         [_read_crop(path, pixel_contract) for _, path in ranges],

@@ -236,7 +236,7 @@ def _crop_of(recipe) -> CropGeometry:
         return crop_of_size(recipe.backbone.height, recipe.backbone.width)
     from tf_sphereface.training.fine_tuning import initial_backbone
 
-    pixels = initial_backbone(Path(recipe.fine_tuning.initial_weights)).pixel_contract
+    pixels = initial_backbone(recipe.fine_tuning.initial_file).pixel_contract
     return crop_of_size(pixels.height, pixels.width)
 
 

@@ -1,7 +1,5 @@
 """From a recipe to Keras objects."""
 
-from pathlib import Path
-
 import keras
 
 from tf_sphereface.errors import InputError
@@ -60,7 +58,7 @@ def build_classifier(recipe: Recipe, num_classes: int) -> FaceClassifier:
         backbone = build_backbone(recipe.backbone)
     else:
         backbone = initial_backbone(
-            Path(recipe.fine_tuning.initial_weights), recipe.fine_tuning.frozen_stages
+            recipe.fine_tuning.initial_file, recipe.fine_tuning.frozen_stages
         )
     classifier = FaceClassifier(backbone, head, metric_losses)
     if not classifier.trainable_variables:

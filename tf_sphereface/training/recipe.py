@@ -9,6 +9,7 @@ import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.model_files import model_file
 from tf_sphereface.training.model_sections import (
     BackboneRecipe,
     HeadRecipe,
@@ -81,15 +82,23 @@ class ScheduleRecipe(Section):
 class FineTuningRecipe(Section):
     """`[fine_tuning]`: a network that is trained already, in place of `[backbone]`.
 
-    `initial_weights` is a `.keras` file of `import-weights` or of a run; network, crop
-    size and pixel contract are the file's. The first `frozen_stages` of the network
-    (`backbones.stages`) do not learn. With `head` "class_means" the class weights begin
-    as the mean embeddings of the classes.
+    `initial_weights` is a `.keras` file of `import-weights`, or a run folder; network,
+    crop size and pixel contract are the file's. The first `frozen_stages` of the
+    network (`backbones.stages`) do not learn. With `head` "class_means" the class
+    weights begin as the mean embeddings of the classes.
     """
 
     initial_weights: str
     frozen_stages: Annotated[int, Field(ge=0)] = 0
     head: Literal["class_means", "fresh"] = "class_means"
+
+    @property
+    def initial_file(self) -> Path:
+        """The `.keras` file.
+
+        Raises: InputError if `initial_weights` is neither such a file nor a run folder.
+        """
+        return model_file(Path(self.initial_weights))
 
 
 class Recipe(Section):

@@ -42,8 +42,7 @@ def open_run(run: Path, recipe: Recipe, records: Path) -> Iterator[None]:
         RECORDS: sha256_of(records / MANIFEST_NAME).encode(),
     }
     if recipe.fine_tuning is not None:
-        initial = Path(recipe.fine_tuning.initial_weights)
-        contents[_INITIAL] = sha256_of(initial).encode()
+        contents[_INITIAL] = sha256_of(recipe.fine_tuning.initial_file).encode()
     if run.exists() and not run.is_dir():
         raise InputError(f"{run} exists and is not a run folder")
     if not (run / RECIPE).exists() and _has_foreign_files(run):

@@ -8,6 +8,7 @@ import numpy as np
 from tf_sphereface.embedding_models import load_embedding_model
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import sha256_of
+from tf_sphereface.model_files import model_file
 from tf_sphereface.weights.keras_file import metadata_of
 from tf_sphereface.weights.safetensors_file import write_safetensors
 from tf_sphereface.weights.targets import port_name, targets_of
@@ -17,7 +18,8 @@ def export_weights(model: Path, out: Path) -> dict[str, tuple[int, ...]]:
     """Writes the backbone's weights with PyTorch's names and order of axes.
 
     Args:
-        model: `.keras` file of a backbone or a FaceClassifier, whose head is dropped.
+        model: `.keras` file of a backbone or a FaceClassifier, whose head is dropped,
+            or a run folder.
         out: New `.safetensors` file; written whole or not at all.
 
     Returns: Shape by name.
@@ -27,8 +29,7 @@ def export_weights(model: Path, out: Path) -> dict[str, tuple[int, ...]]:
         raise InputError(f"--out must end in .safetensors. Received: {out}")
     if out.exists():
         raise InputError(f"--out must be new: {out}")
-    if not model.is_file():
-        raise InputError(f"no such model: {model}")
+    model = model_file(model)
     backbone = load_embedding_model(model)
     try:
         targets = targets_of(backbone)

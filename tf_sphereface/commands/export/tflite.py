@@ -15,6 +15,12 @@ from tf_sphereface.commands.export.options import (
 )
 from tf_sphereface.commands.terminal.output import print_result
 
+NEXT_STEPS = (
+    "next: another variant (fp16 loses least), --keep-float with the layers that "
+    "quantization.worst_layers in contract.json names, more crops for --calibration, "
+    "or training for 8 bits (docs/quantization_training.md)"
+)
+
 
 def add_arguments(parser):
     add_model_and_output(parser, "folder of the bundle")
@@ -84,4 +90,6 @@ def report_gates(bundle):
     for name, failures in failed.items():
         for failure in failures:
             print(f"gate: {name}: {failure}", file=sys.stderr)
+    if failed:
+        print(NEXT_STEPS, file=sys.stderr)
     return 1 if failed else 0
