@@ -50,6 +50,7 @@ def test_it_leaves_report_bundle_and_figures(finished):
         assert (out / "aligned" / name / "audit.html").exists()
     saved = json.loads((out / "quickstart.json").read_text())
     assert saved["photos"] == result.photos
+    assert saved["verdict"].startswith("These people are drawn by a program")
 
 
 VARIANTS = ("none", "fp16", "dynamic", "int8")

@@ -68,6 +68,7 @@ def main(argv: list[str] | None = None) -> int:
         on_evaluated=lambda result: _print_figures(result, args.out),
     )
     _print_matches(result.matches, args.out)
+    print(f"\n{result.verdict}")  # not folded: it has a command to copy
     return 0
 
 

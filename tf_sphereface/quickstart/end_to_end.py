@@ -37,6 +37,7 @@ from tf_sphereface.quickstart.photos import (
     check_people,
     prepare_photos,
 )
+from tf_sphereface.quickstart.verdict import verdict
 
 FOLDS = 5
 # Small collections get fewer pairs, halved as often as it takes, but not below this.
@@ -49,7 +50,8 @@ PAIRS_PER_FOLD, FEWEST_PAIRS_PER_FOLD = 200, 4
 class QuickstartResult:
     """Counts over all photos, a row for each model format, and ten matched pairs.
 
-    `matches` is None until the pairs are matched.
+    `matches` is None until the pairs are matched. `verdict` says in words what the
+    model is good for, and the next command.
     """
 
     photos: int
@@ -59,6 +61,7 @@ class QuickstartResult:
     steps: int
     far: float
     models: tuple[ModelRow, ...]
+    verdict: str
     matches: Matches | None
     seconds: float
     stages: dict[str, float]
@@ -128,6 +131,12 @@ def run_quickstart(
         steps=training.steps,
         far=FAR,
         models=formats.rows,
+        verdict=verdict(
+            training.identities,
+            formats.report.accuracy,
+            data,
+            fine_tuned=checked.fine_tuning is not None,
+        ),
         matches=None,
         seconds=round(time.monotonic() - started, 1),
         stages=stages,

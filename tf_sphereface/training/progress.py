@@ -1,4 +1,4 @@
-"""A training progress bar on stderr, where no program reads results."""
+"""The progress of a training on stderr, where no program reads results."""
 
 import keras
 from rich.console import Console
@@ -10,9 +10,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from tf_sphereface.progress import LogLines
+
 
 class TrainingProgress(keras.callbacks.Callback):
     """Shows steps, time left, loss and margin-free accuracy.
+
+    A bar on a terminal; elsewhere a line every 30 s.
 
     Args:
         total_steps: Steps of the whole training.
@@ -21,7 +25,8 @@ class TrainingProgress(keras.callbacks.Callback):
 
     def __init__(self, total_steps: int, initial_step: int = 0):
         super().__init__()
-        self.step = initial_step
+        self.step, self.total = initial_step, total_steps
+        self._lines = LogLines("train", "steps")
         console = Console(stderr=True)
         self._bar = Progress(
             TextColumn("train"),
@@ -38,10 +43,15 @@ class TrainingProgress(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._bar.start()
+        if self._bar.disable:
+            self._lines.report(self.step, self.total)
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
-        self._bar.update(self._task, completed=self.step, figures=_figures(logs))
+        if self._bar.disable:
+            self._lines.report(self.step, self.total, _figures(logs))
+        else:
+            self._bar.update(self._task, completed=self.step, figures=_figures(logs))
 
     def on_epoch_end(self, epoch, logs=None):
         self._bar.console.print(f"epoch {epoch + 1}: {_figures(logs)}", highlight=False)

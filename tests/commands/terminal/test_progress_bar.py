@@ -3,6 +3,7 @@
 import pytest
 from rich.console import Console
 
+from tests.test_progress import Clock
 from tf_sphereface.commands.terminal import progress_bar as module
 
 
@@ -28,67 +29,29 @@ def test_count_rate_and_bar_appear_with_the_total(screen):
     assert "\u2501" in last
 
 
-def test_nothing_is_printed_where_there_is_no_terminal(capsys):
+def test_short_work_prints_nothing_where_there_is_no_terminal(capsys):
     with module.progress_bar("aligning", "photos") as report:
         report(1, 2)
     assert capsys.readouterr() == ("", "")
 
 
-class Clock:
-    """A clock that stands still until it is set."""
-
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-def test_pace_of_steady_work_is_its_rate_and_what_is_left():
+def test_long_work_prints_lines_where_there_is_no_terminal(capsys, monkeypatch):
     clock = Clock()
-    pace = module.Pace(clock)
-    assert pace.rate() is None and pace.seconds_left(100) is None
-    for second in range(11):
-        clock.now = 7.0 + second
-        pace.report(5 * second)
-    assert pace.rate() == pytest.approx(5.0)
-    assert pace.seconds_left(100) == pytest.approx((100 - 50) / 5)
-
-
-def test_pace_after_a_resume_leaves_out_what_was_done_before():
-    clock = Clock()
-    clock.now = 30.0  # listing the photos takes time, too
-    pace = module.Pace(clock)
-    pace.report(900)
-    clock.now = 40.0
-    pace.report(920)
-    assert pace.rate() == pytest.approx(2.0)
-    assert pace.seconds_left(1000) == pytest.approx(40.0)
-
-
-def test_pace_follows_the_last_minute():
-    clock = Clock()
-    pace = module.Pace(clock)
-    for second in range(100):
-        clock.now = float(second)
-        pace.report(100 * second)
-    for second in range(100, 200):
-        clock.now = float(second)
-        pace.report(9900 + (second - 99))
-    assert pace.rate() == pytest.approx(1.0)
-
-
-def test_pace_of_work_that_stands_still_has_no_end():
-    clock = Clock()
-    pace = module.Pace(clock)
-    pace.report(3)
-    clock.now = 5.0
-    pace.report(3)
-    assert pace.rate() == 0 and pace.seconds_left(10) is None
+    monkeypatch.setattr("time.monotonic", clock)
+    with module.progress_bar("aligning", "photos") as report:
+        for done in range(0, 101):
+            clock.now = float(done)
+            report(done, 100)
+    assert capsys.readouterr().err.splitlines() == [
+        "aligning: 30 of 100, 1.0 photos/s, 0:01:10 left",
+        "aligning: 60 of 100, 1.0 photos/s, 0:00:40 left",
+        "aligning: 90 of 100, 1.0 photos/s, 0:00:10 left",
+    ]
 
 
 def test_time_left_is_on_the_screen(screen, monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(module.time, "monotonic", clock)
+    monkeypatch.setattr("time.monotonic", clock)
     with module.progress_bar("aligning", "photos") as report:
         report(0, 7300)
         clock.now = 10.0
