@@ -44,7 +44,8 @@ def verdict(people: int, accuracy: float, data: str, fine_tuned: bool) -> str:
     ]
     return (
         f"{people} people are too few for a product: {found}, while {_PUBLISHED}. "
-        "Next, published weights (docs/import_weights.md) fine-tuned with these people:\n"
+        "Next, published weights (docs/import_weights.md), fine-tuned with these "
+        "people:\n"
         "  sphereface import-weights FILE --backbone NAME --out imported.keras\n"
         f"  {shlex.join(tuning)}"
     )
