@@ -31,6 +31,7 @@ LAYERS = [
         "pickles",
         "precision",
         "preprocessing",
+        "rescaling_layers",
         "sandbox",
         "similarity",
         "text_lists",

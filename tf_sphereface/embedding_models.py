@@ -1,5 +1,7 @@
 """Embedding models: read from Keras' files, without a head, in float32."""
 
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -10,12 +12,15 @@ from keras.src.models.functional import Functional
 import tf_sphereface.backbones  # noqa: F401
 from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
+from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH
 from tf_sphereface.heads import MarginHead
 from tf_sphereface.model_files import model_file
 from tf_sphereface.precision import dtype_policy
-from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.preprocessing import PixelContract, Values, chosen_pixels
+from tf_sphereface.rescaling_layers import rescaling_layer
 from tf_sphereface.similarity import unit_rows
 
+_LOG = logging.getLogger(__name__)
 # Only these compute what their operations say, and no more.
 _PLAIN_MODELS = (Functional, keras.Sequential)
 # Of a backbone with the model that it was taken from; networks trained in 16 bits are
@@ -143,20 +148,55 @@ def as_float32(backbone: keras.Model) -> keras.Model:
     return rebuilt
 
 
-def pixel_contract_of(backbone: keras.Model) -> PixelContract:
-    """The network's own pixel contract, or RGB with the default mean and scale.
+def pixel_contract_of(
+    backbone: keras.Model,
+    given: Mapping[str, str | Values] | None = None,
+    name: str = "",
+) -> PixelContract:
+    """The network's own pixel contract, or as `network_pixels` finds it, with a note.
 
-    Raises: InputError if no face can be aligned to its size.
+    Args:
+        backbone: Of images (batch, height, width, 3).
+        given: As for `network_pixels`.
+        name: Of the model in the note, such as its path.
+
+    Raises: InputError if no face can be aligned to its size, or a value is bad.
     """
-    contract = getattr(backbone, "pixel_contract", None)
-    if contract is None:
-        _, height, width, _ = backbone.input_shape
-        contract = PixelContract(height, width)
+    contract, note = network_pixels(backbone, given or {}, name or backbone.name)
     try:
         _ = contract.crop
     except ValueError as error:
         raise InputError(f"no aligned faces fit the network: {error}") from error
+    if note is not None:
+        _LOG.warning(note)
     return contract
+
+
+def network_pixels(
+    network: keras.Model, given: Mapping[str, str | Values], name: str
+) -> tuple[PixelContract, str | None]:
+    """The pixel contract of a network, and a sentence on what of it was assumed.
+
+    A network that has none gets the default one, or pixels 0..255 if its first layers
+    rescale them.
+
+    Args:
+        network: Of images (batch, height, width, 3).
+        given: Channel order, mean and scale that the user says, by their names.
+        name: Of the model in the sentence.
+
+    Raises: InputError if a value is out of range.
+    """
+    own, shape = getattr(network, "pixel_contract", None), None
+    if own is None:
+        shape = getattr(network, "input_shape", None)
+    sized = isinstance(shape, tuple) and len(shape) == 4 and all(shape[1:3])
+    size = shape[1:3] if sized else (CROP_HEIGHT, CROP_WIDTH)
+    rescaled_by = rescaling_layer(network) if own is None else None
+    try:
+        return chosen_pixels(name, own, size, given, rescaled_by)
+    except ValueError as error:
+        raise InputError(str(error)) from error
 
 
 def _is_float32(model):

@@ -55,6 +55,7 @@ def test_file_is_evaluated_as_its_model_is(prepared, tmp_path, capsys):
     assert run_embed(prepared, prepared / "all.npz") == 0
     summary = json.loads(capsys.readouterr().out)
     assert (summary["photos"], summary["people"]) == (24, 12)
+    assert summary["pixels"] == "RGB, (pixel - 127.5) / 128"
     file = read_embeddings(prepared / "all.npz")
     pixels = np.asarray(Image.open(prepared / "aligned/p3/2.png"), float)
     expected = (pixels.mean(axis=(0, 1)) - 127.5) / 128

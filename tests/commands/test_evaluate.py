@@ -86,6 +86,29 @@ def test_result_is_json_on_stdout_and_two_files(run, tmp_path, prepared):
     assert "note: FAR 0.01 needs at least 100" in err
 
 
+def test_pixels_are_said_or_noted_and_are_in_the_report(run, tmp_path):
+    """A model of elsewhere gets what the user says; else a note says what it got."""
+    code, _, err = run()
+    assert code == 0 and err.count("has no pixel contract") == 1
+    assert "my model.keras has no pixel contract: assumed RGB, (pixel - 127.5)" in err
+    content = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    pixels = {"height": 8, "width": 6, "channel_order": "RGB"}
+    assert content["model"]["pixels"] == {**pixels, "mean": 127.5, "scale": 128.0}
+    assert any("assumed RGB" in note for note in content["notes"])
+    options = ("--mean", "1,2,3", "--scale", "4,5,6.5", "--channel-order", "BGR")
+    code, _, err = run(*options)
+    assert code == 0 and "pixel contract" not in err
+    content = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    pixels["channel_order"] = "BGR"
+    assert content["model"]["pixels"] == {
+        **pixels,
+        "mean": [1.0, 2.0, 3.0],
+        "scale": [4.0, 5.0, 6.5],
+    }
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "8 x 6 (height x width), BGR, (pixel - (1, 2, 3)) / (4, 5, 6.5)" in page
+
+
 def test_no_mirror_is_passed_on(run, tmp_path):
     assert run("--no-mirror")[0] == 0
     content = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
@@ -114,6 +137,9 @@ def test_gate_decides_the_exit_status(run, prepared, gate, code):
         (["--variant", "int8"], {}, "only a bundle has variants"),
         (["--minimum-accuracy", "99"], {}, "must be a fraction 0..1"),
         (["--minimum-accuracy", "nan"], {}, "must be a fraction 0..1"),
+        (["--scale", "255"], {}, "--mean and --scale belong together"),
+        (["--mean", "0", "--scale", "0"], {}, "`scale` must be positive"),
+        (["--pixels", "raw", "--mean", "0", "--scale", "1"], {}, "give one of them"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(

@@ -39,9 +39,16 @@ def _all_pixel_keys(value):
         raise ValueError(f"pixels must have exactly the keys {sorted(expected)}")
     if isinstance(value, dict):
         for key, low, high in (("mean", -1e3, 1e3), ("scale", 1e-3, 1e3)):
-            if not isinstance(value[key], int | float) or not low <= value[key] <= high:
+            each = value[key] if isinstance(value[key], list) else [value[key]]
+            if not all(isinstance(x, int | float) and low <= x <= high for x in each):
                 raise ValueError(f"{key} must be between {low:g} and {high:g}")
     return value
+
+
+def _number_or_three(low, high, description):
+    number = {"type": "number", "minimum": low, "maximum": high}
+    of_channels = {"type": "array", "items": number, "minItems": 3, "maxItems": 3}
+    return {"anyOf": [number, of_channels], "description": description}
 
 
 # The rules of `_all_pixel_keys` and the dataclass, for readers of the schema.
@@ -63,18 +70,12 @@ _PIXEL_SCHEMA = {
             "enum": ["RGB", "BGR"],
             "description": "Order of the channels in the network's input.",
         },
-        "mean": {
-            "type": "number",
-            "minimum": -1e3,
-            "maximum": 1e3,
-            "description": "Subtracted from pixels 0..255.",
-        },
-        "scale": {
-            "type": "number",
-            "minimum": 1e-3,
-            "maximum": 1e3,
-            "description": "Divides the difference.",
-        },
+        "mean": _number_or_three(
+            -1e3,
+            1e3,
+            "Subtracted from pixels 0..255; three are of the channels in their order.",
+        ),
+        "scale": _number_or_three(1e-3, 1e3, "Divides the difference; likewise."),
     },
     "required": ["height", "width", "channel_order", "mean", "scale"],
     "additionalProperties": False,

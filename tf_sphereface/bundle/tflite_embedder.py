@@ -26,7 +26,8 @@ class TFLiteEmbedder:
     Args:
         model_path: TFLite file with one input (1 or any, height, width, 3) and one
             output (1 or any, embedding_dim).
-        pixel_contract: Normalises the pixels, unless the file does.
+        pixel_contract: Normalises the pixels, unless the file does; None is the default
+            one in the size that the file takes.
         threads: CPU threads that crops are divided among; None is 1.
         feature: The steps that the file does itself; None: it takes raw pixels if its
             input is uint8 without a scale, and nothing else is inside.
@@ -35,6 +36,7 @@ class TFLiteEmbedder:
         embedding_dim: Length of the output, int; of a file with the mirror image
             inside that is the whole feature.
         mirrors_itself: True if the mirror image is inside.
+        takes_pixels: True if the file takes uint8 crops as they are.
 
     Raises: InputError if the file is missing, damaged or another kind of network;
         ValueError if `threads` is less than 1.
@@ -45,20 +47,20 @@ class TFLiteEmbedder:
     def __init__(
         self,
         model_path: Path,
-        pixel_contract: PixelContract,
+        pixel_contract: PixelContract | None = None,
         threads: int | None = None,
         feature: FeatureRecord | None = None,
     ):
         if threads is not None and threads < 1:
             raise ValueError(f"`threads` must be at least 1. Received: {threads!r}")
-        self.pixel_contract = pixel_contract
         self._content = _read(Path(model_path))
         interpreter = _open_interpreter(self._content, model_path)
         details = interpreter.get_input_details(), interpreter.get_output_details()
         self.input_details = _only(details[0], "input", model_path)
         self.output_details = _only(details[1], "output", model_path)
+        self.pixel_contract = pixel_contract or _contract_of_size(self.input_details)
         self._check_shapes(model_path)
-        self._takes_pixels = _takes_pixels(self.input_details)
+        self.takes_pixels = _takes_pixels(self.input_details)
         inside = None if feature is None else feature.inside
         if inside is not None:
             self._check_pixels(model_path, "pixels" in inside)
@@ -116,7 +118,7 @@ class TFLiteEmbedder:
             embedding[:] = to_real(interpreter.get_tensor(sink), self.output_details)
 
     def _to_stored(self, faces):
-        if self._takes_pixels:
+        if self.takes_pixels:
             return np.ascontiguousarray(faces)
         inputs = self.pixel_contract.normalize(faces.astype(np.float32))
         return to_stored(inputs, self.input_details)
@@ -124,7 +126,14 @@ class TFLiteEmbedder:
     def _check_shapes(self, model_path):
         wanted = (self.pixel_contract.height, self.pixel_contract.width, 3)
         shape = tuple(int(size) for size in self.input_details["shape"])
-        if len(shape) != 4 or shape[1:] != wanted or shape[0] != 1:
+        signature = tuple(self.input_details["shape_signature"].tolist())
+        free = min(signature[1:], default=-1) < 0
+        if len(shape) != 4 or shape[3] != 3 or free:
+            raise InputError(
+                "a face-embedding network must take (1, height, width, 3): "
+                f"{model_path} takes {signature}"
+            )
+        if shape[1:] != wanted or shape[0] != 1:
             raise InputError(
                 f"not a face-embedding network for {wanted[0]} x {wanted[1]} crops: "
                 f"{model_path} takes {shape}"
@@ -136,7 +145,7 @@ class TFLiteEmbedder:
             )
 
     def _check_pixels(self, model_path, expected):
-        raw = self._takes_pixels
+        raw = self.takes_pixels
         if raw != expected:
             raise InputError(
                 f"{model_path} {'takes' if raw else 'does not take'} uint8 pixels, its "
@@ -147,6 +156,12 @@ class TFLiteEmbedder:
 def _takes_pixels(details):
     """uint8 without a scale: such a file normalises the pixels itself."""
     return details["dtype"] == np.uint8 and not details["quantization"][0]
+
+
+def _contract_of_size(details):
+    shape = [int(size) for size in details["shape"]]
+    sized = len(shape) == 4 and min(shape) > 0  # any other shape is refused
+    return PixelContract(*shape[1:3]) if sized else PixelContract()
 
 
 def _read(path):

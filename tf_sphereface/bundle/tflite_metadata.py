@@ -204,8 +204,7 @@ def _tables(metadata):
         taken = f"One aligned face, RGB, {size}, 0..255; normalised inside."
     else:
         taken = (
-            f"One aligned face, {pixels.channel_order}, {size}, as "
-            f"(pixel - {pixels.mean:g}) / {pixels.scale:g}."
+            f"One aligned face, {pixels.channel_order}, {size}, as {pixels.arithmetic}."
         )
     image = ImageInput(
         name=INPUT_NAME,

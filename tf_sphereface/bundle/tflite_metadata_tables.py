@@ -9,6 +9,8 @@ import dataclasses
 import flatbuffers
 import numpy as np
 
+from tf_sphereface.preprocessing import Values
+
 FILE_IDENTIFIER = b"M001"
 _PARSER_VERSION = "1.0.0"  # all fields that we fill are of the first schema
 _UNKNOWN_COLOR, _RGB = 0, 1
@@ -27,8 +29,8 @@ class ImageInput:
         width: Pixels.
         rgb: Whether channels are red, green, blue. The schema has no other order:
             for any other one it says "unknown".
-        mean: Subtracted from pixels 0..255.
-        std: Divides the difference.
+        mean: Subtracted from pixels 0..255: a number, or one of each channel.
+        std: Divides the difference; likewise.
     """
 
     name: str
@@ -36,8 +38,8 @@ class ImageInput:
     height: int
     width: int
     rgb: bool
-    mean: float
-    std: float
+    mean: Values
+    std: Values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,15 +99,14 @@ def _input_tensor(builder, image):
         {0: _RGB if image.rgb else _UNKNOWN_COLOR},
     )
     content = _table(builder, {1: properties}, {0: _IMAGE_PROPERTIES})
+    mean, std = np.broadcast_to(image.mean, 3), np.broadcast_to(image.std, 3)
     normalization = _table(
-        builder,
-        {0: _floats(builder, [image.mean] * 3), 1: _floats(builder, [image.std] * 3)},
+        builder, {0: _floats(builder, mean), 1: _floats(builder, std)}
     )
     unit = _table(builder, {1: normalization}, {0: _NORMALIZATION_OPTIONS})
-    darkest, brightest = ((x - image.mean) / image.std for x in (0, 255))
+    darkest, brightest = ((x - mean) / std for x in (0, 255))
     stats = _table(
-        builder,
-        {0: _floats(builder, [brightest] * 3), 1: _floats(builder, [darkest] * 3)},
+        builder, {0: _floats(builder, brightest), 1: _floats(builder, darkest)}
     )
     fields = {3: content, 4: _offsets(builder, [unit]), 5: stats}
     return _described(builder, image.name, image.description, fields)

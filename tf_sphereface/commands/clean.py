@@ -11,8 +11,13 @@ import shlex
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.pixel_options import add_pixel_options, given_pixels
 from tf_sphereface.commands.terminal.errors import reports_errors
-from tf_sphereface.commands.terminal.output import add_json_option, print_result
+from tf_sphereface.commands.terminal.output import (
+    add_json_option,
+    print_notes,
+    print_result,
+)
 from tf_sphereface.errors import InputError
 
 
@@ -39,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="embed the face alone, without its mirror image: twice as fast",
     )
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
+    add_pixel_options(parser)
     add_json_option(parser)
     return parser
 
@@ -47,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
-    report = _clean(args, shlex.join(["sphereface", "clean", *argv]))
+    report, source = _clean(args, shlex.join(["sphereface", "clean", *argv]))
     thresholds = {
         name: None if math.isnan(value) else round(value, 4)
         for name, value in dataclasses.asdict(report.thresholds).items()
@@ -60,8 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         "thresholds": thresholds,
     }
     print_result(summary, args.json, allow_nan=False)
-    for note in report.notes():
-        print(f"note: {note}", file=sys.stderr)
+    print_notes((*source.notes, *report.notes()))
     print(f"list to review: {args.out}", file=sys.stderr)
     if args.html is not None:
         print(f"page: {args.html}", file=sys.stderr)
@@ -83,7 +88,7 @@ def _clean(args, command):
             raise InputError(f"{option} must be new: {path}")
         if path is not None and not path.parent.is_dir():
             raise InputError(f"no such folder: {path.parent}")
-    source = load_embedding_source(args.model, args.variant)
+    source = load_embedding_source(args.model, args.variant, given_pixels(args))
     with progress_bar("embedding", "crops") as progress:
         report = propose_cleaning(
             source, args.aligned, mirror=not args.no_mirror, progress=progress
@@ -91,9 +96,9 @@ def _clean(args, command):
     write_clean_list(list(report.findings), args.out)
     if args.html is not None:
         model = describe_model(args.model, args.variant)
-        words = f"{model.path}, SHA-256 {model.sha256}"
+        words = f"{model.path}, SHA-256 {model.sha256}, {source.pixel_contract.formula}"
         write_clean_page(report, args.aligned, args.html, args.out.name, words, command)
-    return report
+    return report, source
 
 
 if __name__ == "__main__":

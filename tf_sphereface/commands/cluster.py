@@ -9,8 +9,13 @@ import shlex
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.pixel_options import add_pixel_options, given_pixels
 from tf_sphereface.commands.terminal.errors import reports_errors
-from tf_sphereface.commands.terminal.output import add_json_option, print_result
+from tf_sphereface.commands.terminal.output import (
+    add_json_option,
+    print_notes,
+    print_result,
+)
 from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 
@@ -71,6 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="also write the embeddings for `tensorboard --logdir DIR`",
     )
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
+    add_pixel_options(parser)
     add_json_option(parser)
     return parser
 
@@ -79,8 +85,9 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
-    report = _cluster(args, shlex.join(["sphereface", "cluster", *argv]))
+    report, source = _cluster(args, shlex.join(["sphereface", "cluster", *argv]))
     print_result(report.summary(), args.json, allow_nan=False)
+    print_notes(source.notes)
     print(f"list: {args.out}", file=sys.stderr)
     return 0
 
@@ -95,7 +102,7 @@ def _cluster(args, command):
 
     _check_paths(args)
     threshold = _threshold(args)
-    file = _embeddings(args)
+    file, source = _embeddings(args)
     try:
         clusters = cluster_features(
             file.embeddings, args.method, threshold, args.min_faces
@@ -111,11 +118,13 @@ def _cluster(args, command):
         people=None if args.no_people else people,
     )
     if args.html is not None:
-        write_cluster_page(report, args.images, args.html, command)
+        write_cluster_page(
+            report, args.images, args.html, command, source.pixel_contract
+        )
     if args.projector is not None:
         _write_projector(args.projector, file, report)
     write_cluster_list(report, args.out)
-    return report
+    return report, source
 
 
 def _check_paths(args):
@@ -167,7 +176,7 @@ def _embeddings(args):
     from tf_sphereface.evaluation.embeddings.npz import SUFFIX
     from tf_sphereface.evaluation.embeddings.sources import is_bundle
 
-    source = evaluation.open_features(args.model, args.variant)
+    source = evaluation.open_features(args.model, args.variant, given_pixels(args))
     # All faces of a file are sorted, whatever the folder holds that the page shows.
     images = None if args.model.suffix == SUFFIX else args.images
     mirror = True
@@ -176,7 +185,8 @@ def _embeddings(args):
 
         mirror = load_bundle(args.model).contract.feature.mirror == "concat"
     with progress_bar("embedding", "faces") as progress:
-        return evaluation.embed_folder(source, images, mirror, progress)
+        file = evaluation.embed_folder(source, images, mirror, progress)
+    return file, source
 
 
 def _write_projector(folder, file, report):

@@ -8,8 +8,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.pixel_options import add_pixel_options, given_pixels
 from tf_sphereface.commands.terminal.errors import reports_errors
-from tf_sphereface.commands.terminal.output import add_json_option, print_result
+from tf_sphereface.commands.terminal.output import (
+    add_json_option,
+    print_notes,
+    print_result,
+)
 from tf_sphereface.errors import InputError
 
 
@@ -36,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="embed the face alone, without its mirror image: twice as fast",
     )
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
+    add_pixel_options(parser)
     add_json_option(parser)
     return parser
 
@@ -43,15 +49,17 @@ def build_parser() -> argparse.ArgumentParser:
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
-    file = _embed(args)
+    file, source = _embed(args)
     summary = {
         "photos": len(file.names),
         "people": len(set(file.identities)),
         "embedding_dim": file.embedding_dim,
         "mirror": file.mirror,
+        "pixels": source.pixel_contract.formula,
         "out": str(args.out),
     }
     print_result(summary, args.json, ensure_ascii=False)
+    print_notes(source.notes)
     return 0
 
 
@@ -65,13 +73,15 @@ def _embed(args):
         raise InputError(f"--out must be new: {args.out}")
     if not args.out.parent.is_dir():
         raise InputError(f"no such folder: {args.out.parent}")
-    source = evaluation.load_embedding_source(args.model, args.variant)
+    source = evaluation.load_embedding_source(
+        args.model, args.variant, given_pixels(args)
+    )
     with progress_bar("embedding", "photos") as progress:
         file = evaluation.embed_folder(
             source, args.images, mirror=not args.no_mirror, progress=progress
         )
     evaluation.write_embeddings(args.out, file)
-    return file
+    return file, source
 
 
 if __name__ == "__main__":

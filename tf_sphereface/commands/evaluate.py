@@ -4,13 +4,23 @@ Writes report.json and report.html and prints the figures that matter most.
 """
 
 import argparse
+import dataclasses
 import shlex
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.evaluate_options import add_search_options
+from tf_sphereface.commands.pixel_options import (
+    PIXEL_OPTIONS,
+    add_pixel_options,
+    given_pixels,
+)
 from tf_sphereface.commands.terminal.errors import reports_errors
-from tf_sphereface.commands.terminal.output import add_json_option, print_result
+from tf_sphereface.commands.terminal.output import (
+    add_json_option,
+    print_notes,
+    print_result,
+)
 from tf_sphereface.errors import InputError
 
 # Options that belong to the command itself; all others are passed to the protocol, if
@@ -18,7 +28,7 @@ from tf_sphereface.errors import InputError
 _OWN = frozenset(
     {
         *("model", "protocol", "out", "variant", "minimum_accuracy"),
-        *("thumbnails", "json"),
+        *("thumbnails", "json", *PIXEL_OPTIONS),
     }
 )
 # The options that say what is compared with what: their files' checksums tell which
@@ -70,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_protocol_options(parser)
     add_search_options(parser)
+    add_pixel_options(parser)
     add_json_option(parser)
     return parser
 
@@ -121,8 +132,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
     report = _evaluate(args, shlex.join(["sphereface", "evaluate", *argv]))
-    for note in report.notes:
-        print(f"note: {note}", file=sys.stderr)
+    print_notes(report.notes)
     print_result(report.summary(), args.json, allow_nan=False)
     print(f"report: {args.out / 'report.html'}", file=sys.stderr)
     if args.minimum_accuracy is not None and report.accuracy < args.minimum_accuracy:
@@ -152,10 +162,11 @@ def _evaluate(args, command):
     options = _protocol_options(args, protocol)
     if args.thumbnails and args.images is None:
         raise InputError("--thumbnails needs --images")
-    source = evaluation.open_features(args.model, args.variant)
+    source = evaluation.open_features(args.model, args.variant, given_pixels(args))
     with progress_bar("embedding", "photos") as progress:
         report = protocol.load()(source, args.protocol, progress=progress, **options)
-    model_info = evaluation.describe_model(args.model, args.variant)
+    report = dataclasses.replace(report, notes=(*source.notes, *report.notes))
+    model_info = evaluation.describe_model(args.model, args.variant, source)
     evaluation.write_report(
         report,
         args.out,

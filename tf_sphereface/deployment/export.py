@@ -24,6 +24,7 @@ from tf_sphereface.deployment.writing.training_facts import CardFacts, training_
 from tf_sphereface.detection import load_detector
 from tf_sphereface.files import sha256_of
 from tf_sphereface.model_files import model_file
+from tf_sphereface.preprocessing import Values
 from tf_sphereface.progress import ProgressBar
 
 GOLDEN_FACES = 4
@@ -49,6 +50,8 @@ class ExportOptions:
         limits: Of the gate.
         ready: Files made elsewhere, such as by `sphereface quantization-train`, by the
             name of their variant: they are measured and added.
+        pixels: Channel order, mean and scale that the model takes, by their names in
+            `PixelContract`, where they are not the model's own.
         licence: Terms of the model, for the contract and the model card.
         overwrite: Replace an earlier export.
 
@@ -64,6 +67,7 @@ class ExportOptions:
     representative: int | None = samples.REPRESENTATIVE
     limits: GateLimits = GateLimits()
     ready: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+    pixels: Mapping[str, str | Values] = dataclasses.field(default_factory=dict)
     licence: str | None = None
     overwrite: bool = False
 
@@ -132,7 +136,9 @@ def export_bundle(
     )
     model_path = model_file(model_path)
     backbone = embedding_models.load_backbone(model_path)
-    contract = embedding_models.pixel_contract_of(backbone)
+    contract = embedding_models.pixel_contract_of(
+        backbone, options.pixels, str(model_path)
+    )
     network = FloatModel(
         fold_batch_norm(backbone), contract, options.feature, options.batch
     )

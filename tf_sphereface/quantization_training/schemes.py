@@ -71,7 +71,7 @@ class QAT(Plain):
             ends.append([(min(np.min(x), 0.0), max(np.max(x), 0.0)) for x in outputs])
         for wrapper, values in zip(wrappers, np.mean(ends, axis=0), strict=True):
             _assign_range(wrapper, "output", values)
-        pixels = (np.array([0.0, 255.0]) - contract.mean) / contract.scale
+        pixels = np.array(contract.ends())
         rounded_images = self.model.layers[1]
         _assign_range(rounded_images, rounded_images.name, pixels)
         # The scales of the kernels; the ranges above move by a thousandth.

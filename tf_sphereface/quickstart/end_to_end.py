@@ -164,6 +164,7 @@ def _write_report(
 
     inputs = {"pairs": out / "pairs.txt"}
     model = describe_model(formats.model)
+    model = dataclasses.replace(model, pixels=formats.pixels)
     write_report(formats.report, out, command, model, inputs, figures=figures)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tf_sphereface.evaluation import VerificationReport
+    from tf_sphereface.preprocessing import PixelContract
 
 BUNDLE_VARIANTS = ("none", "fp16", "dynamic", "int8")
 FAR = 0.01
@@ -32,11 +33,12 @@ class ModelRow:
 
 @dataclasses.dataclass(frozen=True)
 class Formats:
-    """Every format of the model: its rows, and the report of the Keras model."""
+    """Every format of the model: its rows, and report and pixels of the Keras model."""
 
     rows: tuple[ModelRow, ...]
     report: "VerificationReport"
     model: Path
+    pixels: "PixelContract"
 
 
 def export_and_evaluate(out: Path, pairs, model: str, progress_bar) -> Formats:
@@ -83,7 +85,7 @@ def export_and_evaluate(out: Path, pairs, model: str, progress_bar) -> Formats:
     keras_size = embedding.stat().st_size
     sizes = [keras_size, keras_size, _folder_size(saved_model)]
     rows = _rows(reports, sizes, bundle.contract.variants)
-    return Formats(tuple(rows), keras_report, embedding)
+    return Formats(tuple(rows), keras_report, embedding, source.pixel_contract)
 
 
 def _rows(reports, sizes, variants):

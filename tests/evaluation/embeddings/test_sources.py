@@ -18,6 +18,7 @@ from tf_sphereface.evaluation import (
     ModelEmbeddings,
     describe_model,
     load_embedding_source,
+    open_features,
 )
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.heads import SoftmaxLayer
@@ -53,7 +54,7 @@ def save_signature(model, path, dtype=tf.float32, outputs=1):
         return {f"embedding{i}": model(face) for i in range(outputs)}
 
     module = tf.Module()
-    module.model = model
+    module.weights = [variable.value for variable in model.variables]
     tf.saved_model.save(module, str(path), signatures={"serving_default": serve})
 
 
@@ -139,6 +140,60 @@ def test_saved_model_of_bytes_gets_the_crops_as_they_are(tmp_path):
     np.testing.assert_allclose(
         source.embed(faces()), by_hand(model, faces()), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("kind", ["keras", "saved_model", "tflite"])
+def test_pixels_of_a_file_from_elsewhere(tmp_path, kind):
+    """Of any size; what is assumed is said, and what the user says counts."""
+    model = tiny_model()
+    path = tmp_path / "model.keras"
+    model.save(path)
+    if kind == "saved_model":
+        path = tmp_path / "saved"
+        save_signature(model, path)
+    elif kind == "tflite":
+        save_signature(model, tmp_path / "saved")
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved"))
+        path = tmp_path / "model.tflite"
+        path.write_bytes(converter.convert())
+    source = load_embedding_source(path)
+    assert source.pixel_contract == PixelContract(8, 6)
+    np.testing.assert_allclose(
+        source.embed(faces()), by_hand(model, faces()), atol=1e-6
+    )
+    (note,) = source.notes
+    assert f"{path} has no pixel contract: assumed RGB, (pixel - 127.5) / 128" in note
+    pixels = {"channel_order": "BGR", "mean": (10.0, 20, 30), "scale": 255.0}
+    said = load_embedding_source(path, pixels=pixels)
+    assert said.notes == ()
+    inputs = (faces()[..., ::-1] - np.float32([10, 20, 30])) / 255
+    expected = np.asarray(model(inputs.astype(np.float32)))
+    np.testing.assert_allclose(said.embed(faces()), expected, atol=1e-6)
+
+
+def test_model_with_rescaling_inside_gets_raw_pixels(tmp_path):
+    core = tiny_model()
+    model = keras.Sequential([keras.Input((8, 6, 3)), keras.layers.Rescaling(1 / 255)])
+    model.add(core)
+    model.save(tmp_path / "model.keras")
+    source = load_embedding_source(tmp_path / "model.keras")
+    assert "rescales pixels" in source.notes[0]
+    expected = np.asarray(core(faces().astype(np.float32) / 255))
+    np.testing.assert_allclose(source.embed(faces()), expected, atol=1e-6)
+    live = KerasEmbedder(model)  # as in a validation while training
+    np.testing.assert_allclose(live.embed(faces()), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["saved", "x.npz", "bundle"])
+def test_pixels_that_nothing_takes_are_refused(tmp_path, kind):
+    path = tmp_path / kind
+    if kind == "saved":
+        save_signature(tiny_model(), path, tf.uint8)
+    elif kind == "bundle":
+        path.mkdir()
+        (path / "contract.json").write_text("{}")
+    with pytest.raises(InputError, match="pixel|uint8 crops"):
+        open_features(path, pixels={"mean": 0.0, "scale": 1.0})
 
 
 def test_saved_model_with_two_outputs_is_refused(tmp_path):

@@ -1,6 +1,7 @@
 """An ONNX file, compared with the model (needs `pip install 'tf-sphereface[onnx]'`)."""
 
 from tf_sphereface.commands.export.options import add_server_options
+from tf_sphereface.commands.pixel_options import given_pixels
 from tf_sphereface.commands.terminal.output import print_result
 
 
@@ -35,6 +36,7 @@ def run(args):
         args.calibration,
         args.min_cosine,
         args.overwrite,
+        pixels=given_pixels(args),
     )
     result = {"onnx": str(args.out), **contract.model_dump(mode="json")}
     print_result(result, args.json)

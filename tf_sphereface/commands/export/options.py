@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from tf_sphereface.commands.pixel_options import add_pixel_options, given_pixels
 from tf_sphereface.commands.terminal.output import add_json_option
 from tf_sphereface.deployment.quantization.variants import VARIANTS
 
@@ -15,6 +16,7 @@ def add_model_and_output(parser, out):
     parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier export"
     )
+    add_pixel_options(parser)
     add_json_option(parser)
 
 
@@ -170,6 +172,7 @@ def export_options(args):
             args.min_cosine, args.max_accuracy_drop, args.min_rank_agreement
         ),
         ready=args.add_variant,
+        pixels=given_pixels(args),
         licence=args.licence,
         overwrite=args.overwrite,
     )

@@ -1,6 +1,7 @@
 """A SavedModel for TensorFlow servers, with its contract, compared with the model."""
 
 from tf_sphereface.commands.export.options import add_server_options
+from tf_sphereface.commands.pixel_options import given_pixels
 from tf_sphereface.commands.terminal.output import print_result
 
 
@@ -23,6 +24,7 @@ def run(args):
         args.min_cosine,
         args.overwrite,
         args.mirror,
+        given_pixels(args),
     )
     result = {"saved_model": str(args.out), **contract.model_dump(mode="json")}
     print_result(result, args.json)

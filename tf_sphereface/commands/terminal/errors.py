@@ -1,6 +1,7 @@
 """Error handling of all commands: one line on stderr and an exit status."""
 
 import functools
+import logging
 import sys
 from collections.abc import Callable
 
@@ -14,11 +15,14 @@ def reports_errors(main: _Main) -> _Main:
 
     Input that is unusable and files that cannot be read or written end with 2, training
     that diverged and exports that are not the model with 1. Any other exception is a
-    defect and keeps its traceback.
+    defect and keeps its traceback. What the library logs is `note: MESSAGE`.
     """
 
     @functools.wraps(main)
     def reporting(argv: list[str] | None = None) -> int:
+        notes = _Notes()
+        logger = logging.getLogger("tf_sphereface")
+        logger.addHandler(notes)
         try:
             return main(argv)
         except BrokenPipeError:  # of stdout, and no error: commands.main sees to it
@@ -29,5 +33,12 @@ def reports_errors(main: _Main) -> _Main:
         except (FloatingPointError, ResultError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
+        finally:
+            logger.removeHandler(notes)
 
     return reporting
+
+
+class _Notes(logging.Handler):
+    def emit(self, record):
+        print(f"note: {record.getMessage()}", file=sys.stderr)

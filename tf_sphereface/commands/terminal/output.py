@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 
 _MOST_LINES = 12
 _MOST_WIDTH = 100  # characters of a value
@@ -31,6 +32,12 @@ def print_result(content: dict | list, as_json: bool, **json_options) -> None:
         return
     for line in lines_of(content):
         print(line)
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Prints sentences on what limits a result, on stderr."""
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def lines_of(content: dict | list) -> list[str]:

@@ -137,7 +137,7 @@ def _input_ends(contract):
     With the exact range each pixel value would lie halfway between two integers, and
     languages round halves differently.
     """
-    return tuple((end - contract.mean) / contract.scale for end in (-0.5, 255.5))
+    return contract.ends(-0.5, 255.5)
 
 
 def _set_input_range(ranges, ends):

@@ -4,6 +4,7 @@ tf2onnx writes PReLU as Relu, Neg, Mul and Add. That stays: onnxruntime's own PR
 interrupts the blocked layout of its convolutions, and is slower than all four.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -25,7 +26,7 @@ from tf_sphereface.deployment.parity.keras_features import (
 )
 from tf_sphereface.deployment.servers import onnx_session
 from tf_sphereface.files import write_atomically
-from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.preprocessing import PixelContract, Values
 
 CONTRACT_KEY = "contract"
 SERVER_FEATURE = FeatureRecord(mirror="concat", inside=STEPS)
@@ -70,6 +71,7 @@ def export_onnx(
     calibration: Path | None = None,
     min_cosine: float = LEAST_EXACT_COSINE,
     overwrite: bool = False,
+    pixels: Mapping[str, str | Values] | None = None,
 ) -> OnnxContract:
     """Writes the backbone as one ONNX file, its contract inside as metadata.
 
@@ -82,6 +84,7 @@ def export_onnx(
         calibration: Folder of aligned faces to compare on; None: rendered faces.
         min_cosine: Least cosine of a crop to the Keras model.
         overwrite: Replace an earlier file.
+        pixels: As for `ExportOptions`.
 
     Raises: ValueError if `min_cosine` is out of range; InputError if the extra
         `onnx` is not installed, or a path or file is unusable; DriftError if the file
@@ -91,18 +94,18 @@ def export_onnx(
     onnx_session.check_extra()
     onnx_session.check_output(out, overwrite)
     backbone = embedding_models.load_backbone(model_path)
-    pixels = embedding_models.pixel_contract_of(backbone)
-    crops = held_out_crops(pixels, calibration)
-    content = to_onnx(backbone, pixels, feature)
+    contract = embedding_models.pixel_contract_of(backbone, pixels, str(model_path))
+    crops = held_out_crops(contract, calibration)
+    content = to_onnx(backbone, contract, feature)
     drift = check_exact(
         "onnx",
-        reference_features(backbone, pixels, crops, feature),
-        onnx_session.embed_crops(onnx_session.open_session(content), pixels, crops),
+        reference_features(backbone, contract, crops, feature),
+        onnx_session.embed_crops(onnx_session.open_session(content), contract, crops),
         min_cosine,
     )
-    contract = OnnxContract(
+    document = OnnxContract(
         library_version=__version__,
-        pixels=pixels,
+        pixels=contract,
         embedding_dim=backbone.output_shape[1],
         feature=feature,
         input=INPUT_NAME,
@@ -110,8 +113,8 @@ def export_onnx(
         drift=drift,
     )
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, _with_contract(content, contract))
-    return contract
+    write_atomically(out, _with_contract(content, document))
+    return document
 
 
 def _with_contract(content, contract):

@@ -1,5 +1,6 @@
 """The export for servers: model file in, checked SavedModel with its contract out."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,7 @@ from tf_sphereface.deployment.parity.keras_features import (
     reference_features,
 )
 from tf_sphereface.model_files import CONTRACT_FILE
+from tf_sphereface.preprocessing import Values
 
 
 def export_saved_model(
@@ -29,6 +31,7 @@ def export_saved_model(
     min_cosine: float = LEAST_EXACT_COSINE,
     overwrite: bool = False,
     mirror: Literal["none", "concat", "mean"] = "concat",
+    pixels: Mapping[str, str | Values] | None = None,
 ) -> SavedModelContract:
     """Writes the backbone as a SavedModel with its contract.json in the folder.
 
@@ -42,6 +45,7 @@ def export_saved_model(
         min_cosine: Least cosine of a crop to the Keras model.
         overwrite: Replace an earlier export.
         mirror: As in `FeatureRecord`; "concat" is what a bundle's features are.
+        pixels: As for `ExportOptions`.
 
     Raises: ValueError if `min_cosine` or `mirror` is out of range; InputError if a
         path or file is unusable; DriftError if a signature is too far from the Keras
@@ -52,20 +56,20 @@ def export_saved_model(
     feature = FeatureRecord(mirror=mirror, inside=STEPS)
     check_output(out, overwrite)
     backbone = embedding_models.load_backbone(model_path)
-    pixels = embedding_models.pixel_contract_of(backbone)
-    crops = held_out_crops(pixels, calibration)
-    reference = reference_features(backbone, pixels, crops, feature)
+    contract = embedding_models.pixel_contract_of(backbone, pixels, str(model_path))
+    crops = held_out_crops(contract, calibration)
+    reference = reference_features(backbone, contract, crops, feature)
     with replacing_export(out, overwrite) as folder:
-        saved_model.write_serving_model(backbone, pixels, feature, folder)
+        saved_model.write_serving_model(backbone, contract, feature, folder)
         drifts = [
             check_exact(
                 "saved_model", reference, _embedded(folder, name, crops), min_cosine
             )
             for name in saved_model.SIGNATURES
         ]
-        contract = SavedModelContract(
+        document = SavedModelContract(
             library_version=__version__,
-            pixels=pixels,
+            pixels=contract,
             embedding_dim=backbone.output_shape[1],
             feature=feature,
             signatures={
@@ -74,8 +78,8 @@ def export_saved_model(
             },
             drift=min(drifts, key=lambda drift: drift.min_cosine),
         )
-        contract.write(folder / CONTRACT_FILE)
-    return contract
+        document.write(folder / CONTRACT_FILE)
+    return document
 
 
 def _embedded(folder, signature, crops):

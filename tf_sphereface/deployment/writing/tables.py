@@ -106,7 +106,7 @@ def contract_table(contract: BundleContract) -> str:
         ("crop", f"{pixels.height} x {pixels.width} pixels (height x width)"),
         ("landmarks in it (x, y)", points),
         ("channels", pixels.channel_order),
-        ("pixels", f"(pixel - {pixels.mean:g}) / {pixels.scale:g}"),
+        ("pixels", pixels.arithmetic),
         ("inside the files", ", ".join(inside) or "the network alone"),
         ("feature", f"{_MIRRORS[feature.mirror]}: {contract.feature_dim} numbers"),
         ("score", "cosine of two features"),

@@ -16,6 +16,7 @@ from tf_sphereface.evaluation.pages.pictures import face_pictures
 from tf_sphereface.evaluation.report_types import without_nan
 from tf_sphereface.files import write_atomically
 from tf_sphereface.pages.rendering import plural, render_page
+from tf_sphereface.preprocessing import PixelContract
 
 _CLUSTERS_SHOWN, _FACES_SHOWN = 60, 12
 
@@ -78,7 +79,11 @@ def write_cluster_list(report: ClusterReport, path: Path) -> None:
 
 
 def write_cluster_page(
-    report: ClusterReport, images_dir: Path, path: Path, command: str
+    report: ClusterReport,
+    images_dir: Path,
+    path: Path,
+    command: str,
+    pixels: PixelContract | None = None,
 ) -> None:
     """Writes a contact sheet: the faces of each cluster, the largest first.
 
@@ -87,6 +92,7 @@ def write_cluster_page(
         images_dir: Folder of the aligned faces.
         path: Of the page.
         command: The command line.
+        pixels: Of the model; None of embeddings.
 
     Raises: InputError if the folder is missing; OSError if the page is not writable.
     """
@@ -105,6 +111,7 @@ def write_cluster_page(
         details=[
             ("Method", report.method),
             ("Threshold", _threshold_words(report.threshold)),
+            *([] if pixels is None else [("Pixels", pixels.formula)]),
             ("Command", command),
         ],
     )

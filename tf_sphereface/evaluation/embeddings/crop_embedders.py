@@ -15,8 +15,7 @@ class KerasEmbedder:
     Args:
         model: Images (batch, height, width, 3) to embeddings (batch, embedding_dim). Of
             a `FaceClassifier` the backbone is taken.
-        pixel_contract: None: the model's own `pixel_contract`; if it has none, the
-            default with the height and width of the model's input.
+        pixel_contract: None: as `embedding_models.network_pixels` finds it.
 
     Raises: InputError if the model does not give one embedding for a crop.
     """
@@ -24,8 +23,12 @@ class KerasEmbedder:
     kind = "keras"
 
     def __init__(self, model, pixel_contract: PixelContract | None = None):
+        from tf_sphereface.embedding_models import network_pixels
+
         self._model = getattr(model, "backbone", model)
-        self.pixel_contract = pixel_contract or _contract_of_model(self._model)
+        if pixel_contract is None:
+            pixel_contract, _ = network_pixels(self._model, {}, self._model.name)
+        self.pixel_contract = pixel_contract
         self.embedding_dim = _probe(self)
 
     def embed(self, aligned_faces: np.ndarray) -> np.ndarray:
@@ -45,9 +48,13 @@ class SavedModelEmbedder:
 
     Args:
         path: Folder with saved_model.pb.
-        pixel_contract: What the signature takes.
+        pixel_contract: What the signature takes; None is the default one in the size
+            of the signature.
         mirror: "none", "concat" or "mean" if the signature gives whole features of
             this policy; None if it gives the embedding of the crop.
+
+    Attributes:
+        takes_pixels: True if it takes uint8 crops as they are.
 
     Raises: InputError if there is no signature of one image to one embedding.
     """
@@ -55,7 +62,10 @@ class SavedModelEmbedder:
     kind = "saved_model"
 
     def __init__(
-        self, path: Path, pixel_contract: PixelContract, mirror: str | None = None
+        self,
+        path: Path,
+        pixel_contract: PixelContract | None = None,
+        mirror: str | None = None,
     ):
         import tensorflow as tf
 
@@ -69,14 +79,15 @@ class SavedModelEmbedder:
         if len(inputs) != 1 or len(self._signature.structured_outputs) != 1:
             raise InputError("the serving signature must have one input and one output")
         [(self._input_name, self._input)] = inputs.items()
-        self.pixel_contract = pixel_contract
+        self.takes_pixels = self._input.dtype.is_integer
+        self.pixel_contract = pixel_contract or _contract_of_size(self._input.shape)
         self.mirrors_itself, self.mirror = mirror is not None, mirror
         self.embedding_dim = _probe(self)
 
     def embed(self, aligned_faces: np.ndarray) -> np.ndarray:
         import tensorflow as tf
 
-        if not self._input.dtype.is_integer:
+        if not self.takes_pixels:
             aligned_faces = self.pixel_contract.normalize(
                 aligned_faces.astype(np.float32)
             )
@@ -85,14 +96,14 @@ class SavedModelEmbedder:
         return embeddings.numpy().astype(np.float32)
 
 
-def _contract_of_model(model):
-    contract = getattr(model, "pixel_contract", None)
-    if contract is not None:
-        return contract
-    shape = getattr(model, "input_shape", None)
-    if isinstance(shape, tuple) and len(shape) == 4 and all(shape[1:3]):
-        return PixelContract(height=shape[1], width=shape[2])
-    return PixelContract()
+def _contract_of_size(shape):
+    """The default contract in the size of a signature, where that says one."""
+    shape = (None,) * 4 if shape.rank is None else tuple(shape)
+    if len(shape) != 4 or shape[3] not in (None, 3):
+        raise InputError(
+            f"the serving signature must take (batch, height, width, 3), not {shape}"
+        )
+    return PixelContract(*shape[1:3]) if all(shape[1:3]) else PixelContract()
 
 
 def _probe(embedder):

@@ -25,6 +25,7 @@ class ModelEmbeddings:
             and its `mirror` is their policy, "none", "concat" or "mean"; its crops are
             not mirrored once more.
         batch_size: Crops in a forward pass.
+        notes: Sentences on what was assumed of the model, for reports.
 
     Attributes:
         kind: As the embedder's, such as "keras".
@@ -34,10 +35,16 @@ class ModelEmbeddings:
         mirror: As the embedder's, or None.
     """
 
-    def __init__(self, embedder: CropEmbedder, batch_size: int = _BATCH_SIZE):
+    def __init__(
+        self,
+        embedder: CropEmbedder,
+        batch_size: int = _BATCH_SIZE,
+        notes: Sequence[str] = (),
+    ):
         if batch_size < 1:
             raise ValueError(f"`batch_size` must be >= 1. Received: {batch_size=}")
         self._embedder, self._batch_size = embedder, batch_size
+        self.notes = tuple(notes)
         self._calls = []
         self.kind = getattr(embedder, "kind", "tflite")
         self.pixel_contract = embedder.pixel_contract

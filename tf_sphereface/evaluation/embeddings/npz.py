@@ -46,6 +46,7 @@ class EmbeddingFile:
 
     kind = "embeddings"
     milliseconds_per_face = None
+    pixel_contract, notes = None, ()
 
     def __post_init__(self):
         embeddings = np.asarray(self.embeddings)

@@ -3,7 +3,7 @@
 import json
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,11 +18,14 @@ from tf_sphereface.evaluation.embeddings.model_embeddings import ModelEmbeddings
 from tf_sphereface.evaluation.embeddings.npz import SUFFIX, read_embeddings
 from tf_sphereface.model_files import CONTRACT_FILE, RUN_MODELS, model_file
 from tf_sphereface.native_messages import load_tensorflow
-from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.preprocessing import PixelContract, Values, chosen_pixels
 from tf_sphereface.progress import Progress
 
 if TYPE_CHECKING:
     from tf_sphereface.bundle.bundle import Bundle
+
+
+Pixels = Mapping[str, str | Values]
 
 
 class EmbeddingSource(Protocol):
@@ -33,10 +36,14 @@ class EmbeddingSource(Protocol):
         embedding_dim: Length of an embedding, without that of the mirror image.
         milliseconds_per_face: Of one forward pass in a batch; NaN before the first,
             None if nothing is embedded.
+        pixel_contract: Of the crops; None if nothing is embedded.
+        notes: Sentences on what was assumed of the model.
     """
 
     kind: str
     embedding_dim: int
+    pixel_contract: PixelContract | None
+    notes: tuple[str, ...]
     milliseconds_per_face: float | None
 
     def features(
@@ -78,19 +85,25 @@ class EmbeddingSource(Protocol):
         """Words for where the photos are looked for."""
 
 
-def open_features(path: Path, variant: str | None = None) -> EmbeddingSource:
+def open_features(
+    path: Path, variant: str | None = None, pixels: Pixels | None = None
+) -> EmbeddingSource:
     """A model, as `load_embedding_source` opens it, or a .npz of embeddings.
 
-    Raises: InputError, in one line, if it cannot be opened, or `variant` is given for
-        anything but a bundle.
+    Raises: InputError, in one line, if it cannot be opened, or `variant` or `pixels`
+        are given for what has none.
     """
     path = Path(path)
     if path.suffix == SUFFIX and variant is None:
+        if pixels:
+            raise InputError(f"embeddings take no pixels any more: {path}")
         return read_embeddings(path)
-    return load_embedding_source(path, variant)
+    return load_embedding_source(path, variant, pixels)
 
 
-def load_embedding_source(path: Path, variant: str | None = None) -> ModelEmbeddings:
+def load_embedding_source(
+    path: Path, variant: str | None = None, pixels: Pixels | None = None
+) -> ModelEmbeddings:
     """Opens a model by what lies at `path`.
 
     Args:
@@ -98,16 +111,24 @@ def load_embedding_source(path: Path, variant: str | None = None) -> ModelEmbedd
             model of images), a .tflite file, a SavedModel folder, a bundle folder, or
             the folder of a training, whose best model is taken. A contract.json in
             the SavedModel's folder, or beside it or the .tflite file, tells the pixel
-            contract; without one it is the default.
+            contract; without one it is assumed, in the size of the file's input, and
+            the source's notes say so.
         variant: Which model of a bundle; the bundle's default if not given.
+        pixels: Channel order, mean and scale of the pixels, by their names in
+            `PixelContract`; what is given goes before the model's own.
 
     Raises: InputError, in one line, if there is no such model, it cannot be loaded, or
-        `variant` is given for anything but a bundle.
+        `variant` or `pixels` are given for what has none.
     """
     path = found_model(path)
     if variant is not None and not is_bundle(path):
         raise InputError(f"only a bundle has variants. Received: {path}, {variant!r}")
-    return ModelEmbeddings(_guarded(_loader(path), path, variant))
+    if is_bundle(path):
+        if pixels:
+            raise InputError(f"a bundle has its own pixel contract: {path}")
+        return ModelEmbeddings(_guarded(_load_bundle, path, variant))
+    embedder, note = _guarded(_loader(path), path, pixels or {})
+    return ModelEmbeddings(embedder, notes=() if note is None else (note,))
 
 
 def found_model(path: Path) -> Path:
@@ -148,8 +169,6 @@ def _is_saved_model(path):
 
 
 def _loader(path):
-    if is_bundle(path):
-        return _load_bundle
     if _is_saved_model(path):
         return _load_saved_model
     loaders = {".tflite": _load_tflite, ".keras": _load_keras}
@@ -162,31 +181,47 @@ def _loader(path):
     return loaders[path.suffix]
 
 
-def _load_keras(path, variant):
+def _load_keras(path, pixels):
     load_tensorflow()
-    from tf_sphereface.embedding_models import load_backbone
+    from tf_sphereface.embedding_models import load_backbone, network_pixels
 
     # In float32 whatever the training's precision was: this is what is exported.
-    return KerasEmbedder(load_backbone(path))
+    backbone = load_backbone(path)
+    contract, note = network_pixels(backbone, pixels, str(path))
+    return KerasEmbedder(backbone, contract), note
 
 
-def _load_saved_model(path, variant):
+def _load_saved_model(path, pixels):
     load_tensorflow()
-    contract = _contract_of_file(path, path.parent)
+    own = _contract_of_file(path, path.parent)
     feature = _stored_contract(path).get("feature", {})
-    return SavedModelEmbedder(path, contract, feature.get("mirror"))
+    embedder = SavedModelEmbedder(path, own, feature.get("mirror"))
+    return embedder, _set_pixels(embedder, path, own, pixels)
 
 
-def _load_tflite(path, variant):
+def _load_tflite(path, pixels):
     from tf_sphereface.bundle.features import FeatureSource
     from tf_sphereface.bundle.records import FeatureRecord
     from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
 
-    network = TFLiteEmbedder(path, _contract_of_file(path.parent))
+    own = _contract_of_file(path.parent)
+    network = TFLiteEmbedder(path, own)
+    note = _set_pixels(network, path, own, pixels)
     feature = _stored_contract(path.parent).get("feature", {})
     if "mirror" not in feature.get("inside", ()):
-        return network
-    return FeatureSource(network, FeatureRecord(**feature))
+        return network, note
+    return FeatureSource(network, FeatureRecord(**feature)), note
+
+
+def _set_pixels(embedder, path, own, pixels):
+    """Gives an embedder its pixel contract; returns a note, or None."""
+    if embedder.takes_pixels:
+        if pixels:
+            raise InputError(f"the file takes uint8 crops as they are: {path}")
+        return None
+    size = embedder.pixel_contract.height, embedder.pixel_contract.width
+    embedder.pixel_contract, note = chosen_pixels(str(path), own, size, pixels)
+    return note
 
 
 def _load_bundle(path, variant):
@@ -228,8 +263,10 @@ def _load_failures():
 
 
 def _contract_of_file(*folders):
-    found = next(filter(None, map(_stored_contract, folders)), None)
-    return PixelContract(**found["pixels"]) if found else PixelContract()
+    for folder in folders:
+        if (folder / CONTRACT_FILE).is_file():
+            return PixelContract(**_stored_contract(folder)["pixels"])
+    return None
 
 
 def _stored_contract(folder):

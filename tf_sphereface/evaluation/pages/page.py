@@ -8,6 +8,7 @@ from tf_sphereface.evaluation.pages.pictures import face_pictures
 from tf_sphereface.evaluation.pages.plots import TITLES, curves_svg
 from tf_sphereface.evaluation.report_types import NOT_MEASURED, Figure, Report
 from tf_sphereface.pages.rendering import picture_address, render_page
+from tf_sphereface.preprocessing import PixelContract
 
 _ERRORS = (
     (False, "Strangers taken for one person, the most alike first"),
@@ -88,6 +89,10 @@ def _details(content):
     if model["kind"] is not None:
         dimension = f"embeddings of {model['embedding_dim']} numbers"
         rows.append(("Kind", f"{model['kind']}, {dimension}"))
+    if pixels := model.get("pixels"):
+        contract = PixelContract(**pixels)
+        size = f"{contract.height} x {contract.width} (height x width)"
+        rows.append(("Pixels", f"{size}, {contract.formula}"))
     rows += [
         (key.replace("_", " ").capitalize(), _count(value))
         for key, value in content.get("counts", {}).items()

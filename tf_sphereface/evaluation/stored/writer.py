@@ -14,10 +14,15 @@ from pathlib import Path
 
 import tf_sphereface
 from tf_sphereface.errors import InputError
-from tf_sphereface.evaluation.embeddings.sources import found_model, is_bundle
+from tf_sphereface.evaluation.embeddings.sources import (
+    EmbeddingSource,
+    found_model,
+    is_bundle,
+)
 from tf_sphereface.evaluation.pages.page import render_report
 from tf_sphereface.evaluation.report_types import Curve, Figure, Report
 from tf_sphereface.files import sha256_of, write_atomically
+from tf_sphereface.preprocessing import PixelContract
 
 SCHEMA_VERSION = 2
 JSON_FILE, PAGE_FILE, CURVES_FILE = "report.json", "report.html", "curves.json"
@@ -32,34 +37,40 @@ class ModelInfo:
         sha256: Of the file; of a bundle, of the variant's file; of a SavedModel folder,
             of its files' relative paths and contents.
         variant: Of a bundle, or None.
+        pixels: Its pixel contract, or None.
     """
 
     path: str
     sha256: str
     variant: str | None = None
+    pixels: PixelContract | None = None
 
 
-def describe_model(path: Path, variant: str | None = None) -> ModelInfo:
+def describe_model(
+    path: Path, variant: str | None = None, source: EmbeddingSource | None = None
+) -> ModelInfo:
     """Hashes the model at `path`.
 
     Args:
         path: As for `load_embedding_source`.
         variant: As for `load_embedding_source`.
+        source: What it was opened as, for its pixel contract.
 
     Raises: InputError if it cannot be read.
     """
     path = found_model(path)
+    pixels = None if source is None else source.pixel_contract
     if is_bundle(path):
         from tf_sphereface.bundle.bundle import load_bundle
 
         bundle = load_bundle(path)
         name = bundle.contract.default_variant if variant is None else variant
-        return ModelInfo(str(path), bundle.variant(name).sha256, name)
+        return ModelInfo(str(path), bundle.variant(name).sha256, name, pixels)
     try:
         sha256 = _sha256_of_either(path)
     except OSError as error:
         raise InputError(f"cannot read the model: {path} ({error.strerror})") from error
-    return ModelInfo(str(path), sha256, variant)
+    return ModelInfo(str(path), sha256, variant, pixels)
 
 
 def _sha256_of_either(path):
