@@ -7,6 +7,12 @@ import os
 from pathlib import Path
 
 _COUNTER = itertools.count()
+_CLUTTER = frozenset({".ds_store", "desktop.ini", "ehthumbs.db", "thumbs.db"})
+
+
+def is_clutter(name: str) -> bool:
+    """True for files and folders that systems lay down wherever a user has looked."""
+    return name.lower() in _CLUTTER or name == "__MACOSX"
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tf_sphereface.commands.align import main
+from tf_sphereface.data.photos.kinds import readable_formats
 from tf_sphereface.data.synthetic import (
     render_photo,
     sample_capture,
@@ -70,7 +71,38 @@ def test_no_face_in_any_photo_has_its_own_status(source, tmp_path, capsys):
     assert main([str(source), "--out", str(tmp_path / "out")]) == 1
     output = capsys.readouterr()
     assert json.loads(output.out)["dropped"] == {"no face": 1, "not an image": 1}
-    assert "error: no face in any photo" in output.err
+    assert "error: no crop of any photo: 1 no face, 1 not an image\n" in output.err
+    (source / "Ada" / "2.jpg").unlink()
+    assert main([str(source), "--out", str(tmp_path / "out")]) == 1
+    assert "error: no face in any photo\n" in capsys.readouterr().err
+
+
+def test_photos_without_a_crop_or_a_row_are_said_in_a_line(
+    source, tmp_path, capsys, monkeypatch
+):
+    formats = tuple(name for name in readable_formats() if name != "HEIF")
+    for module in ("photos.images", "alignment.rows"):
+        place = f"tf_sphereface.data.{module}.readable_formats"
+        monkeypatch.setattr(place, lambda: formats)
+    content = b"\0\0\0\x18ftypheicunreadable"
+    (source / "Ada" / "3.HEIC").write_bytes(content)
+    (source / "Ada" / "2004").mkdir()
+    (source / "Ada" / "2004" / "1.jpg").write_bytes(content)
+    (source / "Ada" / "film.mp4").touch()
+    command = [str(source), "--out", str(tmp_path / "out"), "--processes", "1"]
+    assert main(command) == 0
+    output = capsys.readouterr()
+    lines = [line for line in output.err.splitlines() if line.startswith("note: ")]
+    assert json.loads(output.out)["other_files"] == 2
+    assert lines[0].startswith("note: 1 photos below a person's folder were passed")
+    assert lines[1] == "note: files that are no photos were passed over: 1 .mp4"
+    assert lines[2:] == [
+        "note: 1 HEIC photos gave no crop (Ada/3.HEIC): "
+        "pip install 'tf-sphereface[heic]', and run it again"
+    ]
+    assert main([*command, "--subfolders", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["photos"] == 4
+    assert "Ada/2004_1.jpg" in (tmp_path / "out" / "manifest.csv").read_text()
 
 
 @pytest.mark.parametrize(
@@ -95,7 +127,7 @@ def test_bad_option_is_one_line_and_nothing_is_written(
 def test_help_lists_the_kinds_of_photos(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert ".bmp .jpeg .jpg" in " ".join(capsys.readouterr().out.split())
+    assert ".avif .bmp .dib" in " ".join(capsys.readouterr().out.split())
 
 
 def test_missing_source_is_bad_input(tmp_path, capsys):

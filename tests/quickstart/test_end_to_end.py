@@ -28,8 +28,16 @@ FEW_STEPS = (
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    out = tmp_path_factory.mktemp("quickstart") / "run"
-    result = run_quickstart(out, overrides=FEW_STEPS, starter=SMALL)
+    out, told = tmp_path_factory.mktemp("quickstart") / "run", []
+
+    def on_evaluated(result):
+        assert (out / "report.html").exists() and result.matches is None
+        told.append(result.models)
+
+    result = run_quickstart(
+        out, overrides=FEW_STEPS, starter=SMALL, on_evaluated=on_evaluated
+    )
+    assert told == [result.models]  # before the match, which may fail
     return out, result
 
 
@@ -125,6 +133,20 @@ def test_own_photos_are_split_by_person_without_loss(tmp_path):
     assert not people[0] & people[1]
     assert len(people[1]) == 10
     assert all(len(list((split.unseen / name).iterdir())) >= 2 for name in people[1])
+
+
+def test_deeper_photos_are_split_if_asked_for(tmp_path):
+    source = tmp_path / "people"
+    for person in range(20):
+        (source / str(person) / "2004").mkdir(parents=True)
+        for name in ("1.jpg", "2004/1.jpg"):
+            (source / str(person) / name).write_bytes(name.encode())
+    with pytest.raises(InputError, match="has 0 people with at least 2 photos"):
+        prepare_photos(str(source), tmp_path / "out", None, silent_bar)
+    split = prepare_photos(str(source), tmp_path / "out", None, silent_bar, True)
+    for folder in (split.train, split.unseen):
+        found = {(path.name, path.read_text()) for path in folder.rglob("*.jpg")}
+        assert found == {("1.jpg", "1.jpg"), ("2004_1.jpg", "2004/1.jpg")}
 
 
 def test_changed_photos_are_not_split_anew(tmp_path):

@@ -14,7 +14,7 @@ from tf_sphereface.commands.terminal.output import add_json_option, print_result
 
 def build_parser() -> argparse.ArgumentParser:
     from tf_sphereface.data.alignment.crops import CHOICES
-    from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
+    from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
     from tf_sphereface.data.sources import KINDS_HELP
 
     parser = argparse.ArgumentParser(
@@ -33,6 +33,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder of the crops")
     parser.add_argument(
         "--root", type=Path, help="where a list's paths start (default: beside it)"
+    )
+    parser.add_argument(
+        "--subfolders",
+        action="store_true",
+        help="take photos in folders below a person's too: PERSON/2004/1.jpg gives "
+        "PERSON/2004_1.jpg",
     )
     parser.add_argument(
         "--landmarks",
@@ -116,8 +122,8 @@ def main(argv: list[str] | None = None) -> int:
     audit = _audit(args, argv)
     print_result(dataclasses.asdict(summary), args.json, ensure_ascii=False)
     print(f"audit: {audit}", file=sys.stderr)
-    if summary.kept == 0:
-        print("error: no face in any photo", file=sys.stderr)
+    if failure := summary.failure():
+        print(f"error: {failure}", file=sys.stderr)
         return 1
     return 0
 
@@ -158,14 +164,18 @@ def _align(args, runner):
     from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.data.alignment.align import align_photos
     from tf_sphereface.data.alignment.landmark_table import read_landmark_table
+    from tf_sphereface.data.alignment.rows import heif_note
     from tf_sphereface.data.alignment.settings import parse_size
     from tf_sphereface.data.photos.exclusions import exclusion_note, read_exclusions
+    from tf_sphereface.data.photos.kinds import NEEDS_HEIF
     from tf_sphereface.data.sources import open_photo_source
 
     settings, crop = _settings(args), parse_size(args.size)
     excluded = read_exclusions(args.exclude) if args.exclude else ()
     landmarks = read_landmark_table(args.landmarks) if args.landmarks else None
-    source = open_photo_source(args.source, args.root)
+    source = open_photo_source(args.source, args.root, args.subfolders)
+    for note in source.passed_over.notes("--subfolders"):
+        print(f"note: {note}", file=sys.stderr)
     with progress_bar("aligning", "photos") as progress:
         summary = align_photos(
             source,
@@ -182,6 +192,8 @@ def _align(args, runner):
         )
     if note := exclusion_note(args.exclude, excluded, summary.excluded_identities):
         print(note, file=sys.stderr)
+    if summary.dropped.get(NEEDS_HEIF):
+        print(f"note: {heif_note(args.out)}", file=sys.stderr)
     if hasattr(source, "pairs"):
         _write_pairs(source, args.out / "pairs.txt")
     return summary

@@ -33,6 +33,11 @@ def build_parser() -> argparse.ArgumentParser:
         "of photos for each person",
     )
     parser.add_argument(
+        "--subfolders",
+        action="store_true",
+        help="take photos in folders below a person's too",
+    )
+    parser.add_argument(
         "--recipe", type=Path, help="training recipe (default: the shipped one)"
     )
     parser.add_argument(
@@ -61,6 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         args.out,
         args.data,
         recipe=args.recipe,
+        subfolders=args.subfolders,
         overrides=tuple(args.set),
         command=shlex.join(["sphereface", "quickstart", *arguments]),
         progress_bar=progress_bar,

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from tf_sphereface.bundle.records import SampleRecord
-from tf_sphereface.data.photos.images import PHOTO_SUFFIXES, read_photo
+from tf_sphereface.data.photos.images import read_photo
+from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import align_face
 from tf_sphereface.preprocessing import PixelContract

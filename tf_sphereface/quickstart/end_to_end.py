@@ -12,7 +12,9 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from tf_sphereface.data.alignment.align import AlignmentSummary, align_photos
+from tf_sphereface.data.alignment.rows import heif_note
 from tf_sphereface.data.alignment.settings import crop_of_size
+from tf_sphereface.data.photos.kinds import NEEDS_HEIF
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.report_types import Figure
 from tf_sphereface.files import write_atomically
@@ -75,6 +77,7 @@ def run_quickstart(
     overrides: tuple[str, ...] = (),
     command: str = "run_quickstart",
     starter: StarterPhotos | None = None,
+    subfolders: bool = False,
     progress_bar: ProgressBar = lambda title, unit: nullcontext(lambda *_: None),
     say: Callable[[str], None] = lambda line: None,
     on_evaluated: Callable[[QuickstartResult], None] = lambda result: None,
@@ -89,6 +92,7 @@ def run_quickstart(
         overrides: Changes to the recipe, as for `read_recipe`.
         command: What the report says it was made with.
         starter: How many synthetic people and photos; None is the default set.
+        subfolders: Whether photos below the people's folders are taken too.
         progress_bar: Makes the progress bars.
         say: Told what happens, line by line.
         on_evaluated: Given the figures when the report is written, before the match.
@@ -104,15 +108,20 @@ def run_quickstart(
     checked = _read_recipe(recipe, overrides)
     crop = _crop_of(checked)
     if data not in ("synthetic", "lfw"):
-        check_people(Path(data))
+        _, passed_over = check_people(Path(data), subfolders)
+        for note in passed_over.notes("--subfolders"):
+            say(f"note: {note}")
         data = str(Path(data).resolve())
     _claim(out, data)
     with stage("photos", f"photos of people ({data})"):
-        folders = prepare_photos(data, out / "photos", starter, progress_bar)
+        photos = out / "photos"
+        folders = prepare_photos(data, photos, starter, progress_bar, subfolders)
     with stage("align", "detecting and aligning faces"):
         aligned = {
-            name: _align(folder, out / "aligned" / name, crop, command, progress_bar)
-            for name, folder in (("train", folders.train), ("unseen", folders.unseen))
+            name: _align(
+                source, out / "aligned" / name, crop, command, progress_bar, say
+            )
+            for name, source in (("train", folders.train), ("unseen", folders.unseen))
         }
     with stage("records", "packing records"):
         _pack(out)
@@ -196,15 +205,17 @@ def _claim(out: Path, data: str) -> None:
 
 
 def _align(
-    source: Path, out: Path, crop: CropGeometry, command: str, progress_bar: ProgressBar
+    source: Path, out: Path, crop: CropGeometry, command: str, progress_bar, say
 ) -> AlignmentSummary:
     """Crops, and the page that shows them."""
     from tf_sphereface.data.audit import write_audit
 
     with progress_bar("aligning", "photos") as progress:
         summary = align_photos(source, out, progress=progress, crop=crop)
-    if not summary.kept:
-        raise InputError(f"no face found in any photo of {source}")
+    if summary.dropped.get(NEEDS_HEIF):
+        say(heif_note(out))
+    if failure := summary.failure():
+        raise InputError(f"{failure} ({source})")
     with progress_bar("auditing", "crops") as progress:
         write_audit(out, command=command, source=source, progress=progress)
     return summary

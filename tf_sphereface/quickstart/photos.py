@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_sphereface.data.photos.folders import list_photos
+from tf_sphereface.data.photos.kinds import PassedOver
 from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
@@ -47,7 +48,11 @@ class SplitPhotos:
 
 
 def prepare_photos(
-    data: str, out: Path, starter: StarterPhotos | None, progress_bar
+    data: str,
+    out: Path,
+    starter: StarterPhotos | None,
+    progress_bar,
+    subfolders: bool = False,
 ) -> SplitPhotos:
     """Renders, downloads or splits the photos; what is there already is kept.
 
@@ -57,6 +62,7 @@ def prepare_photos(
         starter: Size of the synthetic set; None is `StarterPhotos()`.
         progress_bar: Given a title and a unit, a context that gives a function of the
             number done and the number to do.
+        subfolders: Whether photos below the people's folders are taken too.
 
     Raises: InputError if `data` is no such folder, has too few people, or has changed
         since it was split: a new split would mix people to train on and to verify on.
@@ -71,7 +77,7 @@ def prepare_photos(
             write_lfw(out / "lfw", progress)
         _split(out / "lfw", split)
     else:
-        _split(Path(data), split)
+        _split(Path(data), split, subfolders)
     return split
 
 
@@ -108,38 +114,47 @@ def _render(split: SplitPhotos, starter: StarterPhotos, progress_bar) -> None:
             )
 
 
-def check_people(source: Path) -> dict[str, list[str]]:
-    """Photos by person, of a folder with one folder of photos for each.
+def check_people(
+    source: Path, subfolders: bool = False
+) -> tuple[dict[str, dict[str, str]], PassedOver]:
+    """Photos of a folder with one folder for each person, and the other files.
 
+    Args:
+        source: The folder.
+        subfolders: Whether photos below the people's folders are taken too.
+
+    Returns: By person the path of each photo by its name, and what was passed over.
     Raises: InputError if there is no such folder, or too few people are in it.
     """
-    people: dict[str, list[str]] = {}
-    for photo in list_photos(source).photos:
-        people.setdefault(identity_of(photo), []).append(photo)
+    listed = list_photos(source, subfolders)
+    people: dict[str, dict[str, str]] = {}
+    for photo, place in listed.places.items():
+        people.setdefault(identity_of(photo), {})[photo] = place
     several = sum(len(names) >= 2 for names in people.values())
     if several < 2 * _FEWEST_UNSEEN:
         raise InputError(
             f"{source} has {several} people with at least 2 photos; "
             f"quickstart needs {2 * _FEWEST_UNSEEN}, half of them to verify on"
         )
-    return people
+    return people, listed.passed_over
 
 
-def _split(source: Path, split: SplitPhotos) -> None:
+def _split(source: Path, split: SplitPhotos, subfolders: bool = False) -> None:
     """Links the photos into two folders; copies where links are not possible."""
-    people = check_people(source)
+    people, _ = check_people(source, subfolders)
     several = sorted(name for name, names in people.items() if len(names) >= 2)
     count = max(_FEWEST_UNSEEN, round(_UNSEEN_SHARE * len(several)))
     unseen = set(np.random.default_rng(0).permutation(several)[:count])
     _agree_on_people(people, split.train.parent / "people.json")
-    for name, names in people.items():
+    for name, places in people.items():
         folder = split.unseen if name in unseen else split.train
-        for photo in names:
-            _link(source / photo, folder / photo)
+        for photo, place in places.items():
+            _link(source / place, folder / photo)
 
 
-def _agree_on_people(people: dict[str, list[str]], record: Path) -> None:
-    content = json.dumps(people, indent=2, sort_keys=True).encode()
+def _agree_on_people(people: dict[str, dict[str, str]], record: Path) -> None:
+    names = {name: list(places) for name, places in people.items()}
+    content = json.dumps(names, indent=2, sort_keys=True).encode()
     if not record.exists():
         record.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(record, content)

@@ -105,3 +105,11 @@ def test_name_too_long_for_a_crop_is_told_before_anything_is_written(
         with pytest.raises(InputError, match="too long a name"):
             align_photos(source, out, processes=1, choice=choice)
     assert out.exists() == fits
+
+
+def test_deeper_crops_are_not_lost_without_a_word(tmp_path, caplog):
+    for name in ("Ada/1.jpg", "Ada/2004/2.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert select_crops(tmp_path).crops == ("Ada/1.jpg",)
+    assert "1 photos below a person's folder were passed over, such as" in caplog.text

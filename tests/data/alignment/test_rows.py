@@ -10,6 +10,7 @@ import pytest
 from tf_sphereface.data.aligned.manifest import ManifestRow, read_manifest_rows
 from tf_sphereface.data.alignment.align import align_photos
 from tf_sphereface.data.alignment.rows import AlignmentRows, Journal
+from tf_sphereface.data.photos.kinds import PassedOver
 from tf_sphereface.data.sources.photo_source import Photo
 from tf_sphereface.detection import cached_networks
 
@@ -68,7 +69,7 @@ def test_orphans_are_crops_that_no_row_names_any_more(tmp_path):
 class Listing:
     """A source of many photos that are never read."""
 
-    aligned, other_files, path = False, 0, Path("nowhere")
+    aligned, passed_over, path = False, PassedOver(), Path("nowhere")
 
     def __init__(self, count):
         self.names = tuple(

@@ -61,7 +61,7 @@ def test_leading_folders_are_stripped(tmp_path, suffix, write, lead):
     }
     source = open_photo_source(write(tmp_path / f"x{suffix}", packed | others))
     assert read_all(source) == files
-    assert source.other_files == 3
+    assert source.passed_over.count == 3
 
 
 @WRITERS
@@ -151,7 +151,7 @@ def test_links_in_a_tar_are_passed_over(tmp_path):
             member.type, member.linkname = kind, "/etc/passwd"
             archive.addfile(member)
     source = open_photo_source(path)
-    assert (source.names, source.other_files) == (("Ada/1.jpg",), 3)
+    assert (source.names, source.passed_over.count) == (("Ada/1.jpg",), 3)
 
 
 def test_encrypted_zip_is_one_clear_line(tmp_path):

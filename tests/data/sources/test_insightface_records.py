@@ -165,6 +165,7 @@ def test_photo_of_another_size_is_dropped(write_records, record_writer, tmp_path
     path = write_records({1: image_record(0, 1, buffer.getvalue())})
     summary = align_photos(open_photo_source(path), tmp_path / "out", processes=1)
     assert summary.dropped == {"not 112 x 112": 1}
+    assert summary.failure() == "no crop of any photo: 1 not 112 x 112"
 
 
 # The last 120 bytes are records of identities, which are not needed.

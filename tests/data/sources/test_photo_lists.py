@@ -72,7 +72,7 @@ def test_photos_are_read_from_the_root_and_missing_ones_are_dropped(
         ("1.jpg\n", "line 1: an identity must be a name without slashes"),
         ("1.jpg x/y\n", "line 1: an identity must be a name without slashes"),
         ("../1.jpg\n", "an identity must be .* Received: '..'"),
-        ("\n# x\na/1.doc\n", "line 3: a path must end in one of .bmp"),
+        ("\n# x\na/1.doc\n", "line 3: a path must end in one of .avif"),
         ("a/1.jpg\tX\tY\n", "line 1: must be `PATH .IDENTITY.`. Received: 3 fields"),
         ("a/\x001.jpg\n", "line 1: a path must not hold control characters"),
         ("Ada\\1.jpg\n", r"line 1: write / for \\ in a path"),

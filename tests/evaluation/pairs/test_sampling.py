@@ -113,7 +113,7 @@ def test_folds_that_cannot_be_are_refused(tmp_path, photos, arguments, reason):
 def test_folder_without_people_is_named(tmp_path):
     (tmp_path / "Ada").mkdir()
     (tmp_path / "manifest.csv").touch()
-    with pytest.raises(InputError, match=f"^no aligned face in {tmp_path}$"):
+    with pytest.raises(InputError, match=f"^no photo in {tmp_path};"):
         make_pairs(tmp_path, 2, 2, 0)
 
 

@@ -1,6 +1,7 @@
 """Selection of an aligned folder's crops, and checks of their content."""
 
 import dataclasses
+import logging
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +23,7 @@ from tf_sphereface.geometry import CropGeometry
 # Pillow's names of what the training pipeline decodes, and of what it takes for RGB.
 _FORMATS = frozenset({"JPEG", "PNG"})
 _MODES = frozenset({"RGB", "L"})
+_LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,5 +163,8 @@ def _list_crops(aligned):
         )
     rows = read_manifest_rows(aligned)
     if not rows:
-        return list(list_photos(aligned).photos)
+        listed = list_photos(aligned)
+        if listed.passed_over.deeper[0]:
+            _LOG.warning("note: %s", listed.passed_over.notes()[0])
+        return list(listed.photos)
     return [row.crop for row in rows.values() if row.status == KEPT]

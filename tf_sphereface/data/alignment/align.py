@@ -55,7 +55,8 @@ class AlignmentSummary:
         dropped: Number of photos without a crop, by reason.
         identities: Number of identities with a crop.
         reused: Number of photos that an earlier run had done.
-        other_files: Number of files that are no photos by their suffix.
+        other_files: Number of files that were passed over, as
+            `PhotoSource.passed_over` counts them.
         excluded_identities: Number of identities that were left out as asked.
         seconds: Duration, s.
     """
@@ -68,6 +69,15 @@ class AlignmentSummary:
     other_files: int
     excluded_identities: int
     seconds: float
+
+    def failure(self) -> str | None:
+        """The reasons for having no crop at all; None if there is one."""
+        if self.kept:
+            return None
+        if self.dropped.keys() == {"no face"}:
+            return "no face in any photo"
+        reasons = (f"{count:,} {reason}" for reason, count in self.dropped.items())
+        return f"no crop of any photo: {', '.join(reasons)}"
 
 
 def align_photos(
@@ -149,7 +159,7 @@ def align_photos(
         _align(rows, runner(task, items, len(todo)), out, len(todo), progress)
         _remove_orphans(out, rows)
         rows.write_manifest(out)
-        counts = len(names), reused, source.other_files, excluded
+        counts = len(names), reused, source.passed_over.count, excluded
         return _summarize(rows, *counts, time.monotonic() - started)
 
 

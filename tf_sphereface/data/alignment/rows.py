@@ -18,8 +18,14 @@ from tf_sphereface.data.aligned.manifest import (
 )
 from tf_sphereface.data.alignment.crops import row_name
 from tf_sphereface.data.alignment.photo_aligner import LANDMARKS_OUTSIDE
+from tf_sphereface.data.photos.kinds import (
+    INSTALL_HEIF,
+    NEEDS_HEIF,
+    readable_formats,
+)
 from tf_sphereface.data.sources import PhotoSource
 
+_NAMED = 3  # photos that a note names
 _TABLES = """
 PRAGMA journal_mode = OFF;
 PRAGMA cache_size = -4096;
@@ -156,7 +162,7 @@ def reusable_rows(
     Returns: Empty if the photo must be aligned.
     """
     first = known(name)
-    if first is None:
+    if first is None or (first.reason == NEEDS_HEIF and "HEIF" in readable_formats()):
         return []
     count = max(1, first.faces) if every_face else 1
     rows = [first, *(known(row_name(name, face)) for face in range(2, count + 1))]
@@ -167,6 +173,17 @@ def reusable_rows(
     photo = source.photo(name)
     same = (photo.bytes, photo.modified_ns) == (first.bytes, first.modified_ns)
     return rows if same else []
+
+
+def heif_note(out: Path) -> str:
+    """A sentence that names the photos of an aligned folder which wait for an extra."""
+    rows = iterate_manifest_rows(out)
+    photos = [row.photo for row in rows if row.reason == NEEDS_HEIF]
+    named = ", ".join(photos[:_NAMED]) + (", ..." if len(photos) > _NAMED else "")
+    return (
+        f"{len(photos):,} HEIC photos gave no crop ({named}): {INSTALL_HEIF}, and run "
+        "it again"
+    )
 
 
 def _columns(row):

@@ -1,10 +1,11 @@
 """The layout that photos of people come in: one folder for each identity."""
 
 import dataclasses
+import os
 from pathlib import Path
 
-from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
-from tf_sphereface.data.photos.names import check_name, refuse_merging
+from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES, PassedOver, sort_files
+from tf_sphereface.data.photos.names import refuse_merging
 from tf_sphereface.errors import InputError
 
 
@@ -13,18 +14,26 @@ class PhotoFolders:
     """Content of a folder of identities.
 
     Args:
-        photos: Photos as "IDENTITY/FILE", sorted: files with a photo's suffix, whether
-            or not they can be read.
-        other_files: Number of files that are no photos by their suffix, or that lie
-            outside an identity's folder. Hidden files are not counted.
+        places: Path of each photo below the folder, by its name "IDENTITY/FILE",
+            sorted: files with a photo's suffix, whether or not they can be read.
+        passed_over: The other files.
     """
 
-    photos: tuple[str, ...]
-    other_files: int
+    places: dict[str, str]
+    passed_over: PassedOver
+
+    @property
+    def photos(self) -> tuple[str, ...]:
+        """The names, sorted."""
+        return tuple(self.places)
 
 
-def list_photos(source: Path) -> PhotoFolders:
-    """Lists SOURCE/IDENTITY/PHOTO; deeper folders and hidden files are passed over.
+def list_photos(source: Path, subfolders: bool = False) -> PhotoFolders:
+    """Lists SOURCE/IDENTITY/PHOTO.
+
+    Args:
+        source: The folder.
+        subfolders: As for `sort_files`.
 
     Raises: InputError if `source` is no folder or has no photo, if a name is not valid
         Unicode or has a control character, if two identities differ only in case or in
@@ -32,41 +41,33 @@ def list_photos(source: Path) -> PhotoFolders:
     """
     if not source.is_dir():
         raise InputError(f"no such folder: {source}")
-    photos, other_files = [], 0
-    folders = []
-    for entry in source.iterdir():
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            folders.append(entry)
-        else:
-            other_files += 1
+    entries = [entry for entry in source.iterdir() if not entry.name.startswith(".")]
+    folders = [entry for entry in entries if entry.is_dir()]
     refuse_merging((folder.name for folder in folders), "identities")
+    files = [(entry.name, (entry.name,)) for entry in entries if not entry.is_dir()]
     for folder in folders:
-        for file in folder.iterdir():
-            if file.name.startswith(".") or file.is_dir():
-                continue
-            if file.suffix.lower() in PHOTO_SUFFIXES:
-                photos.append(f"{folder.name}/{file.name}")
-            else:
-                other_files += 1
-    if not photos:
-        raise InputError(_no_photo(source, other_files))
-    for photo in photos:
-        check_name(photo)
-    return PhotoFolders(tuple(sorted(photos)), other_files)
+        files += _files_below(folder, source)
+    places, passed_over = sort_files(files, subfolders)
+    if not places:
+        raise InputError(_no_photo(source, passed_over))
+    return PhotoFolders(places, passed_over)
 
 
-def _no_photo(source, other_files):
-    beside = any(
-        entry.is_file() and entry.suffix.lower() in PHOTO_SUFFIXES
-        for entry in source.iterdir()
-        if not entry.name.startswith(".")
-    )
-    if other_files and not beside:
+def _files_below(folder, source):
+    for path, below, names in os.walk(folder):
+        below[:] = [name for name in below if not name.startswith(".")]
+        parts = Path(path).relative_to(source).parts
+        for name in names:
+            yield "/".join((*parts, name)), (*parts, name)
+
+
+def _no_photo(source, passed_over):
+    if passed_over.deeper[0]:
+        return f"no photo in {source}: {passed_over.notes('--subfolders')[0]}"
+    if passed_over.kinds and not passed_over.beside[0]:
         return (
-            f"{other_files} files in {source} are of no kind that can be read "
-            f"({' '.join(sorted(PHOTO_SUFFIXES))}); convert them first (HEIC: to .jpg)"
+            f"{passed_over.kinds.total()} files in {source} are of no kind that can be "
+            f"read ({' '.join(sorted(PHOTO_SUFFIXES))}); convert them first"
         )
     return (
         f"no photo in {source}; put the photos of each person in a folder of "

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
 import io
 import warnings
 from pathlib import Path
@@ -15,14 +14,14 @@ from tf_sphereface.data.photos.colours import (
     has_deep_colours,
     stretch_deep_colours,
 )
+from tf_sphereface.data.photos.kinds import (
+    INSTALL_HEIF,
+    NEEDS_HEIF,
+    is_heif,
+    readable_formats,
+)
 from tf_sphereface.errors import InputError
 
-PHOTO_SUFFIXES = frozenset(
-    {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
-# Pillow's names of what such files hold, whatever their suffix says. Not all that it
-# reads: for EPS it starts Ghostscript.
-_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 _JPEG_REDUCTIONS = (1, 2, 4, 8)  # those that a decoder offers
 _STRIP_PIXELS = 1 << 22  # converted at a time
 _TURNS = {  # by EXIF's orientation
@@ -126,10 +125,12 @@ def _opened(content, name):
         with (
             # Of odd metadata, and of photos of half the size that is refused.
             warnings.catch_warnings(action="ignore"),
-            Image.open(io.BytesIO(content), formats=_known_formats()) as image,
+            Image.open(io.BytesIO(content), formats=readable_formats()) as image,
         ):
             yield image
     except UnidentifiedImageError as error:
+        if is_heif(content):
+            raise InputError(f"{NEEDS_HEIF}: {name}; {INSTALL_HEIF}") from error
         raise InputError(f"not an image: {name}") from error
     except (Image.DecompressionBombError, MemoryError) as error:
         raise InputError(f"too large an image: {name} ({_one_line(error)})") from error
@@ -141,12 +142,6 @@ def _opened(content, name):
 
 def _one_line(error):
     return " ".join(str(error).split()) or type(error).__name__
-
-
-@functools.cache
-def _known_formats():
-    Image.init()
-    return [name for name in _FORMATS if name in Image.OPEN]  # AVIF is optional
 
 
 def _ask_for_less(image, reduction):

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
 
 

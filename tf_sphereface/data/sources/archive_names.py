@@ -4,29 +4,34 @@ import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.kinds import (
+    PHOTO_SUFFIXES,
+    PassedOver,
+    is_photo,
+    sort_files,
+)
 from tf_sphereface.errors import InputError
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def photo_members(
-    members: Iterable[str], path: Path
-) -> tuple[list[tuple[str, str]], int]:
+    members: Iterable[str], path: Path, subfolders: bool = False
+) -> tuple[dict[str, str], PassedOver]:
     """Finds the photos among an archive's files.
 
-    Folders that all photos share are stripped, down to the identity. A photo beside
-    or below the identities' folders is passed over, as are hidden files.
+    Folders that all photos share are stripped, down to the identity.
 
     Args:
         members: Names of the archive's files, not of its folders.
         path: The archive, for messages.
+        subfolders: As for `sort_files`.
 
-    Returns: (member, "IDENTITY/FILE") pairs, and the number of other files.
+    Returns: Members by name "IDENTITY/FILE", sorted by name, and the other files.
     Raises: InputError if a member's name is absolute or has "..", or if no photo is
-        left.
+        left; as `sort_files` too.
     """
-    photos, other_files = [], 0
+    files = []
     for member in members:
         plain = member.replace("\\", "/")  # old archives of Windows
         parts = PurePosixPath(plain).parts
@@ -34,24 +39,18 @@ def photo_members(
             raise InputError(
                 f"members of an archive must not leave its folder: {member!r} in {path}"
             )
-        if any(part.startswith(".") or part == "__MACOSX" for part in parts):
-            continue
-        if len(parts) < 2 or PurePosixPath(plain).suffix.lower() not in PHOTO_SUFFIXES:
-            other_files += 1
-        else:
-            photos.append((member, parts))
-    shared = _shared_folders([parts[:-1] for _, parts in photos])
-    named = [
-        (member, "/".join(parts[shared:]))
-        for member, parts in photos
-        if len(parts) == shared + 2
-    ]
-    if not named:
+        files.append((member, parts))
+    folders = [parts[:-1] for _, parts in files if len(parts) > 1 and is_photo(parts)]
+    shared = _shared_folders(folders)
+    # Files beside the shared folders are none of a person.
+    files = [(member, parts[min(shared, len(parts) - 1) :]) for member, parts in files]
+    places, passed_over = sort_files(files, subfolders)
+    if not places:
         raise InputError(
             f"no photo in {path}; an archive must hold IDENTITY/PHOTO, below any "
             f"folders, of the kinds {' '.join(sorted(PHOTO_SUFFIXES))}"
         )
-    return named, other_files + len(photos) - len(named)
+    return places, passed_over
 
 
 def _shared_folders(folders):

@@ -17,22 +17,27 @@ _LOOKED_AT = 20  # photos that tell a folder of crops from one of photos
 class FolderSource:
     """SOURCE/IDENTITY/PHOTO.
 
+    Args:
+        path: The folder.
+        subfolders: As for `sort_files`.
+
     Raises: InputError as `list_photos`, or if the photos are aligned faces already.
     """
 
     aligned = False
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, subfolders: bool = False):
         if (path / SETTINGS_NAME).exists():
             raise InputError(f"{path} is aligned already; {_NEXT_STEP}")
-        folders = list_photos(path)
+        folders = list_photos(path, subfolders)
         self.path = path
         self.names = folders.photos
-        self.other_files = folders.other_files
+        self.passed_over = folders.passed_over
+        self._places = folders.places
         self._refuse_crops()
 
     def photo(self, name: str) -> Photo:
-        return file_photo(self.path, name, name)
+        return file_photo(self.path, name, self._places[name])
 
     def reader(self) -> FileReader:
         return FileReader(self.path)
@@ -40,7 +45,8 @@ class FolderSource:
     def _refuse_crops(self):
         # Only the default size tells: photos are square for many reasons.
         step = -(-len(self.names) // _LOOKED_AT)
-        sizes = {_size(self.path / name) for name in self.names[::step]}
+        places = list(self._places.values())[::step]
+        sizes = {_size(self.path / place) for place in places}
         if sizes == {(CROP_WIDTH, CROP_HEIGHT)}:
             raise InputError(
                 f"the photos in {self.path} are aligned already, by their size of "

@@ -3,6 +3,7 @@
 import zlib
 from pathlib import Path
 
+from tf_sphereface.data.photos.kinds import PassedOver
 from tf_sphereface.data.sources.photo_source import Photo
 from tf_sphereface.errors import InputError
 from tf_sphereface.pickles.plain_data import PlainArray, read_plain_pickle
@@ -24,7 +25,7 @@ class VerificationSetSource:
     """
 
     aligned = True
-    other_files = 0
+    passed_over = PassedOver()
 
     def __init__(self, path: Path):
         self.path = path

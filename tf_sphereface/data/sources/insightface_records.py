@@ -10,7 +10,7 @@ import dataclasses
 import math
 from pathlib import Path, PurePosixPath
 
-from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES, PassedOver
 from tf_sphereface.data.sources.photo_source import Photo, checked_names
 from tf_sphereface.data.sources.recordio import read_head, read_image
 from tf_sphereface.errors import InputError
@@ -26,7 +26,7 @@ class InsightFaceSource:
     """
 
     aligned = True
-    other_files = 0
+    passed_over = PassedOver()
 
     def __init__(self, path: Path):
         self.path = path

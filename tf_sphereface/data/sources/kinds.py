@@ -28,7 +28,9 @@ KINDS_HELP = (
 )
 
 
-def open_photo_source(path: Path, root: Path | None = None) -> PhotoSource:
+def open_photo_source(
+    path: Path, root: Path | None = None, subfolders: bool = False
+) -> PhotoSource:
     """Opens a collection of photos; what it is follows from the path.
 
     Args:
@@ -36,15 +38,23 @@ def open_photo_source(path: Path, root: Path | None = None) -> PhotoSource:
             .tar archive, InsightFace's train.rec (or the folder that has it) or one
             of its .bin verification sets.
         root: Folder that the paths of a list file start from; None is the list's own.
+        subfolders: Whether photos below the people's folders are taken too, of a
+            folder or an archive.
 
     Raises: InputError if there is nothing at `path`, if it is of no known kind, or if
         it is damaged or holds names or photos that cannot be used.
     """
     if root is not None and _KINDS.get(path.suffix.lower()) is not ListSource:
         raise InputError(f"--root goes with a list of photos. Received: {path}")
+    records = path / "train.rec"
+    if path.is_dir() and not records.is_file():
+        return FolderSource(path, subfolders)
+    if subfolders and path.suffix.lower() not in (".tar", ".zip"):
+        raise InputError(
+            f"--subfolders goes with a folder of people or an archive. Received: {path}"
+        )
     if path.is_dir():
-        records = path / "train.rec"
-        return InsightFaceSource(records) if records.is_file() else FolderSource(path)
+        return InsightFaceSource(records)
     if not path.exists():
         raise InputError(f"no such folder or file: {path}")
     name = path.name.lower()
@@ -56,4 +66,6 @@ def open_photo_source(path: Path, root: Path | None = None) -> PhotoSource:
     kind = _KINDS.get(path.suffix.lower())
     if kind is None:
         raise InputError(f"photos must be a {KINDS_HELP}. Received: {path}")
-    return kind(path, root) if kind is ListSource else kind(path)
+    if kind is ListSource:
+        return ListSource(path, root)
+    return kind(path, subfolders) if kind in (TarSource, ZipSource) else kind(path)

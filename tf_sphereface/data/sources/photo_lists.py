@@ -3,7 +3,7 @@
 import re
 from pathlib import Path, PurePosixPath
 
-from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES, PassedOver
 from tf_sphereface.data.sources.files_reader import FileReader, file_photo
 from tf_sphereface.data.sources.photo_source import Photo, checked_names
 from tf_sphereface.errors import InputError
@@ -31,7 +31,7 @@ class ListSource:
     """
 
     aligned = False
-    other_files = 0
+    passed_over = PassedOver()
 
     def __init__(self, path: Path, root: Path | None = None):
         self.path = path

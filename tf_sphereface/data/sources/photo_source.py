@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from tf_sphereface.data.photos.kinds import PassedOver
 from tf_sphereface.data.photos.names import (
     check_name,
     identity_of,
@@ -54,15 +55,14 @@ class PhotoSource(Protocol):
     Attributes:
         path: Where it is, for messages.
         names: "IDENTITY/FILE" of each photo, sorted.
-        other_files: Number of files that are no photos by their suffix, or that lie
-            where no photo is looked for.
+        passed_over: Files that are not taken for photos of people.
         aligned: Whether the photos are InsightFace's 112 x 112 crops already, which
             need no detector.
     """
 
     path: Path
     names: tuple[str, ...]
-    other_files: int
+    passed_over: PassedOver
     aligned: bool
 
     def photo(self, name: str) -> Photo:

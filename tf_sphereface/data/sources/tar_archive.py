@@ -21,19 +21,24 @@ class TarSource:
 
     The headers are read once; after that a photo is a span of the file.
 
+    Args:
+        path: The archive.
+        subfolders: As for `sort_files`.
+
     Raises: InputError if the archive is compressed or damaged, or if its names cannot
         be used.
     """
 
     aligned = False
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, subfolders: bool = False):
         self.path = path
-        members, special = _read_headers(path)
-        named, other_files = photo_members(members, path)
-        self.other_files = other_files + special
-        self.names = checked_names((name for _, name in named), path)
-        self._members = {name: members[member] for member, name in named}
+        members, links = _read_headers(path)
+        places, self.passed_over = photo_members(members, path, subfolders)
+        if links:
+            self.passed_over.kinds["links"] = links
+        self.names = checked_names(places, path)
+        self._members = {name: members[member] for name, member in places.items()}
         for name, (_, size, _) in self._members.items():
             if size > LARGEST_PHOTO:
                 raise InputError(f"too large a file: {name!r} in {path}")

@@ -38,13 +38,17 @@ _DAMAGE = (
 class ZipSource:
     """IDENTITY/PHOTO below any folders that all photos share.
 
+    Args:
+        path: The archive.
+        subfolders: As for `sort_files`.
+
     Raises: InputError if the archive is damaged, encrypted or packed by a method that
         Python does not have, or if its names cannot be used.
     """
 
     aligned = False
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, subfolders: bool = False):
         self.path = path
         with _open(path) as archive:
             members = [info for info in archive.infolist() if not info.is_dir()]
@@ -53,11 +57,11 @@ class ZipSource:
             if info.filename in infos:
                 raise InputError(f"{path} has two members named {info.filename!r}")
             infos[info.filename] = info
-        named, self.other_files = photo_members(infos, path)
-        for member, _ in named:
-            _refuse_unreadable(infos[member], path)
-        self.names = checked_names((name for _, name in named), path)
-        self._infos = {name: infos[member] for member, name in named}
+        places, self.passed_over = photo_members(infos, path, subfolders)
+        self._infos = {name: infos[member] for name, member in places.items()}
+        for info in self._infos.values():
+            _refuse_unreadable(info, path)
+        self.names = checked_names(places, path)
 
     def photo(self, name: str) -> Photo:
         info = self._infos[name]

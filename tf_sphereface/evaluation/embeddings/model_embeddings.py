@@ -8,7 +8,8 @@ import numpy as np
 
 from tf_sphereface.bundle.features import CropEmbedder
 from tf_sphereface.data.aligned.crops import select_crops
-from tf_sphereface.data.photos.images import PHOTO_SUFFIXES, read_photo
+from tf_sphereface.data.photos.images import read_photo
+from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
 from tf_sphereface.data.photos.lookup import find_photos
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import mirror as mirror_faces

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
 from tf_sphereface.text_lists import numbered_lines
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.embeddings.npz import SUFFIX, read_embeddings
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource

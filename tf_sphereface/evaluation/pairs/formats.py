@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.pairs.folds import is_balanced, runs_of
 from tf_sphereface.evaluation.pairs.pair_list import Pair, PairList, read_lfw_pairs

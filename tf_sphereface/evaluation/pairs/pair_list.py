@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
 from tf_sphereface.text_lists import is_number, numbered_lines

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_sphereface.data.photos.images import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.folders import list_photos
+from tf_sphereface.data.photos.names import split_name
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.pairs.pair_list import Pair, PairList, lfw_photo
 
@@ -36,8 +37,6 @@ def make_pairs(
             f"0. Received: folds={folds}, pairs_per_fold={pairs_per_fold}, seed={seed}"
         )
     people = _photos_of_people(Path(aligned_dir))
-    if not people:
-        raise InputError(f"no aligned face in {aligned_dir}")
     if len(people) < 2 * folds:
         raise InputError(
             f"{len(people)} people in {folds} folds: each fold needs at least 2 "
@@ -60,18 +59,11 @@ def make_pairs(
 def _photos_of_people(aligned_dir):
     if not aligned_dir.is_dir():
         raise InputError(f"no such folder of people: {aligned_dir}")
-    people = {}
-    for folder in sorted(aligned_dir.iterdir()):
-        if folder.is_dir() and not folder.name.startswith("."):
-            files = [
-                file.name
-                for file in sorted(folder.iterdir())
-                if file.suffix.lower() in PHOTO_SUFFIXES
-                and not file.name.startswith(".")
-            ]
-            if files:
-                people[folder.name] = _relative_paths(folder.name, files)
-    return people
+    files = {}
+    for photo in list_photos(aligned_dir).photos:
+        name, file = split_name(photo)
+        files.setdefault(name, []).append(file)
+    return {name: _relative_paths(name, files[name]) for name in files}
 
 
 def _relative_paths(name, files):
