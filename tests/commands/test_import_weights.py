@@ -9,22 +9,10 @@ from tests.weights import writers
 from tf_sphereface.commands.main import main
 
 
-def state_of_sphere4(rng):
-    state, before = {}, 3
-    for stage, channels in enumerate((2, 4, 8, 16), start=1):
-        state[f"conv{stage}_1.weight"] = rng.normal(size=(channels, before, 3, 3))
-        state[f"conv{stage}_1.bias"] = rng.normal(size=channels)
-        state[f"relu{stage}_1.weight"] = rng.normal(size=channels)
-        before = channels
-    state["fc5.weight"] = rng.normal(size=(5, 42 * before))
-    state["fc5.bias"] = rng.normal(size=5)
-    return {name: values.astype(np.float32) for name, values in state.items()}
-
-
 @pytest.fixture
 def weights(tmp_path):
     path = tmp_path / "x.caffemodel"
-    state = state_of_sphere4(np.random.default_rng(0))
+    state = writers.sphere4_state(np.random.default_rng(0))
     path.write_bytes(writers.caffe_bytes(state))
     return path
 

@@ -177,3 +177,16 @@ def old_bytes(content, storages):
     for values in storages.values():
         written += struct.pack("<q", values.size) + values.tobytes()
     return written
+
+
+def sphere4_state(rng):
+    """Arrays of a 4-layer SphereFace network by the names of its Caffe layers."""
+    state, before = {}, 3
+    for stage, channels in enumerate((2, 4, 8, 16), start=1):
+        state[f"conv{stage}_1.weight"] = rng.normal(size=(channels, before, 3, 3))
+        state[f"conv{stage}_1.bias"] = rng.normal(size=channels)
+        state[f"relu{stage}_1.weight"] = rng.normal(size=channels)
+        before = channels
+    state["fc5.weight"] = rng.normal(size=(5, 42 * before))
+    state["fc5.bias"] = rng.normal(size=5)
+    return {name: values.astype(np.float32) for name, values in state.items()}

@@ -5,6 +5,7 @@ assigned by name, or the import is refused.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import math
@@ -24,9 +25,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "source",
-        type=Path,
         help=".caffemodel; .pth, .pt or .ckpt; .safetensors; .keras or .h5; "
-        "TensorFlow's .pb, or a checkpoint's prefix, .index or folder",
+        "TensorFlow's .pb, or a checkpoint's prefix, .index or folder; a path, or an "
+        "https address with --sha256",
+    )
+    parser.add_argument(
+        "--sha256", metavar="HEX", help="checksum that the file must have"
     )
     parser.add_argument(
         "--backbone",
@@ -81,19 +85,34 @@ def main(argv: list[str] | None = None) -> int:
     if (args.out is None) != args.suggest:
         parser.error("give either --out or --suggest")
     arguments = _arguments(args.set, args.channel_order)
-    if not (args.source.exists() or Path(f"{args.source}.index").exists()):
-        # Before TensorFlow loads.
+    from tf_sphereface.commands.terminal.progress_bar import progress_bar
+    from tf_sphereface.weights.download import is_address, weights_at
+    from tf_sphereface.weights.formats import check_new_model
+
+    # All of this before anything is fetched, and before TensorFlow loads.
+    if args.out is not None:
+        check_new_model(args.out)
+    paths = (args.source, f"{args.source}.index")
+    if not (is_address(args.source) or any(Path(path).exists() for path in paths)):
         raise InputError(f"no such file of weights: {args.source}")
+    with contextlib.ExitStack() as stack:
+        with progress_bar("fetching", "MB") as progress:
+            path = stack.enter_context(weights_at(args.source, args.sha256, progress))
+        _import(path, arguments, args)
+    return 0
+
+
+def _import(source, arguments, args):
     from tf_sphereface.native_messages import load_tensorflow
 
     load_tensorflow()
     from tf_sphereface.weights import import_weights, suggest_weights_map
 
     if args.suggest:
-        print(suggest_weights_map(args.source, args.backbone, arguments), end="")
-        return 0
+        print(suggest_weights_map(source, args.backbone, arguments), end="")
+        return
     report = import_weights(
-        args.source,
+        source,
         args.backbone,
         args.out,
         arguments=arguments,
@@ -103,7 +122,6 @@ def main(argv: list[str] | None = None) -> int:
         partial=args.partial,
     )
     _show(report, args)
-    return 0
 
 
 def _arguments(texts, channel_order):

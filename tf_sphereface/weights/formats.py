@@ -22,6 +22,16 @@ ENDINGS = {
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
+def check_new_model(out: Path) -> None:
+    """Raises: InputError if no new `.keras` file can be written at this path."""
+    if out.suffix != ".keras":
+        raise InputError(f"--out must end in .keras. Received: {out}")
+    if out.exists():
+        raise InputError(f"--out must be new: {out}")
+    if not out.parent.is_dir():
+        raise InputError(f"no such folder: {out.parent}")
+
+
 def kind_of(path: Path) -> str:
     """ "caffe", "pytorch", "safetensors", "keras", "keras weights", "tensorflow graph"
     or "tensorflow checkpoint".

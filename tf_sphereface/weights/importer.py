@@ -7,7 +7,11 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing, sha256_of
 from tf_sphereface.network_names import present_arguments, with_depth
 from tf_sphereface.weights.assignment import Row, match, values_for
-from tf_sphereface.weights.formats import kind_of, read_weight_file
+from tf_sphereface.weights.formats import (
+    check_new_model,
+    kind_of,
+    read_weight_file,
+)
 from tf_sphereface.weights.names import keys_of, read_name_map
 from tf_sphereface.weights.networks import NETWORKS, Sizes
 from tf_sphereface.weights.suggestion import suggest_map
@@ -64,7 +68,7 @@ def import_weights(
 
     Raises: InputError if the file is damaged, asks for code, or does not fit.
     """
-    _check_out(out)
+    check_new_model(out)
     text = _read_licence(licence)
     prepared = _Prepared(source, backbone, dict(arguments or {}), map_file)
     if prototxt is not None:
@@ -185,15 +189,6 @@ def _contract_of(file):
     if "channel_order" in metadata:
         found["channel_order"] = metadata["channel_order"]
     return found
-
-
-def _check_out(out):
-    if out.suffix != ".keras":
-        raise InputError(f"--out must end in .keras. Received: {out}")
-    if out.exists():
-        raise InputError(f"--out must be new: {out}")
-    if not out.parent.is_dir():
-        raise InputError(f"no such folder: {out.parent}")
 
 
 def _read_licence(path):
