@@ -1,17 +1,62 @@
-"""Files of photos by the names that pair lists and reports give them."""
+"""Photos by the names that pair lists and reports give them."""
 
+import functools
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
 from tf_sphereface.errors import InputError
 
 
-def find_photos(images_dir: Path, relative_paths: Sequence[str]) -> list[Path | None]:
-    """Files of photos, None for a missing one.
+class PhotoNames:
+    """Names of photos or crops, found as people write them.
 
-    Raises: InputError if the folder is missing, or two photos have the stem asked for.
+    A name is found as it is, else without its ending; else a crop is found by the name
+    that it would have if its photo were a .jpg: that of "x.png" is "x.png.jpg", and
+    lists say "x" or "x.jpg". Systems differ in how they spell accented letters; either
+    spelling counts.
+
+    Args:
+        names: Of files, with or without folders.
+    """
+
+    def __init__(self, names: Iterable[str]):
+        self.names = tuple(names)
+
+    def find(self, name: str) -> list[int]:
+        """Positions of the photos that have a name; several if it does not decide."""
+        name = _composed(name)
+        return (
+            self._by_name.get(name)
+            or self._by_stem.get(name)
+            or self._by_photo.get(name, [])
+        )
+
+    @functools.cached_property
+    def _by_name(self):
+        return self._positions(lambda name: (name,))
+
+    @functools.cached_property
+    def _by_stem(self):
+        return self._positions(lambda name: (_split(name)[0],))
+
+    @functools.cached_property
+    def _by_photo(self):
+        return self._positions(_names_of_photo)
+
+    def _positions(self, keys: Callable[[str], Iterable[str]]) -> dict[str, list[int]]:
+        positions = {}
+        for position, name in enumerate(map(_composed, self.names)):
+            for key in keys(name):
+                positions.setdefault(key, []).append(position)
+        return positions
+
+
+def find_photos(images_dir: Path, relative_paths: Sequence[str]) -> list[Path | None]:
+    """Files of photos as `PhotoNames` finds them, None for a missing one.
+
+    Raises: InputError if the folder is missing, or a name does not decide.
     """
     images_dir = Path(images_dir)
     if not images_dir.is_dir():
@@ -19,34 +64,40 @@ def find_photos(images_dir: Path, relative_paths: Sequence[str]) -> list[Path | 
     listings = {}
     files = []
     for relative in relative_paths:
-        folder, name = PurePosixPath(relative).parent, PurePosixPath(relative).name
-        if folder not in listings:
-            listings[folder] = _list_folder(images_dir, str(folder))
-        by_name, by_stem = listings[folder]
-        name = unicodedata.normalize("NFC", name)
-        found = [by_name[name]] if name in by_name else by_stem.get(name, [])
+        parent, name = PurePosixPath(relative).parent, PurePosixPath(relative).name
+        if parent not in listings:
+            listings[parent] = _list_folder(images_dir, str(parent))
+        folder, names = listings[parent]
+        found = [names.names[position] for position in names.find(name)]
         if len(found) > 1:
             raise InputError(
-                f"two photos for {relative}: {found[0].name} and {found[1].name} in "
-                f"{found[0].parent}; keep one"
+                f"two photos for {relative}: {found[0]} and {found[1]} in {folder}; "
+                "keep one"
             )
-        files.append(found[0] if found else None)
+        files.append(folder / found[0] if found else None)
     return files
 
 
 def _list_folder(images_dir, name):
-    """Photos of a folder by file name and by stem, both in Unicode's composed form.
-
-    Systems differ in how they spell accented letters; either spelling finds the photo.
-    """
-    by_name, by_stem = {}, {}
+    """A folder, and the names of the photos in it."""
     spellings = [name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))]
     folders = [images_dir / spelling for spelling in spellings]
     folder = next((folder for folder in folders if folder.is_dir()), None)
-    if folder is not None:
-        for file in sorted(folder.iterdir()):
-            if file.suffix.lower() in PHOTO_SUFFIXES:
-                name = unicodedata.normalize("NFC", file.name)
-                by_name[name] = file
-                by_stem.setdefault(name[: -len(file.suffix)], []).append(file)
-    return by_name, by_stem
+    files = () if folder is None else sorted(folder.iterdir())
+    photos = (file.name for file in files if file.suffix.lower() in PHOTO_SUFFIXES)
+    return folder, PhotoNames(photos)
+
+
+def _composed(name):
+    return unicodedata.normalize("NFC", name)
+
+
+def _split(name):
+    suffix = PurePosixPath(name).suffix
+    return name.removesuffix(suffix), suffix
+
+
+def _names_of_photo(crop):
+    stem, suffix = _split(crop)
+    photo, kind = _split(stem)
+    return (photo, photo + suffix) if kind.lower() in PHOTO_SUFFIXES else ()

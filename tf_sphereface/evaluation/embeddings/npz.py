@@ -4,12 +4,13 @@ import dataclasses
 import unicodedata
 import zipfile
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tf_sphereface.data.aligned.crops import select_crops
+from tf_sphereface.data.photos.lookup import PhotoNames
 from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing
@@ -82,8 +83,8 @@ class EmbeddingFile:
         object.__setattr__(self, "embeddings", embeddings)
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "identities", identities)
-        object.__setattr__(self, "_by_name", _unique(names))
-        object.__setattr__(self, "_by_stem", _stems(names))
+        _refuse_repeated(names)
+        object.__setattr__(self, "_index", PhotoNames(names))
 
     @property
     def embedding_dim(self) -> int:
@@ -141,15 +142,13 @@ class EmbeddingFile:
     def rows(self, names: Sequence[str]) -> list[int | None]:
         """Row of each photo, None where there is none.
 
-        A name without its suffix is found by its stem, as with photos in folders.
+        Names are found as `PhotoNames` has it.
 
-        Raises: InputError if two rows have the stem asked for.
+        Raises: InputError if a name does not decide between two rows.
         """
         found = []
         for name in names:
-            key = _composed(name)
-            rows = [self._by_name[key]] if key in self._by_name else []
-            rows = rows or self._by_stem.get(key, [])
+            rows = self._index.find(name)
             if len(rows) > 1:
                 raise InputError(
                     f"two embeddings for {name}: {self.names[rows[0]]} and "
@@ -293,22 +292,10 @@ def _texts(arrays, key):
     return tuple(values.tolist())
 
 
-def _composed(name):
-    return unicodedata.normalize("NFC", name)
-
-
-def _unique(names):
-    rows = {}
-    for row, name in enumerate(map(_composed, names)):
-        if name in rows:
-            raise InputError(f"each name must occur once. Received twice: {name!r}")
-        rows[name] = row
-    return rows
-
-
-def _stems(names):
-    rows = {}
-    for row, name in enumerate(map(_composed, names)):
-        suffix = PurePosixPath(name).suffix
-        rows.setdefault(name.removesuffix(suffix), []).append(row)
-    return rows
+def _refuse_repeated(names):
+    seen = set()
+    for name in names:
+        composed = unicodedata.normalize("NFC", name)
+        if composed in seen:
+            raise InputError(f"each name must occur once. Received twice: {composed!r}")
+        seen.add(composed)
