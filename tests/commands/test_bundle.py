@@ -1,6 +1,7 @@
 """Tests for the command `sphereface bundle`."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -120,6 +121,25 @@ def test_show_prints_the_variants_and_what_failed(copy, capsys):
     assert run("show", copy, "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown == json.loads((copy / "contract.json").read_text())
+
+
+def test_no_figure_is_cut_on_a_narrow_terminal(copy, capsys, monkeypatch):
+    ranks = {
+        "gallery": 2,
+        "probes": 2,
+        "same_gallery": 0.98765,
+        "float_gallery": 0.87654,
+    }
+    measured = {"pairs": 20, "accuracy": 0.76543, "tar_at_far": {"far_0.01": 0.65432}}
+    parts = {"rank": ranks, "verification": measured, "thresholds": {"far_0.01": 0.25}}
+    change(copy, "dynamic", {**parts, "drift": drift(0.91234)})
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert run("show", copy) == 0
+    printed = re.sub("\x1b.*?m", "", capsys.readouterr().out)
+    figures = ("0.91234", "0.9877", "0.8765", "0.7654", "0.6543", "0.2500", "passed")
+    assert all(figure in printed for figure in figures)
+    assert "…" not in printed and max(map(len, printed.splitlines())) <= 80
 
 
 def test_without_a_model_tensorflow_is_not_loaded(whole):

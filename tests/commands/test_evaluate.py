@@ -83,6 +83,7 @@ def test_result_is_json_on_stdout_and_two_files(run, tmp_path, prepared):
     assert content["command"].startswith("sphereface evaluate '")
     assert (tmp_path / "out" / "report.html").stat().st_size > 10_000
     assert "report.html" in err
+    assert "pairs of strangers" in err
     assert "note: FAR 0.01 needs at least 100" in err
 
 

@@ -22,7 +22,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     actions = parser.add_subparsers(dest="action", required=True)
     verify = actions.add_parser(
-        "verify", help="exit 0 if all holds, 1 if something differs, 2 if it is none"
+        "verify",
+        help="exit 0 if all holds, 1 if something differs, 2 if it is no bundle",
     )
     show = actions.add_parser("show", help="the variants and their figures")
     for action in (verify, show):
@@ -150,7 +151,7 @@ def _verification(args, check, measured):
 
 def _print_tables(contract, file):
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from tf_sphereface.deployment.writing.tables import (
         HEADINGS,
@@ -161,19 +162,25 @@ def _print_tables(contract, file):
 
     # A file or pipe has no width: nothing is cut there.
     console = Console(file=file, width=None if file.isatty() else 140, highlight=False)
+    rows = variant_rows(contract)
+    # Two tables of the variants: one would not fit into 80 columns.
+    drift, ranks = (
+        ([HEADINGS[i] for i in part], [[row[i] for i in part] for row in rows])
+        for part in ((0, 1, 2, 3, 4, 8), (0, 5, 6, 7))
+    )
     tables = {
-        f"{contract.model.name}, {contract.embedding_dim} numbers": (
-            HEADINGS,
-            variant_rows(contract),
-        ),
+        f"{contract.model.name}, {contract.embedding_dim} numbers": drift,
+        "nearest faces and pairs": ranks,
         "thresholds": (
             ("variant", "gallery", "threshold", "cosine", "TAR"),
             threshold_rows(contract),
         ),
     }
     for title, (headings, rows) in tables.items():
-        if rows:
-            table = Table(*headings, title=title)
+        if any(cell != "-" for row in rows for cell in row[1:]):
+            # Folded, not cut: each digit counts.
+            columns = (Column(heading, overflow="fold") for heading in headings)
+            table = Table(*columns, title=title)
             for row in rows:
                 table.add_row(*row)
             console.print(table)

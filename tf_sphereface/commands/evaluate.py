@@ -134,6 +134,8 @@ def main(argv: list[str] | None = None) -> int:
     report = _evaluate(args, shlex.join(["sphereface", "evaluate", *argv]))
     print_notes(report.notes)
     print_result(report.summary(), args.json, allow_nan=False)
+    if verdict := report.verdict():
+        print(verdict, file=sys.stderr)
     print(f"report: {args.out / 'report.html'}", file=sys.stderr)
     if args.minimum_accuracy is not None and report.accuracy < args.minimum_accuracy:
         print(

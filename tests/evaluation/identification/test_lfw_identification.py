@@ -67,6 +67,7 @@ def test_rates_by_hand():
     assert math.isnan(report.open.dir_at_fpir[0.1].tar)
     assert report.open.stranger_scores == pytest.approx([0.6, 0.8])
     assert dict(report.headline())["rank 1, closed set"] == "50.00 %"
+    assert report.verdict().startswith("Of 1,000 probes, 500 are nearest")
     assert {curve.kind for curve in report.curves()} == {"cmc", "dir"}
     json.dumps(report.to_json(), allow_nan=False)
 

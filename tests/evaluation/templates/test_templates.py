@@ -88,6 +88,12 @@ def test_verification_by_hand():
     assert math.isnan(report.tar_at_far[1e-3].tar)
     assert any("1 of 5 templates have no photo" in note for note in report.notes)
     json.dumps(report.to_json(), allow_nan=False)
+    assert report.verdict() == (
+        "Where 1 of 3 pairs of strangers is accepted, of 1,000 pairs of one person's "
+        "templates 333 are rejected."
+    )
+    unmeasured = evaluate_templates(templates, pairs, fars=(1e-3,))
+    assert unmeasured.verdict() == ""
 
 
 def test_search_in_two_galleries_by_hand():

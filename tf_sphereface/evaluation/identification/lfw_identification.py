@@ -124,6 +124,10 @@ class LfwIdentificationReport(Report):
             figures.append((f"DIR at FAR {fpir:g}, open set", percent(point.tar)))
         return figures
 
+    def verdict(self) -> str:
+        """That of the closed set."""
+        return self.closed.verdict()
+
     def curves(self) -> list[Curve]:
         closed = [curve for curve in self.closed.curves() if curve.kind == "cmc"]
         return closed + [curve for curve in self.open.curves() if curve.kind == "dir"]

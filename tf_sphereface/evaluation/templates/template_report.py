@@ -1,6 +1,7 @@
 """Result of an evaluation of templates."""
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -63,6 +64,18 @@ class TemplateReport(Report):
             for fpir, rate in self.dir_at_fpir().items()
         ]
         return figures
+
+    def verdict(self) -> str:
+        """Effect of the smallest measured FAR, in plain words."""
+        known = {far: p for far, p in self.tar_at_far.items() if not math.isnan(p.tar)}
+        if not known:
+            return ""
+        far = min(known)
+        return (
+            f"Where 1 of {1 / far:,.0f} pairs of strangers is accepted, of 1,000 pairs "
+            f"of one person's templates {1000 * (1 - known[far].tar):,.0f} are "
+            "rejected."
+        )
 
     def curves(self) -> list[Curve]:
         curves = rate_curves(
