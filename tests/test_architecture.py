@@ -13,7 +13,7 @@ PACKAGE = ROOT / "tf_sphereface"
 
 # Modules and packages of a layer may import those of lower layers, and themselves.
 LAYERS = [
-    {"errors"},
+    {"errors", "saved_names"},
     {
         "files",
         "geometry",

@@ -43,19 +43,26 @@ def test_every_public_name_is_there_and_in_dir(package):
 @pytest.mark.parametrize(
     "imports",
     [
-        "import keras, tf_sphereface",
-        pytest.param(
-            "from tf_sphereface import COCOLayer; import keras", marks=pytest.mark.slow
+        "from tf_sphereface.heads import COCOLayer; import keras",
+        *(
+            pytest.param(imports, marks=pytest.mark.slow)
+            for imports in (
+                "import keras, tf_sphereface",
+                "import tf_sphereface, keras",
+                "from tf_sphereface import FaceClassifier; import keras",
+            )
         ),
     ],
 )
-def test_all_classes_are_registered_after_an_import(imports):
+def test_files_name_our_classes_whatever_is_imported_first(imports, classifier_file):
     names = [f"tf_sphereface>{name}" for name in registered_classes()]
     assert len(names) > 25
     program = (
         f"{imports}\nknown = keras.saving.get_custom_objects()\n"
-        f"missing = [name for name in {names} if name not in known]\n"
-        "assert not missing, missing"
+        f"assert not [name for name in {names} if name not in known]\n"
+        f"model = keras.models.load_model({str(classifier_file)!r})\n"
+        "assert type(model).__name__ == 'FaceClassifier'\n"
+        f"assert all(isinstance(known[name], type) for name in {names})"
     )
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     subprocess.run([sys.executable, "-c", program], check=True, env=quiet)

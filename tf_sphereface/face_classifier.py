@@ -1,9 +1,13 @@
 """Backbone, margin head and metric losses as one Keras model for `model.fit`."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from tf_sphereface.heads import MarginHead
+from tf_sphereface.heads.margin_head import Tensor
 from tf_sphereface.losses import MetricLoss
 from tf_sphereface.losses.metric_loss import mean_or_zero
 
@@ -41,7 +45,13 @@ class FaceClassifier(keras.Model):
         classifier.backbone.save("embedding.keras")
     """
 
-    def __init__(self, backbone, head=None, metric_losses=(), **kwargs):
+    def __init__(
+        self,
+        backbone: keras.Model,
+        head: MarginHead | None = None,
+        metric_losses: Sequence[MetricLoss] = (),
+        **kwargs,
+    ):
         if kwargs.get("dtype") is None:
             # The head needs full precision; the backbone keeps its own policy.
             kwargs["dtype"] = keras.config.dtype_policy().variable_dtype
@@ -65,7 +75,13 @@ class FaceClassifier(keras.Model):
             if not part.built:
                 part.build(embeddings_shape[:1], embeddings_shape)
 
-    def compile(self, optimizer="rmsprop", loss=None, metrics=None, **kwargs):
+    def compile(
+        self,
+        optimizer: str | keras.optimizers.Optimizer = "rmsprop",
+        loss: None = None,
+        metrics: Sequence[str | keras.metrics.Metric] | None = None,
+        **kwargs,
+    ) -> None:
         if loss is not None:
             raise ValueError(
                 "`compile` must be given no `loss`: head and metric losses are it. "
@@ -84,7 +100,7 @@ class FaceClassifier(keras.Model):
         if self.built:
             self.optimizer.build(self.trainable_variables)
 
-    def call(self, images, training=None):
+    def call(self, images: Tensor, training: bool | None = None) -> dict[str, Tensor]:
         embeddings = self.backbone(images, training=training)
         # Here at the latest: losses may make no weights on every backend.
         self._build_parts(embeddings.shape)
@@ -120,7 +136,7 @@ class FaceClassifier(keras.Model):
             return self.get_metrics_result()
         return super().compute_metrics(x, y, y_pred["logits"], sample_weight)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),

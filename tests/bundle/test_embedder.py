@@ -209,12 +209,27 @@ def test_bad_arguments_are_named(plain, photos):
     embedder, path = Embedder(plain), plain.path / "photo.png"
     for call in (embedder.embed_photo, embedder.find_faces):
         for photo in (path, str(path)):
-            with pytest.raises(TypeError, match="`photo` must be .*read_photo"):
+            with pytest.raises(InputError, match="no such photo: .*photo.png"):
                 call(photo)
+        with pytest.raises(TypeError, match="`photo` must be .*read_photo"):
+            call([1])
         with pytest.raises(ValueError, match="`photo` must be uint8.*float64"):
             call(photos[0] / 255)
     with pytest.raises(ValueError, match="`aligned_faces` must be uint8"):
         embedder.embed_crops(np.zeros((1, 96, 112, 3), np.uint8))
+
+
+def test_files_and_arrays_of_photos_give_the_same(plain, photos, tmp_path):
+    embedder, path = Embedder(plain), tmp_path / "photo.png"
+    Image.fromarray(photos[0]).save(path)
+    expected = embedder.embed_photo(photos[0])
+    np.testing.assert_array_equal(embedder.embed_photo(str(path)), expected)
+    features, faces = embedder.embed_photos([path, photos[0]])
+    np.testing.assert_array_equal(features, [expected, expected])
+    np.testing.assert_array_equal(embedder.embed_faces(path, faces[:1])[0], expected)
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(path)
+    with pytest.raises(InputError, match="no face found in .*photo.png"):
+        embedder.embed_photo(path)
 
 
 def test_example_of_the_docstring_can_be_pasted(plain, photos, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Features and scores of photos with a bundle, without TensorFlow."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -10,12 +11,14 @@ from tf_sphereface.bundle.bundle import Bundle, load_bundle
 from tf_sphereface.bundle.face_aligner import FaceAligner
 from tf_sphereface.bundle.features import FeatureSource, require_crops
 from tf_sphereface.bundle.scores import cosine_scores, measured_threshold
+from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.detection import Face
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.similarity import usable_cores
 
 _MOST_THREADS = 4  # that are taken without being asked for
+Photo = np.ndarray | str | os.PathLike
 
 
 class Embedder:
@@ -46,12 +49,11 @@ class Embedder:
         less than 1.
 
     Example:
-        from tf_sphereface.data.photos.images import read_photo
-        from tf_sphereface.deployment import Embedder
+        from tf_sphereface import Embedder
 
         embedder = Embedder("bundle")
-        first = embedder.embed_photo(read_photo("first.jpg"))
-        second = embedder.embed_photo(read_photo("second.jpg"))
+        first = embedder.embed_photo("first.jpg")
+        second = embedder.embed_photo("second.jpg")
         score = embedder.score(first, second)  # -1..1
         threshold = embedder.threshold(far=0.01)  # None if none was measured
         same = threshold is not None and score >= threshold
@@ -85,30 +87,31 @@ class Embedder:
         self._aligner = FaceAligner(bundle.detector, crop, threads)
 
     def find_faces(
-        self, photo: np.ndarray, choose: Literal["centre", "largest", "all"] = "all"
+        self, photo: Photo, choose: Literal["centre", "largest", "all"] = "all"
     ) -> list[Face]:
         """The faces of a photo, the nearest to its middle first.
 
         Args:
-            photo: uint8 (height, width, 3), RGB, as `read_photo` gives it.
+            photo: File, or uint8 (height, width, 3), RGB, upright.
             choose: "all"; "centre", the nearest to the middle alone; or "largest".
 
-        Raises: TypeError if `photo` is no array, such as a path; ValueError if it has
-            another shape or dtype, or `choose` is unknown.
+        Raises: InputError if the file is no photo; TypeError if `photo` is neither file
+            nor array; ValueError if it has another shape or dtype, or `choose` is
+            unknown.
         """
-        return self._aligner.find([photo], choose)[0]
+        return self._aligner.find([_pixels(photo)], choose)[0]
 
-    def crop_faces(self, photo: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
+    def crop_faces(self, photo: Photo, faces: Sequence[Face]) -> np.ndarray:
         """The aligned faces of a photo.
 
         Args:
-            photo: uint8 (height, width, 3), RGB.
+            photo: As for `find_faces`.
             faces: What `find_faces` gave for this photo.
 
         Returns: uint8 (faces, height, width, 3), RGB, of the contract's crop size.
-        Raises: TypeError or ValueError as `find_faces`.
+        Raises: As `find_faces`.
         """
-        return self._aligner.crop(photo, faces)
+        return self._aligner.crop(_pixels(photo), faces)
 
     def embed_crops(self, crops: np.ndarray) -> np.ndarray:
         """The features of aligned faces.
@@ -124,55 +127,57 @@ class Embedder:
         require_crops(crops, self.contract.pixels)
         return self._network.embed(crops)
 
-    def embed_faces(self, photo: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
+    def embed_faces(self, photo: Photo, faces: Sequence[Face]) -> np.ndarray:
         """The features of faces that were found in a photo.
 
         Args:
-            photo: uint8 (height, width, 3), RGB.
+            photo: As for `find_faces`.
             faces: What `find_faces` gave for this photo.
 
         Returns: Float32 (faces, feature_dim), as `embed_crops`.
-        Raises: TypeError or ValueError as `find_faces`.
+        Raises: As `find_faces`.
         """
         return self.embed_crops(self.crop_faces(photo, faces))
 
     def embed_photo(
-        self, photo: np.ndarray, choose: Literal["centre", "largest"] = "centre"
+        self, photo: Photo, choose: Literal["centre", "largest"] = "centre"
     ) -> np.ndarray:
         """The feature of one face of a photo, the nearest to its middle by default.
 
         Args:
-            photo: uint8 (height, width, 3), RGB, as `read_photo` gives it.
+            photo: File, or uint8 (height, width, 3), RGB, upright.
             choose: As for `find_faces`.
 
         Returns: Float32 (feature_dim,), as `embed_crops`.
-        Raises: InputError if there is no face; TypeError or ValueError as `find_faces`.
+        Raises: InputError if there is no face; and as `find_faces`.
         """
         features, (face,) = self.embed_photos([photo], choose)
         if face is None:
-            raise InputError("no face found in the photo")
+            named = "the photo" if isinstance(photo, np.ndarray) else photo
+            raise InputError(f"no face found in {named}")
         return features[0]
 
     def embed_photos(
         self,
-        photos: Sequence[np.ndarray],
+        photos: Sequence[Photo],
         choose: Literal["centre", "largest"] = "centre",
     ) -> tuple[np.ndarray, list[Face | None]]:
         """The feature of one face of each photo; photos of one size go faster together.
 
         Args:
-            photos: uint8 (height, width, 3), RGB each; the sizes may differ.
+            photos: Each as for `find_faces`; the sizes may differ.
             choose: As for `find_faces`.
 
         Returns: Float32 (photos, feature_dim), as `embed_crops`, a row of NaN for a
             photo without a face; and the faces, None where there is none.
-        Raises: TypeError or ValueError as `find_faces`.
+        Raises: As `find_faces`.
         """
         if choose == "all":
             raise ValueError(
                 "`choose` must be 'centre' or 'largest': for all faces of a photo take "
                 f"find_faces and embed_faces. Received: choose={choose!r}"
             )
+        photos = [_pixels(photo) for photo in photos]
         found = self._aligner.find(photos, choose)
         features = np.full((len(photos), self.feature_dim), np.nan, np.float32)
         seen = [index for index, faces in enumerate(found) if faces]
@@ -228,6 +233,10 @@ class Embedder:
         """
         measured = self._record.cross_variant if cross_variant else self._record
         return measured_threshold(measured and measured.thresholds, far)
+
+
+def _pixels(photo):
+    return read_photo(photo) if isinstance(photo, str | os.PathLike) else photo
 
 
 def _require_passed(name, contract):

@@ -42,7 +42,7 @@ class FaceAligner:
                 together.
             choose: "centre", "largest" or "all".
 
-        Raises: TypeError if a photo is no array, such as a path; ValueError if it has
+        Raises: TypeError if a photo is no array; ValueError if it has
             another shape or dtype, or `choose` is unknown.
         """
         if choose not in CHOICES:

@@ -1,9 +1,15 @@
 """The common part of all margin heads: normalised class weights, target logit, loss."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 from keras import ops
 
 from tf_sphereface.heads.labels import checked_labels, flat_labels
+
+# Of any backend; NumPy arrays are taken too.
+Tensor = Any
 
 # Below this L2 norm a vector counts as this long: the gradient of the norm itself is
 # NaN at the zero vector. The square still fits float32.
@@ -103,7 +109,7 @@ class MarginHead(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     @property
-    def kernel_columns(self):
+    def kernel_columns(self) -> int:
         """Columns of the kernel, int."""
         return self.num_classes
 
@@ -130,7 +136,7 @@ class MarginHead(keras.layers.Layer):
         """Class weights before training, float (embedding_dim, kernel_columns)."""
         return self.kernel_initializer(shape, dtype=dtype)
 
-    def start_from(self, class_means):
+    def start_from(self, class_means: Tensor) -> None:
         """Begins with class weights that are known, before training.
 
         Args:
@@ -139,13 +145,19 @@ class MarginHead(keras.layers.Layer):
         """
         self.kernel.assign(ops.transpose(ops.convert_to_tensor(class_means)))
 
-    def call(self, embeddings, labels=None, training=None, parts=False):
+    def call(
+        self,
+        embeddings: Tensor,
+        labels: Tensor | None = None,
+        training: bool | None = None,
+        parts: bool = False,
+    ) -> Tensor | dict[str, Tensor]:
         outputs = self.margin_free(embeddings)
         if labels is not None:
             return self.margin_logits(outputs, labels, training=training)
         return outputs if parts else outputs["logits"]
 
-    def margin_free(self, embeddings):
+    def margin_free(self, embeddings: Tensor) -> dict[str, Tensor]:
         """Margin-free logits and norms of a batch; the one matrix product of a step.
 
         Returns: Dict of `logits` (batch, num_classes), margin-free, and `norm`
@@ -160,7 +172,12 @@ class MarginHead(keras.layers.Layer):
         logits = ops.matmul(embeddings, self.kernel) / l2_norm(self.kernel, axis=0)
         return {"logits": logits, "norm": norm}
 
-    def margin_logits(self, outputs, labels, training=None):
+    def margin_logits(
+        self,
+        outputs: Mapping[str, Tensor],
+        labels: Tensor,
+        training: bool | None = None,
+    ) -> Tensor:
         """Puts the margin on the target logits.
 
         Args:
@@ -204,7 +221,9 @@ class MarginHead(keras.layers.Layer):
         """
         self.iteration.assign_add(ops.ones((), dtype="int32"))
 
-    def target_logit(self, cos_theta, outputs=None):
+    def target_logit(
+        self, cos_theta: Tensor, outputs: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
         """The replacement of the target's cosine; (batch, 1) to (batch, 1)."""
         raise NotImplementedError
 
@@ -212,7 +231,12 @@ class MarginHead(keras.layers.Layer):
         """Logits of all other classes, (batch, num_classes); the target's is unused."""
         return outputs["logits"]
 
-    def sample_losses(self, outputs, labels, training=None):
+    def sample_losses(
+        self,
+        outputs: Mapping[str, Tensor],
+        labels: Tensor,
+        training: bool | None = None,
+    ) -> Tensor:
         """Loss of each sample with the margin, float (batch,)."""
         return ops.sparse_categorical_crossentropy(
             flat_labels(labels),
@@ -223,7 +247,7 @@ class MarginHead(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.num_classes)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_classes": self.num_classes,

@@ -111,7 +111,7 @@ def decode_photo(
 
 def _read(path):
     try:
-        return path.read_bytes()
+        return Path(path).read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"no such photo: {path}") from error
     except OSError as error:
