@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from tests.bundle.small_bundles import failed, with_variants, write_bundle
 from tf_sphereface.commands import match as command
+from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.deployment import match_photos
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.samples import synthetic_faces
@@ -53,6 +55,45 @@ def test_command_prints_both_faces(bundle, files, capsys):
     options = [str(bundle.path), *map(str, files), "--choose", "largest"]
     assert command.main(options) == 0
     assert json.loads(capsys.readouterr().out)["score"] == result["score"]
+
+
+@pytest.fixture(scope="module")
+def two_faces(files, tmp_path_factory):
+    """The second photo with the first beside it, which is farther from the middle."""
+    first, second = map(read_photo, files)
+    strip = np.concatenate([first, second, second[:, :100]], axis=1)
+    path = tmp_path_factory.mktemp("photos") / "both.png"
+    Image.fromarray(strip).save(path)
+    return path
+
+
+def test_the_right_one_of_two_faces_is_found_and_both_are_counted(
+    bundle, files, two_faces, capsys
+):
+    alone = match_photos(bundle.path, files)["score"]
+    for order in ((files[0], two_faces), (two_faces, files[0])):
+        result = match_photos(bundle.path, order)
+        assert result["score"] > (1 + alone) / 2  # one face, at another place
+        found = {face["photo"]: face["faces_found"] for face in result["faces"]}
+        assert found == {str(files[0]): 1, str(two_faces): 2}
+    centre = match_photos(bundle.path, (files[0], two_faces), choose="centre")
+    assert centre["score"] == pytest.approx(alone, abs=0.02)
+    assert [face["faces_found"] for face in centre["faces"]] == [1, 2]
+    assert command.main([str(bundle.path), str(files[0]), str(two_faces)]) == 0
+    note = f"note: several faces in a photo: {files[0]} (1) and {two_faces} (2); the"
+    assert f"{note} best of 2 pairs is told" in capsys.readouterr().err
+
+
+def test_a_reduced_photo_gives_the_score_and_the_box_of_the_whole_one(
+    bundle, files, tmp_path, monkeypatch
+):
+    large = tmp_path / "large.png"
+    Image.fromarray(read_photo(files[0]).repeat(4, 0).repeat(4, 1)).save(large)
+    monkeypatch.setattr("tf_sphereface.bundle.match.MOST_PIXELS", 250 * 250)
+    result = match_photos(bundle.path, (files[0], large))
+    assert result["score"] > 0.9999
+    small, enlarged = (np.array(face["box"]) for face in result["faces"])
+    np.testing.assert_allclose(enlarged, 4 * small + 1.5, atol=0.3)
 
 
 def test_failed_gate_is_one_line_and_status_2(bundle, files, capsys):

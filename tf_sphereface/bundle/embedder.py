@@ -42,6 +42,7 @@ class Embedder:
         contract: The bundle's contract.
         variant: Name of the variant.
         calibration: Calibration of its scores; None if the bundle is not calibrated.
+        crop: Size of its crops, and where the landmarks lie in them.
         feature_dim: Length of a feature, int.
 
     Raises: InputError if the bundle is unusable, has no such variant, or the variant
@@ -83,8 +84,8 @@ class Embedder:
         network = bundle.embedder(self.variant, threads)
         self._network = FeatureSource(network, self.contract.feature)
         pixels, template = self.contract.pixels, self.contract.landmark_template
-        crop = CropGeometry(pixels.height, pixels.width, template)
-        self._aligner = FaceAligner(bundle.detector, crop, threads)
+        self.crop = CropGeometry(pixels.height, pixels.width, template)
+        self._aligner = FaceAligner(bundle.detector, self.crop, threads)
 
     def find_faces(
         self, photo: Photo, choose: Literal["centre", "largest", "all"] = "all"

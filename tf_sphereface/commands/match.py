@@ -24,10 +24,10 @@ def build_parser():
     )
     parser.add_argument(
         "--choose",
-        choices=["centre", "largest"],
-        default="centre",
-        help="of several faces in a photo: the nearest to its middle (default), or the "
-        "largest",
+        choices=["all", "centre", "largest"],
+        default="all",
+        help="of several faces in a photo: all, of which the best pair is told "
+        "(default), the nearest to its middle, or the largest",
     )
     add_json_option(parser)
     return parser
@@ -46,8 +46,24 @@ def main(argv=None):
             "one with: sphereface calibrate BUNDLE --images DIR --pairs FILE",
             file=sys.stderr,
         )
+    _note_several(result["faces"], args.choose)
     print_result(result, args.json)
     return 0
+
+
+def _note_several(faces, choose):
+    counts = [face["faces_found"] for face in faces]
+    if max(counts) == 1:
+        return
+    shown = " and ".join(f"{face['photo']} ({face['faces_found']})" for face in faces)
+    told = {
+        "all": f"the best of {counts[0] * counts[1]} pairs is told, so that the false "
+        "accept rate is up to that many times --far; --choose centre compares one face "
+        "of each",
+        "centre": "the one nearest the middle is compared",
+        "largest": "the largest is compared",
+    }
+    print(f"note: several faces in a photo: {shown}; {told[choose]}", file=sys.stderr)
 
 
 if __name__ == "__main__":

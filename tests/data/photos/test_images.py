@@ -249,3 +249,8 @@ def test_postscript_is_no_photo(tmp_path):
 def test_suffix_does_not_decide_what_a_photo_is(tmp_path, kind):
     Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "x.jpg", kind)
     assert read_photo(tmp_path / "x.jpg").shape == (8, 8, 3)
+
+
+def test_a_path_may_be_a_string(tmp_path):
+    Image.new("RGB", (4, 4), RED).save(tmp_path / "a.png")
+    assert (read_photo(str(tmp_path / "a.png")) == RED).all()

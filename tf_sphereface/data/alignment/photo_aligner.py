@@ -147,7 +147,7 @@ class PhotoAligner:
         pictures = [opened.decoded for _, opened in photos]
         found = self._detector.detect([picture.pixels for picture in pictures])
         return [
-            [_enlarged(face, picture) for face in faces]
+            [enlarged(face, picture) for face in faces]
             for picture, faces in zip(pictures, found, strict=True)
         ]
 
@@ -237,7 +237,8 @@ def _reason(error):
     return str(error).split(":")[0]
 
 
-def _enlarged(face, picture):
+def enlarged(face: Face, picture: DecodedPhoto) -> Face:
+    """A face of a reduced photo, in pixels of the photo."""
     return Face(
         picture.to_photo(face.box.reshape(2, 2)).ravel(),
         face.score,

@@ -75,7 +75,7 @@ def read_photo(path: Path) -> np.ndarray:
     Raises: InputError if the file is missing, damaged or not an image, or has more
         pixels than Pillow allows (179 million).
     """
-    return decode_photo(_read(path), str(path)).pixels
+    return decode_photo(read_content(path), str(path)).pixels
 
 
 def decode_photo(
@@ -109,7 +109,11 @@ def decode_photo(
         return DecodedPhoto(np.asarray(_upright(pixels, turn)), reduction)
 
 
-def _read(path):
+def read_content(path: Path) -> bytes:
+    """The encoded photo in a file.
+
+    Raises: InputError if it is missing or cannot be read.
+    """
     try:
         return Path(path).read_bytes()
     except FileNotFoundError as error:
