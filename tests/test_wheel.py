@@ -41,10 +41,14 @@ def installed(wheel, tmp_path_factory):
 
 
 def pip(python, command, *arguments):
+    done = run_pip(python, command, *arguments)
+    assert done.returncode == 0, done.stderr
+
+
+def run_pip(python, command, *arguments):
     quiet = ("--quiet", "--disable-pip-version-check", "--no-deps")
     call = [sys.executable, "-m", "pip", "--python", python, command, *quiet]
-    done = subprocess.run([*call, *arguments], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    return subprocess.run([*call, *arguments], capture_output=True, text=True)
 
 
 def run(installed, folder, *arguments):
@@ -76,6 +80,20 @@ def test_the_wheel_holds_what_is_not_python(wheel):
     metadata = next(name for name in names if name.endswith("/METADATA"))
     text = zipfile.ZipFile(wheel).read(metadata).decode()
     assert "Requires-Python: <3.14,>=3.11" in text
+
+
+@pytest.mark.parametrize("version", ["3.14", "3.10"])
+def test_pip_on_another_python_says_which_it_needs(wheel, version, tmp_path):
+    # `pip install` of that Python resolves alike; its --target does not look.
+    there = ("--dest", tmp_path, "--python-version", version)
+    done = run_pip(
+        *(sys.executable, "download", "--no-index", "--only-binary", ":all:"),
+        *(*there, wheel),
+    )
+    assert done.returncode != 0
+    assert f"requires a different Python: {version}" in done.stderr
+    assert "<3.14,>=3.11" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_installed_command_finds_its_package_and_recipes(installed, tmp_path):

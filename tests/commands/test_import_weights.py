@@ -58,8 +58,23 @@ def test_where_tensors_went_as_json(weights, tmp_path, capsys):
 def test_names_are_whole_on_a_narrow_terminal(weights, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     options = ("--backbone", "sphereface4", "--out", tmp_path / "model.keras")
+    assert run("import-weights", weights, *options, "--table") == 0
+    table = capsys.readouterr().err
+    assert "\N{HORIZONTAL ELLIPSIS}" not in table and table.count("conv1_1") > 1
+
+
+def test_a_terminal_gets_a_dozen_lines_and_the_table_if_it_is_asked_for(
+    weights, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    options = ("--backbone", "sphereface4", "--out")
+    assert run("import-weights", weights, *options, tmp_path / "a.keras") == 0
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) <= 12 and "assigned" in printed.out
+    assert "{" not in printed.out and "conv1_1" not in printed.out + printed.err
+    options = (*options, tmp_path / "b.keras", "--table")
     assert run("import-weights", weights, *options) == 0
-    assert "\N{HORIZONTAL ELLIPSIS}" not in capsys.readouterr().err
+    assert "conv1_1/kernel" in capsys.readouterr().err
 
 
 def test_a_backbone_may_have_its_depth_apart(weights, tmp_path, capsys):
