@@ -49,6 +49,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="keep so many people, or such a share (0.1), out of the records; their "
         "crops are copied to OUT/holdout for `pairs` and `evaluate`",
     )
+    parser.add_argument(
+        "--size",
+        metavar="HEIGHTxWIDTH",
+        help="of faces that another program has aligned, pixels (default: as `align` "
+        "recorded it, else 112x96 or 112x112)",
+    )
     add_json_option(parser)
     return parser
 
@@ -82,6 +88,7 @@ def main(argv: list[str] | None = None) -> int:
 def _write(args):
     from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.data.aligned.crop_exclusions import read_crop_exclusions
+    from tf_sphereface.data.alignment.settings import parse_size
     from tf_sphereface.data.photos.exclusions import (
         exclusion_note,
         read_exclusions,
@@ -106,6 +113,7 @@ def _write(args):
             exclude=exclude,
             exclude_crops=crops,
             holdout_identities=args.holdout_identities,
+            crop=parse_size(args.size) if args.size else None,
             progress=progress,
         )
     if note := exclusion_note(args.exclude, exclude, summary.excluded_identities):

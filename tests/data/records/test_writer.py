@@ -10,6 +10,7 @@ from PIL import Image
 
 from tf_sphereface.data.aligned.manifest import ManifestRow, write_manifest_rows
 from tf_sphereface.data.aligned.settings import agree_on_settings
+from tf_sphereface.data.alignment.settings import given_landmarks
 from tf_sphereface.data.records.writer import (
     parse_record,
     read_manifest,
@@ -18,7 +19,7 @@ from tf_sphereface.data.records.writer import (
     write_records,
 )
 from tf_sphereface.errors import InputError
-from tf_sphereface.geometry import LANDMARK_TEMPLATE
+from tf_sphereface.geometry import LANDMARK_TEMPLATE, CropGeometry
 
 COUNTS = {"zoë": 1, "Ada Byron": 7, "bob": 4}
 SORTED = ["Ada Byron", "bob", "zoë"]
@@ -206,6 +207,34 @@ def test_bad_crop_is_named_and_nothing_is_left(aligned, tmp_path):
     with pytest.raises(InputError, match=f"{path} of mode CMYK"):
         write_records(aligned, tmp_path / "records", 2)
     assert [path.name for path in tmp_path.iterdir()] == ["aligned"]
+
+
+@pytest.mark.parametrize("size", [(250, 250), (112, 100), (640, 480), (96, 112)])
+def test_photos_of_one_size_are_told_from_crops(tmp_path, size):
+    for number in range(2):
+        path = tmp_path / "photos" / "Ada" / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", size[::-1]).save(path)
+    photos, shape = tmp_path / "photos", f"{size[0]} x {size[1]}"
+    with pytest.raises(InputError, match=f"0.jpg of {shape} .*run `sphereface align"):
+        write_records(photos, tmp_path / "records")
+    assert not (tmp_path / "records").exists()
+
+
+def test_size_of_crops_from_elsewhere_can_be_said(tmp_path):
+    path = tmp_path / "crops" / "Ada" / "1.jpg"
+    path.parent.mkdir(parents=True)
+    Image.new("RGB", (160, 160)).save(path)
+    crop = CropGeometry(160, 160)
+    write_records(tmp_path / "crops", tmp_path / "records", crop=crop)
+    assert read_manifest(tmp_path / "records").crop.height == 160
+    agree_on_settings(tmp_path / "other", given_landmarks(), "1")
+    (tmp_path / "other" / "Ada").mkdir()
+    path.rename(tmp_path / "other" / "Ada" / "1.jpg")
+    rows = {"Ada/1.jpg": ManifestRow("Ada/1.jpg", "Ada", "kept", crop="Ada/1.jpg")}
+    write_manifest_rows(tmp_path / "other", rows)
+    with pytest.raises(InputError, match="are 112 x 96. Received: 160 x 160"):
+        write_records(tmp_path / "other", tmp_path / "more", crop=crop)
 
 
 def test_existing_records_are_not_overwritten(aligned, tmp_path):

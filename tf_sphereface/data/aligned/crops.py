@@ -23,6 +23,7 @@ from tf_sphereface.geometry import CropGeometry
 # Pillow's names of what the training pipeline decodes, and of what it takes for RGB.
 _FORMATS = frozenset({"JPEG", "PNG"})
 _MODES = frozenset({"RGB", "L"})
+_USUAL_SIZES = ((112, 96), (112, 112))  # SphereFace's and InsightFace's
 _LOG = logging.getLogger(__name__)
 
 
@@ -103,23 +104,38 @@ def select_crops(
     )
 
 
-def crop_geometry(aligned: Path, first: str) -> CropGeometry:
+def crop_geometry(
+    aligned: Path, first: str, said: CropGeometry | None = None
+) -> CropGeometry:
     """Size and template of the crops of a folder.
 
     Args:
         aligned: The folder; its align.json decides.
-        first: "IDENTITY/FILE" of a crop, whose size counts without an align.json.
+        first: "IDENTITY/FILE" of a crop, whose size counts without an align.json: it
+            must be one of those that aligned faces have everywhere, 112 x 96 or
+            112 x 112, since photos have one size too, if one camera took them.
+        said: Size and template of crops that another program made, without an
+            align.json; None: not known.
 
-    Raises: InputError if align.json or the crop is damaged, or has no usable size.
+    Raises: InputError if align.json or the crop is damaged, or if the crops are of
+        another size than it should be.
     """
     settings = read_alignment_settings(aligned) or {}
     if {"height", "width"} <= settings.get("crop", {}).keys():
-        return described_crop(settings)
+        found = described_crop(settings)
+        if said not in (None, found):
+            raise InputError(f"the crops of {aligned} are {found}. Received: {said}")
+        return found
+    if said is not None:
+        return said
     (width, height), _ = _look_at(aligned / first)
-    try:
-        return described_crop(settings, height, width)
-    except ValueError as error:
-        raise InputError(f"not an aligned face: {aligned / first} ({error})") from error
+    if (height, width) not in _USUAL_SIZES:
+        raise InputError(
+            f"not an aligned face: {aligned / first} of {height} x {width} (height x "
+            f"width); run `sphereface align {aligned}` first, or say --size "
+            f"{height}x{width} if another program has aligned the faces"
+        )
+    return described_crop(settings, height, width)
 
 
 def read_crop(path: Path, height: int, width: int) -> bytes:

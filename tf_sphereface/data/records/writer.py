@@ -31,6 +31,7 @@ from tf_sphereface.data.records.manifest import (
 )
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing, sha256_of, write_atomically
+from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.preprocessing import PixelContract
 from tf_sphereface.progress import Progress
 from tf_sphereface.whole_folders import appearing, refuse_full
@@ -94,6 +95,7 @@ def write_records(
     exclude: Iterable[str] = (),
     exclude_crops: Iterable[str] = (),
     holdout_identities: int | float | None = None,
+    crop: CropGeometry | None = None,
     progress: Progress | None = None,
 ) -> RecordSummary:
     """Packs aligned faces into shuffled shards with a manifest.
@@ -114,6 +116,8 @@ def write_records(
         holdout_identities: Number of identities, or their share in (0, 1), that are
             held out of the shards. Their crops are copied to OUT/holdout/IDENTITY/FILE,
             to be verified on.
+        crop: Size and template of crops that have no align.json and are neither
+            112 x 96 nor 112 x 112.
         progress: Called with the number of faces written, and to write.
 
     Raises: InputError if a folder, a crop or an option is unusable, or if another
@@ -135,7 +139,7 @@ def write_records(
             f"shards must be between 1 and the number of faces, {total}. "
             f"Received: {shards}"
         )
-    geometry = crop_geometry(aligned, chosen.crops[0])
+    geometry = crop_geometry(aligned, chosen.crops[0], crop)
     order = np.random.default_rng(seed).permutation(total)
     parts = np.array_split(order, shards)
     with appearing(out) as folder:
