@@ -11,8 +11,18 @@ _CLUTTER = frozenset({".ds_store", "desktop.ini", "ehthumbs.db", "thumbs.db"})
 
 
 def is_clutter(name: str) -> bool:
-    """True for files and folders that systems lay down wherever a user has looked."""
-    return name.lower() in _CLUTTER or name == "__MACOSX"
+    """True for files that systems lay down wherever a user has looked."""
+    return name.lower() in _CLUTTER or name.startswith("._")
+
+
+def entries(folder: Path) -> list[Path]:
+    """Files and folders in a folder, sorted, without the clutter of systems."""
+    return sorted(path for path in folder.iterdir() if not is_clutter(path.name))
+
+
+def is_vacant(out: Path) -> bool:
+    """True if a folder can be made at a path, or is there with nothing in it."""
+    return not out.exists() or (out.is_dir() and not entries(out))
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.files import is_clutter, is_vacant
 from tf_sphereface.folder_lock import only_process
 
 
@@ -35,16 +36,23 @@ def appearing(out: Path) -> Iterator[Path]:
         try:
             yield folder
             if out.exists():
-                out.rmdir()
+                _remove_vacant(out)
             os.rename(folder, out)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
 
+def _remove_vacant(out):
+    for path in out.iterdir():
+        if is_clutter(path.name):
+            path.unlink()
+    out.rmdir()
+
+
 def refuse_full(out: Path) -> None:
     """Raises: InputError unless `out` can be made or is an empty folder."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if not is_vacant(out):
         raise InputError(f"--out must be new or empty: {out}")
 
 

@@ -68,6 +68,7 @@ def main(argv: list[str] | None = None) -> int:
 def _check_options(args):
     """As `write_synthetic_faces` checks its arguments, but in the options' words."""
     from tf_sphereface.errors import InputError
+    from tf_sphereface.files import is_vacant
 
     for name, least in _LEAST.items():
         value = getattr(args, name)
@@ -78,7 +79,7 @@ def _check_options(args):
         raise InputError(
             f"--max-yaw must be between 0 and 30 degrees. Received: {args.max_yaw:g}"
         )
-    if args.out.exists() and not (args.out.is_dir() and not any(args.out.iterdir())):
+    if not is_vacant(args.out):
         raise InputError(f"--out must be a new or empty folder. Received: {args.out}")
 
 

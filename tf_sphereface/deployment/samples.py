@@ -10,7 +10,7 @@ import numpy as np
 
 from tf_sphereface.bundle.records import SampleRecord
 from tf_sphereface.data.photos.images import read_photo
-from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.kinds import is_photo
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import align_face
 from tf_sphereface.preprocessing import PixelContract
@@ -77,7 +77,7 @@ def read_samples(
         raise InputError(f"no such folder of aligned faces: {directory}")
     people = defaultdict(list)
     for path in sorted(directory.rglob("*")):
-        if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file():
+        if is_photo(path.relative_to(directory).parts) and path.is_file():
             people[path.parent].append(path)
     names = sorted(people)
     held_out = names[::_HELD_OUT_SHARE]

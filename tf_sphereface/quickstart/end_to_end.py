@@ -17,7 +17,7 @@ from tf_sphereface.data.alignment.settings import crop_of_size
 from tf_sphereface.data.photos.kinds import NEEDS_HEIF
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.report_types import Figure
-from tf_sphereface.files import write_atomically
+from tf_sphereface.files import is_vacant, write_atomically
 from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.progress import ProgressBar
 from tf_sphereface.quickstart.contact_sheet import SHEET_FILE, draw_matches, write_sheet
@@ -198,7 +198,7 @@ def _claim(out: Path, data: str) -> None:
                 f"{out} holds a quickstart on {earlier}; choose another --out"
             )
         return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if not is_vacant(out):
         raise InputError(f"{out} exists and is not a quickstart folder")
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(marker, data.encode())

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tf_sphereface.data.records.manifest import MANIFEST_NAME
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import sha256_of, write_atomically
+from tf_sphereface.files import entries, sha256_of, write_atomically
 from tf_sphereface.training.recipe import Recipe, read_recipe
 
 BACKUP, BEST_MODEL, LAST_MODEL = "backup/state.weights.h5", "best.keras", "last.keras"
@@ -84,7 +84,7 @@ def _has_foreign_files(run: Path) -> bool:
     """True if there is more than a run leaves that was killed in its first moments."""
     ours = {RECORDS, _INITIAL, _ENVIRONMENT, _LOCK, Path(BACKUP).parent.name}
     return run.exists() and any(
-        path.name not in ours and ".tmp." not in path.name for path in run.iterdir()
+        path.name not in ours and ".tmp." not in path.name for path in entries(run)
     )
 
 

@@ -95,6 +95,12 @@ def test_an_unknown_file_is_told(copy, file):
     assert check_bundle(copy).differences == (f"{file}: the contract does not name it",)
 
 
+@pytest.mark.parametrize("file", [".DS_Store", "golden/Thumbs.db", "desktop.ini"])
+def test_clutter_of_systems_is_overlooked(copy, file):
+    (copy / file).write_text("x")
+    assert check_bundle(copy).differences == ()
+
+
 def test_a_bundle_without_a_model_card_is_told(copy):
     (copy / "MODEL_CARD.md").unlink()
     rewrite(copy, lambda content: content["documents"].pop("model_card"))

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import write_atomically
+from tf_sphereface.files import entries, write_atomically
 from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH, CropGeometry
 
 SETTINGS_NAME = "align.json"
@@ -68,7 +68,7 @@ def agree_on_settings(folder: Path, settings: dict, version: str) -> None:
                 "take another --out, or the same settings"
             )
         return
-    if any(path.name != LOCK_NAME for path in folder.iterdir()):
+    if any(path.name != LOCK_NAME for path in entries(folder)):
         raise InputError(f"--out must be new, empty or an aligned folder: {folder}")
     record = {"library_version": version, "settings": settings}
     write_atomically(path, json.dumps(record, indent=2).encode() + b"\n")

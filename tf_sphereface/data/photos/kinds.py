@@ -139,4 +139,6 @@ def is_photo(parts: tuple[str, ...]) -> bool:
 
 
 def _is_hidden(parts):
-    return any(part.startswith(".") or is_clutter(part) for part in parts)
+    return any(
+        part.startswith(".") or part == "__MACOSX" or is_clutter(part) for part in parts
+    )

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES, is_photo
 from tf_sphereface.errors import InputError
 
 
@@ -84,8 +84,7 @@ def _list_folder(images_dir, name):
     folders = [images_dir / spelling for spelling in spellings]
     folder = next((folder for folder in folders if folder.is_dir()), None)
     files = () if folder is None else sorted(folder.iterdir())
-    photos = (file.name for file in files if file.suffix.lower() in PHOTO_SUFFIXES)
-    return folder, PhotoNames(photos)
+    return folder, PhotoNames(file.name for file in files if is_photo((file.name,)))
 
 
 def _composed(name):

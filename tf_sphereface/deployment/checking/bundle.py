@@ -20,7 +20,7 @@ from tf_sphereface.deployment.checking.golden import (
 )
 from tf_sphereface.deployment.writing.model_card import MODEL_CARD_FILE
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import sha256_of
+from tf_sphereface.files import is_clutter, sha256_of
 from tf_sphereface.model_files import CONTRACT_FILE
 
 
@@ -141,7 +141,7 @@ def _unknown_files(path, known, unnamed):
     present = (
         file.relative_to(path)
         for file in sorted(path.rglob("*"))
-        if file.is_symlink() or not file.is_dir()
+        if (file.is_symlink() or not file.is_dir()) and not is_clutter(file.name)
     )
     for file in present:
         if file.as_posix() not in known and file.parent != unnamed:

@@ -9,7 +9,7 @@ import numpy as np
 from tf_sphereface.bundle.features import CropEmbedder
 from tf_sphereface.data.aligned.crops import select_crops
 from tf_sphereface.data.photos.images import read_photo
-from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.kinds import is_photo
 from tf_sphereface.data.photos.lookup import find_photos
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import mirror as mirror_faces
@@ -92,7 +92,7 @@ class ModelEmbeddings:
             video: [
                 f"{video}/{file.name}"
                 for file in (Path(images_dir) / video).glob("*")
-                if file.suffix.lower() in PHOTO_SUFFIXES
+                if is_photo((file.name,))
             ]
             for video in videos
         }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.kinds import is_photo
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.embeddings.npz import SUFFIX, read_embeddings
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
@@ -131,5 +131,5 @@ def _photos_below(folder):
     return sorted(
         file.relative_to(folder).as_posix()
         for file in files
-        if file.suffix.lower() in PHOTO_SUFFIXES
+        if is_photo(file.relative_to(folder).parts)
     )

@@ -21,7 +21,7 @@ from tf_sphereface.evaluation.embeddings.sources import (
 )
 from tf_sphereface.evaluation.pages.page import render_report
 from tf_sphereface.evaluation.report_types import Curve, Figure, Report
-from tf_sphereface.files import sha256_of, write_atomically
+from tf_sphereface.files import is_clutter, sha256_of, write_atomically
 from tf_sphereface.preprocessing import PixelContract
 
 SCHEMA_VERSION = 2
@@ -78,7 +78,9 @@ def _sha256_of_either(path):
     if not path.is_dir():
         return sha256_of(path)
     digest = hashlib.sha256()
-    files = [file for file in path.rglob("*") if file.is_file()]
+    files = [
+        file for file in path.rglob("*") if file.is_file() and not is_clutter(file.name)
+    ]
     for file in sorted(files, key=lambda file: file.relative_to(path).parts):
         name = file.relative_to(path).as_posix()
         digest.update(f"{sha256_of(file)}  {name}\n".encode())
