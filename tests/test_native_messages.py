@@ -3,6 +3,7 @@
 import json
 import os
 import runpy
+import subprocess
 import sys
 
 import keras
@@ -24,7 +25,8 @@ def fresh(tmp_path, monkeypatch):
     os.environ.pop("KERAS_BACKEND", None)
     # An `import keras` that does no more than read the settings.
     (tmp_path / "keras.py").write_text(
-        f"import runpy\nbackend = runpy.run_path({CONFIG!r})['_BACKEND']\n"
+        f"import runpy\nsettings = runpy.run_path({CONFIG!r})\n"
+        "config = type('config', (), settings)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path / "keras.json"
@@ -42,7 +44,7 @@ def test_a_backend_of_keras_json_is_overruled(fresh, backend):
     fresh.write_text(json.dumps({"backend": backend}))
     assert runpy.run_path(CONFIG)["_BACKEND"] == backend
     native_messages.load_tensorflow()
-    assert sys.modules["keras"].backend == "tensorflow"
+    assert sys.modules["keras"].settings["_BACKEND"] == "tensorflow"
 
 
 @pytest.mark.parametrize(
@@ -82,3 +84,28 @@ def test_commands_refuse_another_backend_in_one_line(
     assert error.startswith("error: ") and error.count("\n") == 1
     assert "backend must be TensorFlow. Received: KERAS_BACKEND=torch" in error
     assert not (tmp_path / "x").exists()
+
+
+def test_a_command_starts_with_the_defaults_of_keras(tmp_path):
+    """In a process of its own: TensorFlow loads Keras by itself, once."""
+    settings = {"floatx": "float64", "epsilon": 0.1, "backend": "torch"}
+    settings["image_data_format"] = "channels_first"
+    (tmp_path / "keras.json").write_text(json.dumps(settings))
+    program = (
+        "from tf_sphereface import native_messages as messages\n"
+        "messages.use_keras_defaults()\n"
+        "messages.load_tensorflow()\n"
+        "from keras import config\n"
+        "print(config.backend(), config.floatx(), config.dtype_policy().name,\n"
+        "      config.epsilon(), config.image_data_format())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "KERAS_HOME": str(tmp_path), "KERAS_BACKEND": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [
+        *("tensorflow", "float32", "float32", "1e-07", "channels_last")
+    ]

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import tempfile
+from pathlib import Path
 
 from tf_sphereface.errors import InputError
 
@@ -47,13 +48,8 @@ def load_tensorflow() -> None:
             f"Keras' backend must be TensorFlow. Received: KERAS_BACKEND={backend}; "
             "unset it, or say KERAS_BACKEND=tensorflow"
         )
-    if "tensorflow" not in sys.modules:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with native_messages_held_back():
-            import tensorflow as tf
-
-            tf.config.list_physical_devices()
-    _load_keras()
+    if not {"keras", "tensorflow"} <= sys.modules.keys():
+        _load_both()
 
 
 _keras_defaults = False
@@ -69,18 +65,31 @@ def use_keras_defaults() -> None:
     _keras_defaults = "keras" not in sys.modules
 
 
-def _load_keras():
-    if "keras" in sys.modules:
-        return
-    try:
-        import keras
-    except (AttributeError, ImportError, ValueError) as error:
+def _load_both():
+    fresh, refusal = "keras" not in sys.modules, None
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with native_messages_held_back():
+        try:
+            import tensorflow as tf  # which may load Keras by itself
+
+            tf.config.list_physical_devices()
+            import keras
+        except (AssertionError, AttributeError, ImportError, ValueError) as error:
+            if not _keras_json().is_file():  # nothing there that could be at fault
+                raise
+            refusal = error
+    if refusal is not None:
+        told = " ".join(str(refusal).split()) or type(refusal).__name__
         raise InputError(
-            f"Keras cannot be loaded: {' '.join(str(error).split())} (its settings are "
-            "in ~/.keras/keras.json, or in the folder KERAS_HOME)"
-        ) from error
-    if _keras_defaults:
+            f"Keras cannot be loaded: {told}; look at its settings, or delete them: "
+            f"{_keras_json()}"
+        ) from refusal
+    if fresh and _keras_defaults:
         keras.config.set_floatx("float32")
         keras.config.set_dtype_policy("float32")
         keras.config.set_epsilon(1e-7)
         keras.config.set_image_data_format("channels_last")
+
+
+def _keras_json():
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "keras.json"
