@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from tests.small_classifier import compiled, faces, small_backbone
-from tf_sphereface import ASoftmaxLayer, FaceClassifier
+from tf_sphereface import ASoftmaxLayer, FaceClassifier, SphereFaceCNN
 
 
 def test_fit_learns_and_counts_training_iterations_only():
@@ -79,6 +79,36 @@ def test_save_and_load_keep_weights_counter_and_optimizer(tmp_path):
     before = classifier.fit(images, labels, batch_size=64, verbose=0).history["loss"]
     after = loaded.fit(images, labels, batch_size=64, verbose=0).history["loss"]
     assert before == pytest.approx(after, rel=1e-6)
+
+
+def test_predict_gives_the_logits():
+    classifier, (images, labels) = compiled(), faces()
+    classifier.fit(images, labels, batch_size=16, epochs=3, verbose=0)
+    expected = ops.convert_to_numpy(classifier(images)["logits"])
+    logits = classifier.predict(images, batch_size=10, verbose=0)
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-6)
+    accuracy = np.mean(np.argmax(logits, axis=-1) == labels)
+    found = classifier.evaluate(images, labels, verbose=0, return_dict=True)
+    assert accuracy == pytest.approx(found["accuracy"])
+
+
+def test_frozen_layers_and_the_optimizers_state_are_loaded(tmp_path):
+    backbone = SphereFaceCNN(
+        4, 4, height=48, width=32, width_multiplier=1 / 64, batch_norm=True
+    )
+    for layer in backbone.layers[:-1]:
+        layer.trainable = False
+    classifier = FaceClassifier(backbone, ASoftmaxLayer(4))
+    classifier.compile(keras.optimizers.Adam(0.1), run_eagerly=True)
+    images = np.random.default_rng(0).normal(size=(4, 48, 32, 3)).astype("float32")
+    labels = np.arange(4)
+    classifier.train_on_batch(images, labels)
+    classifier.save(tmp_path / "classifier.keras")
+    loaded = keras.models.load_model(tmp_path / "classifier.keras")
+    assert len(loaded.trainable_variables) == len(classifier.trainable_variables) == 3
+    state = [variable.numpy() for variable in classifier.optimizer.variables]
+    for ours, theirs in zip(state, loaded.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs.numpy())
 
 
 def test_head_computes_in_float32_under_a_mixed_policy():

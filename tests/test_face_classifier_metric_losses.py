@@ -59,6 +59,17 @@ def test_metric_losses_alone_train_and_centres_move_in_training_only():
     assert losses[-1] < 0.8 * losses[0]
 
 
+def test_predict_without_a_head_gives_embeddings():
+    classifier, images = (
+        FaceClassifier(small_backbone(), None, [CenterLoss(4)]),
+        faces(8)[0],
+    )
+    classifier.compile("sgd")
+    expected = ops.convert_to_numpy(classifier.backbone(images))
+    given = classifier.predict(images, verbose=0)
+    np.testing.assert_allclose(given, expected, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("head", [True, False])
 def test_save_and_load_keep_metric_losses_and_centres(head, tmp_path):
     classifier, (images, labels) = with_metric_losses(head), faces()

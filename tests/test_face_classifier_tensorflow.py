@@ -25,6 +25,16 @@ def test_two_replicas_train_like_one_device():
         np.testing.assert_allclose(alone, mirrored, rtol=2e-4, atol=2e-6)
 
 
+def test_classifier_is_exported_whole_before_and_after_it_was_called(tmp_path):
+    classifier, images = compiled(), faces(5)[0]
+    classifier.export(tmp_path / "saved", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "saved")
+    expected = classifier(images)["logits"]
+    np.testing.assert_allclose(
+        loaded.serve(images)["logits"], expected, rtol=1e-4, atol=1e-6
+    )
+
+
 def test_export_finds_the_backbone_of_a_classifier_without_a_head(tmp_path):
     images, _ = faces(3)
     classifier = FaceClassifier(small_backbone(), metric_losses=[CenterLoss(4)])

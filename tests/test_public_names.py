@@ -74,12 +74,12 @@ def test_a_classifier_is_loaded_with_its_head(tmp_path):
     )
     model.compile(optimizer=keras.optimizers.SGD(0.25))
     faces = np.random.default_rng(1).normal(size=(2, 112, 96, 3)).astype(np.float32)
-    expected = model.predict(faces, verbose=0)["logits"]
+    expected = model.predict(faces, verbose=0)
     model.save(tmp_path / "last.keras")
     loaded = load_model(tmp_path)  # as of a run folder
     assert type(loaded) is type(model)
     assert float(loaded.optimizer.learning_rate) == 0.25
-    actual = loaded.predict(faces, verbose=0)["logits"]
+    actual = loaded.predict(faces, verbose=0)
     np.testing.assert_array_equal(actual, expected)
     assert not load_model(tmp_path / "last.keras", compile=False).compiled
 

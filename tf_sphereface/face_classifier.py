@@ -1,5 +1,6 @@
 """Backbone, margin head and metric losses as one Keras model for `model.fit`."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +32,8 @@ class FaceClassifier(keras.Model):
         images: Float (batch, height, width, 3), normalised by the pixel contract.
 
     Returns: Dict of `logits` (batch, num_classes), margin-free, and of whatever else
-        the losses need, such as `embeddings`; without a head no logits.
+        the losses need, such as `embeddings`; without a head no logits. `predict` gives
+        the logits alone, without a head the embeddings.
 
     Raises: TypeError if `head` is not a MarginHead or a metric loss not a MetricLoss;
         ValueError if there is neither head nor metric loss; in `compile`, if a loss is
@@ -106,6 +108,34 @@ class FaceClassifier(keras.Model):
         self._build_parts(embeddings.shape)
         outputs = {} if self.head is None else self.head(embeddings, parts=True)
         return {"embeddings": embeddings, **outputs} if self.metric_losses else outputs
+
+    def predict(self, *args, **kwargs) -> Tensor:
+        """As Keras' own: margin-free logits (images, num_classes).
+
+        Without a head there are embeddings (images, embedding_dim).
+        """
+        outputs = super().predict(*args, **kwargs)
+        return outputs["embeddings" if self.head is None else "logits"]
+
+    def export(
+        self,
+        filepath: str | os.PathLike,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Sequence[keras.InputSpec] | None = None,
+        **kwargs,
+    ) -> None:
+        """As Keras' own; of embeddings alone `classifier.backbone.export`."""
+        inputs = getattr(self.backbone, "inputs", None)
+        if input_signature is None and inputs:
+            # Keras knows the inputs of a model that it built itself only.
+            input_signature = [
+                keras.InputSpec(shape=images.shape, dtype=images.dtype)
+                for images in inputs
+            ]
+        super().export(
+            filepath, format, verbose, input_signature=input_signature, **kwargs
+        )
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True

@@ -58,6 +58,28 @@ def test_frozen_stages_are_saved_and_can_be_freed(name, tmp_path):
     assert len(loaded.trainable_variables) > len(expected)
 
 
+@pytest.mark.parametrize("name", names("sphereface_cnn", "iresnet", "mobilefacenet"))
+def test_layers_that_were_frozen_by_hand_stay_so(name):
+    """As in plain Keras; within a frozen stage one may be freed, too."""
+    backbone = build(name, frozen_stages=1)
+    learning = [layer for layer in backbone.layers if layer.weights]
+    for layer in learning[3:-1:2]:
+        layer.trainable = False
+    learning[0].trainable = True
+    for variable in backbone.fixed_weights():
+        variable.trainable = False
+    config = keras.saving.serialize_keras_object(backbone)
+    loaded = keras.saving.deserialize_keras_object(config)
+    expected = [variable.path for variable in backbone.trainable_variables]
+    assert [variable.path for variable in loaded.trainable_variables] == expected
+    assert loaded.frozen_stages == 1
+    backbone.trainable = False
+    loaded = type(backbone).from_config(backbone.get_config())
+    assert not loaded.trainable_variables
+    with pytest.raises(ValueError, match="`frozen_layers` must name layers of"):
+        build(name, frozen_layers=["no_layer"])
+
+
 def test_frozen_batch_norm_keeps_its_statistics():
     backbone = build("mobilefacenet", frozen_stages=1)
     first, second = stages(backbone)[:2]

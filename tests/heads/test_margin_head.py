@@ -1,5 +1,7 @@
 """Contract of every head, tested once for each."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -32,6 +34,32 @@ def test_every_head_can_be_imported_from_the_top():
     for head in heads.HEADS.values():
         assert getattr(tf_sphereface, head.__name__) is head
         assert head.__name__ in heads.__all__
+
+
+@pytest.mark.parametrize("kind", ["call", "sequential", "functional"])
+def test_training_without_labels_warns_once(name, kind):
+    """Of heads that have a margin, which they would not train."""
+    head, (embeddings, labels) = make(name), points()
+    model = keras.Sequential([keras.Input((6,)), head])
+    if kind == "functional":
+        inputs = keras.Input((6,))
+        model = keras.Model(inputs, head(inputs))
+    model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.predict_on_batch(embeddings)
+        assert not caught
+        for _ in range(2):
+            if kind == "call":
+                head(embeddings, training=True)
+            else:
+                model.train_on_batch(embeddings, labels)
+        head(embeddings, labels, training=True)
+        head(embeddings, parts=True, training=True)
+    told = [str(warning.message) for warning in caught]
+    told = [text for text in told if "without a margin" in text]
+    assert len(told) == (name not in PLAIN)
+    assert not told or "FaceClassifier(backbone, head)" in told[0]
 
 
 def test_logits_with_labels_differ_only_where_the_margin_is(name):

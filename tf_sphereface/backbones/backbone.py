@@ -35,6 +35,8 @@ class Backbone(keras.Model):
             so that it travels with the model.
         frozen_stages: How many of its `stages`, from the image on, do not learn; their
             batch norm keeps its statistics. May be set later too.
+        frozen_layers: Names of the layers that do not learn; None: as the stages are.
+            Layers whose `trainable` was set by hand are saved by it.
         **kwargs: `name` and `trainable` of a Keras model.
 
     Call arguments:
@@ -61,6 +63,7 @@ class Backbone(keras.Model):
         dtype=None,
         provenance=None,
         frozen_stages=0,
+        frozen_layers=None,
         **kwargs,
     ):
         self.check(**arguments, height=height, width=width)
@@ -90,6 +93,8 @@ class Backbone(keras.Model):
             "pixel_scale": pixel_scale,
         }
         self.frozen_stages = frozen_stages
+        if frozen_layers is not None:
+            self._freeze(frozen_layers)
 
     @classmethod
     def check(
@@ -139,12 +144,22 @@ class Backbone(keras.Model):
                 f"`frozen_stages` must be an integer between 0 and {len(groups)}, the "
                 f"stages of {self.name}. Received: frozen_stages={count!r}"
             )
-        for number, group in enumerate(groups):
-            for layer in group:
-                layer.trainable = number >= count
+        self._freeze([layer.name for group in groups[:count] for layer in group])
+        self._frozen_stages = count
+
+    def _freeze(self, names):
+        """Lets all layers learn but those of these names."""
+        unknown = set(names) - {layer.name for layer in self.layers}
+        if unknown:
+            raise ValueError(
+                f"`frozen_layers` must name layers of {self.name}. "
+                f"Received: {sorted(unknown)}"
+            )
+        for layer in self.layers:
+            if layer.weights:
+                layer.trainable = layer.name not in names
         for variable in self.fixed_weights():
             variable.trainable = False
-        self._frozen_stages = count
 
     def fixed_weights(self):
         """Weights that never learn, a list of Keras variables."""
@@ -155,6 +170,11 @@ class Backbone(keras.Model):
             **self._arguments,
             "provenance": dict(self.provenance),
             "frozen_stages": self.frozen_stages,
+            "frozen_layers": [
+                layer.name
+                for layer in self.layers
+                if layer.weights and not layer.trainable
+            ],
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),

@@ -20,6 +20,7 @@ class COCOLayer(MarginHead):
     """
 
     NAME = "coco"
+    HAS_MARGIN = False
     NEEDS_SCALE = True
 
     def __init__(self, num_classes: int, scale: float = 21.475, **kwargs):

@@ -1,5 +1,6 @@
 """The common part of all margin heads: normalised class weights, target logit, loss."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,6 +80,8 @@ class MarginHead(keras.layers.Layer):
     NAME: str | None = None
     # Whether the paper's loss is one of normalised embeddings only.
     NEEDS_SCALE = False
+    # Whether the loss is another one than softmax of the margin-free logits.
+    HAS_MARGIN = True
 
     def __init__(
         self,
@@ -107,6 +110,7 @@ class MarginHead(keras.layers.Layer):
         self.num_classes = num_classes
         self.scale = scale
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self._warned = False
 
     @property
     def kernel_columns(self) -> int:
@@ -155,7 +159,20 @@ class MarginHead(keras.layers.Layer):
         outputs = self.margin_free(embeddings)
         if labels is not None:
             return self.margin_logits(outputs, labels, training=training)
+        if training and not parts:
+            self._warn_of_no_margin()
         return outputs if parts else outputs["logits"]
+
+    def _warn_of_no_margin(self):
+        """Warns once: nobody sees from the loss that there is no margin in it."""
+        if self.HAS_MARGIN and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"{self.name} is trained without labels, and so without a margin; its "
+                "outputs are logits, no probabilities. Train FaceClassifier(backbone, "
+                "head), or give labels: head(embeddings, labels, training=True)",
+                stacklevel=2,
+            )
 
     def margin_free(self, embeddings: Tensor) -> dict[str, Tensor]:
         """Margin-free logits and norms of a batch; the one matrix product of a step.

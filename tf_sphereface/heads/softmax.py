@@ -18,6 +18,7 @@ class SoftmaxLayer(MarginHead):
     """
 
     NAME = "softmax"
+    HAS_MARGIN = False
 
     def __init__(self, num_classes: int, **kwargs):
         if kwargs.pop("scale", None) is not None:
@@ -51,6 +52,7 @@ class NormalizedSoftmaxLayer(MarginHead):
     """
 
     NAME = "normalized_softmax"
+    HAS_MARGIN = False
 
     def __init__(self, num_classes: int, scale: float | None = None, **kwargs):
         super().__init__(num_classes, scale, **kwargs)

@@ -37,7 +37,9 @@ def initial_backbone(path: Path, frozen_stages: int = 0) -> Backbone:
     # One that was saved with `trainable` off would let nothing learn but the head.
     config = {**saved.get_config(), "dtype": None, "trainable": True}
     # What keras.applications would fetch is in the file.
-    backbone = type(saved).from_config(config | {"frozen_stages": 0})
+    backbone = type(saved).from_config(
+        config | {"frozen_stages": 0, "frozen_layers": None}
+    )
     backbone.set_weights(saved.get_weights())
     try:
         backbone.frozen_stages = frozen_stages
