@@ -1,10 +1,13 @@
 """Pages: links lead somewhere, messages are those of the code, no page is long."""
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
 import pytest
+
+from tests.code_blocks import NO_BLOCK_RUNS, WALK, code_blocks
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -15,17 +18,42 @@ GUIDE, REFERENCE = 120, 300
 REFERENCES = {"contracts.md", "deployment.md", "losses.md"}
 
 
-def blocks(page, language):
-    text = page.read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+# Blocks of these languages run, those of "sh" do not and say why.
+RUN = {page: {"bash"} for page in WALK}
+RUN |= {"README.md": {"python"}, "losses.md": {"python"}}
+RUN["matching.md"] = {"bash", "python"}
 
 
 def test_code_that_runs_is_on_the_pages_whose_code_is_run():
-    run_here = {"README.md": ["python"], "step_by_step.md": ["bash"]}
-    run_here |= {"matching.md": ["python"], "losses.md": ["python"]}
     for page in PAGES:
-        found = [kind for kind in ("bash", "python") if blocks(page, kind)]
-        assert found == run_here.get(page.name, []), page
+        found = {block.language for block in code_blocks(page)} & {"bash", "python"}
+        assert found == RUN.get(page.name, set()), page
+
+
+def test_commands_that_are_not_run_say_why_and_could_be():
+    """A block is told apart in the page itself; its options exist all the same."""
+    silent = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for block in code_blocks(page):
+            if block.language == "sh" and not block.reason:
+                silent.append(f"{page.name}: {block.text}")
+            if block.language == "sh":
+                check_options(block)
+        loose = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.M | re.S)
+        if not re.search(NO_BLOCK_RUNS, text):
+            silent += re.findall(
+                r"^ {4,}(?:sphereface|pip|python|make) .*", loose, re.M
+            )
+    assert not silent
+
+
+def check_options(block):
+    for program, *arguments in block.commands():
+        if program.endswith("sphereface"):
+            name, *rest = arguments
+            module = f"tf_sphereface.commands.{name.replace('-', '_')}"
+            importlib.import_module(module).build_parser().parse_args(rest)
 
 
 def anchors(page):

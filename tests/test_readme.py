@@ -2,8 +2,6 @@
 
 import contextlib
 import io
-import re
-import shlex
 import subprocess
 import sys
 import warnings
@@ -11,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.code_blocks import WALK, code_blocks
 from tf_sphereface.commands.main import main
 
 ROOT = Path(__file__).parents[1]
 
 
-def block(page, language):
-    text = (ROOT / page).read_text(encoding="utf-8")
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
-    return found
+def script_of(page):
+    (script,) = [b.text for b in code_blocks(ROOT / page) if b.language == "python"]
+    return script
 
 
 def run_python(script):
@@ -28,27 +26,34 @@ def run_python(script):
     return names
 
 
-@pytest.mark.timeout(600)  # fifteen commands, on a busy machine too
-def test_the_commands_are_a_pipeline_from_photos_to_a_match(tmp_path, monkeypatch):
+@pytest.mark.timeout(900)  # thirty commands, on a busy machine too
+def test_the_commands_of_the_guides_are_a_walk_from_photos_to_a_match(
+    tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "recipes").symlink_to(ROOT / "recipes")
-    script = block("docs/step_by_step.md", "bash")
     with (
         contextlib.redirect_stdout(io.StringIO()) as printed,
         contextlib.redirect_stderr(io.StringIO()) as errors,
     ):
-        for line in script.replace("\\\n", " ").splitlines():
-            program, *arguments = shlex.split(line, comments=True)
-            assert program == "sphereface", line
-            # In this process, which imports TensorFlow once.
-            assert main(arguments) == 0, f"{line}\n{errors.getvalue()[-2000:]}"
+        for page in WALK:
+            for block in code_blocks(ROOT / "docs" / page):
+                if block.language == "bash":
+                    run_commands(block, errors)
     assert (tmp_path / "runs/small/evaluation/report.html").exists()
     assert (tmp_path / "bundle/contract.json").exists()
     assert (tmp_path / "comparison/compare.html").exists()
     assert '"same":' in printed.getvalue()
     assert '"probability":' in printed.getvalue()
-    names = run_python(block("docs/matching.md", "python"))
+    names = run_python(script_of("docs/matching.md"))
     assert names["same"] == (names["score"] >= names["threshold"])
+
+
+def run_commands(block, errors):
+    for program, *arguments in block.commands():
+        assert program == "sphereface"
+        # In this process, which imports TensorFlow once.
+        status = main(arguments)
+        assert status == 0, f"{arguments}\n{errors.getvalue()[-2000:]}"
 
 
 def test_the_installed_command_prints_its_help():
@@ -60,6 +65,6 @@ def test_the_installed_command_prints_its_help():
 
 def test_the_keras_script_trains_and_saves(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run_python(block("README.md", "python"))
+    run_python(script_of("README.md"))
     assert (tmp_path / "classifier.keras").exists()
     assert (tmp_path / "embedding.keras").exists()
