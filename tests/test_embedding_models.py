@@ -90,6 +90,47 @@ def test_unusable_file_is_an_input_error(classifier_file, tmp_path):
             load_backbone(path)
 
 
+class Own(layers.Layer):
+    """A layer that is not registered, as in people's own scripts."""
+
+    def call(self, inputs):
+        return 2 * inputs
+
+
+def own_function(inputs):
+    return 2 * inputs
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [
+        ("layer", "class 'Own'"),
+        ("inner model", "class 'Own'"),
+        ("classifier", "class 'Own'"),
+        ("model", "class 'Halved'"),
+        ("activation", "function 'own_function'"),
+    ],
+)
+def test_missing_code_of_a_model_is_named(tmp_path, kind, named):
+    images = keras.Input((4, 4, 3))
+    flat = layers.Flatten()(images)
+    if kind == "activation":
+        model = keras.Model(images, layers.Dense(4, activation=own_function)(flat))
+    elif kind == "model":
+        model = Halved()
+        model.built = True
+    else:
+        model = keras.Model(images, Own()(layers.Dense(4)(flat)))
+    if kind == "inner model":
+        model = keras.Model(images, model(images) + 1)
+    elif kind == "classifier":
+        model = FaceClassifier(model, ASoftmaxLayer(num_classes=4))
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(InputError, match=f"could not find {named}: ") as caught:
+        load_backbone(tmp_path / "model.keras")
+    assert "\n" not in str(caught.value)
+
+
 def test_model_of_something_else_is_refused(tmp_path):
     path = tmp_path / "map.keras"
     inputs = keras.Input((8, 8, 3))

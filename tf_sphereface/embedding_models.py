@@ -1,6 +1,8 @@
 """Embedding models: read from Keras' files, without a head, in float32."""
 
 import logging
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,9 +18,14 @@ from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH
 from tf_sphereface.heads import MarginHead
 from tf_sphereface.model_files import model_file
 from tf_sphereface.precision import dtype_policy
-from tf_sphereface.preprocessing import PixelContract, Values, chosen_pixels
+from tf_sphereface.preprocessing import (
+    PixelContract,
+    Values,
+    black_and_white,
+    chosen_pixels,
+)
 from tf_sphereface.rescaling_layers import rescaling_layer
-from tf_sphereface.similarity import unit_rows
+from tf_sphereface.similarity import note_on_probabilities, unit_rows
 
 _LOG = logging.getLogger(__name__)
 # Only these compute what their operations say, and no more.
@@ -26,6 +33,8 @@ _PLAIN_MODELS = (Functional, keras.Sequential)
 # Of a backbone with the model that it was taken from; networks trained in 16 bits are
 # rounded at each layer.
 _LEAST_COSINE, _LEAST_COSINE_OF_HALVES = 0.9999, 0.9
+# What Keras says of `.keras` and of `.h5` files.
+_MISSING = re.compile(r"(?:Could not locate|Unknown) (\w+):? '([^']*)'")
 _LOW_PRECISION = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
 
 
@@ -162,13 +171,18 @@ def pixel_contract_of(
 
     Raises: InputError if no face can be aligned to its size, or a value is bad.
     """
-    contract, note = network_pixels(backbone, given or {}, name or backbone.name)
+    name = name or backbone.name
+    contract, note = network_pixels(backbone, given or {}, name)
     try:
         _ = contract.crop
     except ValueError as error:
         raise InputError(f"no aligned faces fit the network: {error}") from error
-    if note is not None:
-        _LOG.warning(note)
+    crops = black_and_white(contract.height, contract.width).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # structure hints of Keras
+        outputs = keras.ops.convert_to_numpy(backbone(contract.normalize(crops)))
+    for sentence in filter(None, (note, note_on_probabilities(outputs, name))):
+        _LOG.warning(sentence)
     return contract
 
 
@@ -261,11 +275,21 @@ def load_embedding_model(path: Path) -> keras.Model:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a foreign config makes Keras raise anything
         raise InputError(
-            f"not a usable Keras model: {path} ({first_line(error)})"
+            f"not a usable Keras model: {path} ({reason_of(error)})"
         ) from error
     return model.backbone if isinstance(model, FaceClassifier) else model
 
 
-def first_line(error: BaseException) -> str:
-    """First line of an error's message, at most 300 characters."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+def reason_of(error: BaseException) -> str:
+    """One line on why Keras could not read a file, at most 300 characters.
+
+    Keras wraps the error of a part in one for each model around it.
+    """
+    _, _, innermost = str(error).rpartition("Exception encountered: ")
+    if missing := _MISSING.search(innermost):
+        kind = "function" if missing[1] == "function" else "class"
+        return (
+            f"could not find {kind} '{missing[2]}': import what registers it, and call "
+            "our Python functions; commands know Keras' classes and ours alone"
+        )
+    return (innermost.splitlines() or [type(error).__name__])[0][:300]

@@ -171,6 +171,13 @@ def _text(value):
     return f"({numbers})" if isinstance(value, tuple) else numbers
 
 
+def black_and_white(height: int, width: int) -> np.ndarray:
+    """A black and a white crop to try a network on, uint8 (2, height, width, 3)."""
+    crops = np.zeros((2, height, width, 3), np.uint8)
+    crops[1] = 255
+    return crops
+
+
 def mirror(aligned_faces):
     """Mirrors left and right; any array (..., height, width, channels)."""
     return aligned_faces[..., ::-1, :]

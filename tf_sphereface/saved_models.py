@@ -8,7 +8,7 @@ import tf_sphereface.backbones
 import tf_sphereface.face_classifier
 import tf_sphereface.heads
 import tf_sphereface.losses  # noqa: F401
-from tf_sphereface.embedding_models import first_line
+from tf_sphereface.embedding_models import reason_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.model_files import model_file
 
@@ -30,5 +30,5 @@ def load_model(path: Path, compile: bool = True) -> keras.Model:
         return keras.saving.load_model(path, compile=compile, safe_mode=True)
     except Exception as error:  # a foreign config makes Keras raise anything
         raise InputError(
-            f"not a usable Keras model: {path} ({first_line(error)})"
+            f"not a usable Keras model: {path} ({reason_of(error)})"
         ) from error

@@ -39,6 +39,23 @@ class ScoreConsumer(Protocol):
         """
 
 
+def note_on_probabilities(rows: np.ndarray, model: str) -> str | None:
+    """A sentence if a model gives probabilities of classes in place of embeddings.
+
+    Args:
+        rows: What it gives for several crops, (n, dim).
+        model: Its name, for the sentence.
+    """
+    sums = rows.sum(axis=-1)
+    if rows.shape[-1] < 2 or (rows < 0).any() or (abs(sums - 1) > 0.01).any():
+        return None
+    return (
+        f"{model} gives {rows.shape[-1]} probabilities, as a classifier does: the "
+        "embedding is the input of its last layer; cut it with keras.Model("
+        "model.input, model.layers[-1].input).save('embedding.keras')"
+    )
+
+
 def unit_rows(rows: np.ndarray) -> np.ndarray:
     """Rows divided by their L2 norms, whatever their lengths.
 

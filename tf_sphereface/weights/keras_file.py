@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tf_sphereface.embedding_models import first_line
+from tf_sphereface.embedding_models import reason_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.weights.foreign_keras import check_keras_file, load_foreign_model
 from tf_sphereface.weights.targets import targets_of
@@ -69,7 +69,7 @@ def load_weights_into(backbone: keras.Model, path: Path) -> None:
             backbone.load_weights(path)
     except Exception as error:  # a foreign file makes Keras raise anything
         raise InputError(
-            f"{path} does not fit the network {backbone.name} ({first_line(error)})"
+            f"{path} does not fit the network {backbone.name} ({reason_of(error)})"
         ) from error
     for target in targets_of(backbone):
         if not np.isfinite(keras.ops.convert_to_numpy(target.variable)).all():

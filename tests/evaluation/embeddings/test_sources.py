@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from tf_sphereface.backbones import SphereFaceCNN
+from tf_sphereface.embedding_models import load_backbone, pixel_contract_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import (
     KerasEmbedder,
@@ -169,6 +170,27 @@ def test_pixels_of_a_file_from_elsewhere(tmp_path, kind):
     inputs = (faces()[..., ::-1] - np.float32([10, 20, 30])) / 255
     expected = np.asarray(model(inputs.astype(np.float32)))
     np.testing.assert_allclose(said.embed(faces()), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("end", ["activation", "layer"])
+def test_probabilities_are_no_embedding(tmp_path, caplog, end):
+    """A classifier is named as one, when it is evaluated and when it is exported."""
+    activation = "softmax" if end == "activation" else None
+    images = keras.Input((112, 96, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(images)
+    outputs = keras.layers.Dense(20, activation=activation)(pooled)
+    if end == "layer":
+        outputs = keras.layers.Softmax()(outputs)
+    keras.Model(images, outputs).save(tmp_path / "model.keras")
+    note = load_embedding_source(tmp_path / "model.keras").notes[-1]
+    assert "model.keras gives 20 probabilities, as a classifier does" in note
+    model = load_backbone(tmp_path / "model.keras")
+    pixel_contract_of(model)
+    assert "gives 20 probabilities" in caplog.messages[-1]
+    embedding = keras.Model(model.input, model.layers[-1].input)  # as the note says
+    embedding.save(tmp_path / "embedding.keras")
+    (other,) = load_embedding_source(tmp_path / "embedding.keras").notes
+    assert "pixel contract" in other
 
 
 def test_model_with_rescaling_inside_gets_raw_pixels(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,8 +19,14 @@ from tf_sphereface.evaluation.embeddings.model_embeddings import ModelEmbeddings
 from tf_sphereface.evaluation.embeddings.npz import SUFFIX, read_embeddings
 from tf_sphereface.model_files import CONTRACT_FILE, RUN_MODELS, model_file
 from tf_sphereface.native_messages import load_tensorflow
-from tf_sphereface.preprocessing import PixelContract, Values, chosen_pixels
+from tf_sphereface.preprocessing import (
+    PixelContract,
+    Values,
+    black_and_white,
+    chosen_pixels,
+)
 from tf_sphereface.progress import Progress
+from tf_sphereface.similarity import note_on_probabilities
 
 if TYPE_CHECKING:
     from tf_sphereface.bundle.bundle import Bundle
@@ -128,7 +135,16 @@ def load_embedding_source(
             raise InputError(f"a bundle has its own pixel contract: {path}")
         return ModelEmbeddings(_guarded(_load_bundle, path, variant))
     embedder, note = _guarded(_loader(path), path, pixels or {})
-    return ModelEmbeddings(embedder, notes=() if note is None else (note,))
+    notes = filter(None, (note, _guarded(_note_on_outputs, path, embedder)))
+    return ModelEmbeddings(embedder, notes=tuple(notes))
+
+
+def _note_on_outputs(path, embedder):
+    contract = embedder.pixel_contract
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # structure hints of Keras
+        rows = embedder.embed(black_and_white(contract.height, contract.width))
+    return note_on_probabilities(rows, str(path))
 
 
 def found_model(path: Path) -> Path:
