@@ -201,7 +201,7 @@ def test_bad_crop_is_named_and_nothing_is_left(aligned, tmp_path):
     with pytest.raises(InputError, match=rf"96 x 112 .*{path} of 112 x 112"):
         write_records(aligned, tmp_path / "records", 2)
     path.write_bytes((aligned / "bob" / "1.jpg").read_bytes()[:2000])
-    with pytest.raises(InputError, match=f"not a whole JPEG or PNG: {path}"):
+    with pytest.raises(InputError, match=f"damaged image: {path}"):
         write_records(aligned, tmp_path / "records", 2)
     Image.new("CMYK", (96, 112)).save(path)
     with pytest.raises(InputError, match=f"{path} of mode CMYK"):

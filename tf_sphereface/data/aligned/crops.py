@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from PIL import Image
-
 from tf_sphereface.data.aligned.manifest import (
     KEPT,
     alignment_is_complete,
@@ -16,12 +14,13 @@ from tf_sphereface.data.aligned.manifest import (
 from tf_sphereface.data.aligned.settings import described_crop, read_alignment_settings
 from tf_sphereface.data.photos.exclusions import without_identities
 from tf_sphereface.data.photos.folders import list_photos
+from tf_sphereface.data.photos.images import decode_photo, read_content, read_header
 from tf_sphereface.data.photos.names import identity_key, identity_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import CropGeometry
 
 # Pillow's names of what the training pipeline decodes, and of what it takes for RGB.
-_FORMATS = frozenset({"JPEG", "PNG"})
+_FORMATS = frozenset({"JPEG", "MPO", "PNG"})
 _MODES = frozenset({"RGB", "L"})
 _USUAL_SIZES = ((112, 96), (112, 112))  # SphereFace's and InsightFace's
 _LOG = logging.getLogger(__name__)
@@ -128,7 +127,8 @@ def crop_geometry(
         return found
     if said is not None:
         return said
-    (width, height), _ = _look_at(aligned / first)
+    _, header = _read(aligned / first)
+    height, width = header.height, header.width
     if (height, width) not in _USUAL_SIZES:
         raise InputError(
             f"not an aligned face: {aligned / first} of {height} x {width} (height x "
@@ -144,29 +144,29 @@ def read_crop(path: Path, height: int, width: int) -> bytes:
     Raises: InputError if the file is missing, damaged, of another size, or not an RGB
         or grey JPEG or PNG.
     """
-    size, mode = _look_at(path)
-    if size != (width, height):
+    content, header = _read(path)
+    if (header.height, header.width) != (height, width):
         raise InputError(
             f"crops must be {width} x {height} (width x height). "
-            f"Received: {path} of {size[0]} x {size[1]}"
+            f"Received: {path} of {header.width} x {header.height}"
         )
-    if mode not in _MODES:
-        raise InputError(f"crops must be RGB or grey. Received: {path} of mode {mode}")
-    return path.read_bytes()
-
-
-def _look_at(path):
-    """Size (width, height) and mode of a crop that can be decoded."""
-    try:
-        with Image.open(path, formats=sorted(_FORMATS)) as image:
-            image.load()
-            return image.size, image.mode
-    except FileNotFoundError as error:
+    if header.mode not in _MODES:
         raise InputError(
-            f"no such crop: {path}; run `sphereface align` again"
-        ) from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"not a whole JPEG or PNG: {path}") from error
+            f"crops must be RGB or grey. Received: {path} of mode {header.mode}"
+        )
+    decode_photo(content, str(path))
+    return content
+
+
+def _read(path):
+    """An encoded crop and its header."""
+    if not path.exists():
+        raise InputError(f"no such crop: {path}; run `sphereface align` again")
+    content = read_content(path)
+    header = read_header(content, str(path))
+    if header.kind not in _FORMATS:
+        raise InputError(f"not a JPEG or PNG: {path}, but {header.kind}")
+    return content, header
 
 
 def _list_crops(aligned):

@@ -76,13 +76,14 @@ def stretch_deep_colours(image: Image.Image, content: bytes) -> Image.Image:
     deep = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if deep is None or deep.dtype != np.uint16 or deep.ndim != 3:
         return image
-    levels = np.arange(65536)
-    white = white_of(deep[..., :3])
-    shallow = cv2.cvtColor(to_8_bits(levels, white)[deep], cv2.COLOR_BGR2RGB)
+    shallow = cv2.convertScaleAbs(deep, alpha=255.0 / white_of(deep[..., :3]))
+    order = cv2.COLOR_BGR2RGB
     if deep.shape[2] == 4:
-        alpha = Image.fromarray(to_8_bits(levels, 65535.0)[deep[..., 3]])
-        return Image.merge("RGBA", (*Image.fromarray(shallow).split(), alpha))
-    return Image.fromarray(shallow)
+        order = cv2.COLOR_BGRA2RGBA
+        alpha = cv2.convertScaleAbs(cv2.extractChannel(deep, 3), alpha=255.0 / 65535.0)
+        cv2.insertChannel(alpha, shallow, 3)
+    del deep  # of a large photo it is a gigabyte
+    return Image.fromarray(cv2.cvtColor(shallow, order, shallow))
 
 
 def white_of(values: np.ndarray) -> float:

@@ -3,8 +3,10 @@
 import contextlib
 import dataclasses
 import io
+import time
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -23,6 +25,15 @@ from tf_sphereface.data.photos.kinds import (
 from tf_sphereface.errors import InputError
 
 _JPEG_REDUCTIONS = (1, 2, 4, 8)  # those that a decoder offers
+# No photo is larger; a length field that says so is damage, or an attack.
+LARGEST_PHOTO = 1 << 29  # bytes
+# Of kinds that are decoded whole; a JPEG is reduced while it is read, and may have as
+# many as Pillow allows. A photo takes 2 GB of memory at most, and some 20 s.
+_MOST_PIXELS = 100_000_000
+# Each scan of a progressive JPEG goes over all pixels and may have very few bytes.
+_MOST_PIXELS_OF_SCANS = 5_000_000_000
+_START_OF_SCAN = b"\xff\xda"
+_MOST_SECONDS = 20  # of processor time
 _STRIP_PIXELS = 1 << 22  # converted at a time
 _TURNS = {  # by EXIF's orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -72,8 +83,9 @@ def read_photo(path: Path) -> np.ndarray:
     and the EXIF orientation is applied. A truncated file is refused, not filled in.
 
     Returns: uint8 (height, width, 3), RGB.
-    Raises: InputError if the file is missing, damaged or not an image, or has more
-        pixels than Pillow allows (179 million).
+    Raises: InputError if the file is missing, damaged or not an image, has more pixels
+        than a decoder can be trusted with (a JPEG 179 million, others 100 million), or
+        takes more than 20 s to decode.
     """
     return decode_photo(read_content(path), str(path)).pixels
 
@@ -109,15 +121,40 @@ def decode_photo(
         return DecodedPhoto(np.asarray(_upright(pixels, turn)), reduction)
 
 
+class PhotoHeader(NamedTuple):
+    """Beginning of an encoded photo: size in pixels, Pillow's mode and format."""
+
+    width: int
+    height: int
+    mode: str
+    kind: str
+
+
+def read_header(content: bytes, name: str) -> PhotoHeader:
+    """The header of a photo in memory; nothing is decoded.
+
+    Raises: InputError if there is none, or if `decode_photo` would refuse the size.
+    """
+    with _opened(content, name) as image:
+        return PhotoHeader(*image.size, image.mode, image.format)
+
+
 def read_content(path: Path) -> bytes:
     """The encoded photo in a file.
 
-    Raises: InputError if it is missing or cannot be read.
+    Raises: InputError if it is missing, no file, too large or cannot be read.
     """
+    path = Path(path)
     try:
-        return Path(path).read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(f"no such photo: {path}") from error
+        if not path.exists():
+            raise InputError(f"no such photo: {path}")
+        if not path.is_file():  # reading a pipe would wait for ever
+            raise InputError(f"not a file: {path}")
+        with open(path, "rb") as file:
+            content = file.read(LARGEST_PHOTO + 1)
+        if len(content) > LARGEST_PHOTO:
+            raise InputError(f"too large a file: {path}")
+        return content
     except OSError as error:
         raise InputError(f"damaged image: {path} ({error.strerror})") from error
 
@@ -129,19 +166,50 @@ def _opened(content, name):
         with (
             # Of odd metadata, and of photos of half the size that is refused.
             warnings.catch_warnings(action="ignore"),
-            Image.open(io.BytesIO(content), formats=readable_formats()) as image,
+            Image.open(_TimedBytes(content), formats=readable_formats()) as image,
         ):
+            _refuse_costly(image, content, name)
             yield image
+    except InputError:
+        raise
     except UnidentifiedImageError as error:
         if is_heif(content):
             raise InputError(f"{NEEDS_HEIF}: {name}; {INSTALL_HEIF}") from error
         raise InputError(f"not an image: {name}") from error
-    except (Image.DecompressionBombError, MemoryError) as error:
+    except (Image.DecompressionBombError, MemoryError, TimeoutError) as error:
         raise InputError(f"too large an image: {name} ({_one_line(error)})") from error
     except Exception as error:
         # Files are damaged in ways that no list of Pillow's errors foresees, and one
         # photo must not end a run of millions.
         raise InputError(f"damaged image: {name} ({_one_line(error)})") from error
+
+
+class _TimedBytes(io.BytesIO):
+    """The encoded photo; a decoder that has taken too long gets no more of it."""
+
+    def __init__(self, content):
+        super().__init__(content)
+        self._end = time.thread_time() + _MOST_SECONDS
+
+    def read(self, size=-1):
+        if time.thread_time() > self._end:
+            raise TimeoutError(f"decoding takes more than {_MOST_SECONDS} s")
+        return super().read(size)
+
+
+def _refuse_costly(image, content, name):
+    (width, height), jpeg = image.size, image.format in ("JPEG", "MPO")
+    most = _MOST_PIXELS // 2 if has_deep_colours(image) else _MOST_PIXELS
+    if width * height > most and not jpeg:
+        raise InputError(
+            f"too large an image: {name} ({width} x {height} pixels; more than "
+            f"{most:,} can be in a JPEG only)"
+        )
+    scans = content.count(_START_OF_SCAN) if jpeg else 1
+    if scans * width * height > _MOST_PIXELS_OF_SCANS:
+        raise InputError(
+            f"too large an image: {name} ({width} x {height} pixels in {scans} scans)"
+        )
 
 
 def _one_line(error):
@@ -182,7 +250,7 @@ def _upright(image, turn):
 def _to_rgb(image, reduction):
     """Converts and reduces strip by strip: no second copy of a large photo."""
     (width, height), conversion = image.size, conversion_of(image)
-    if reduction == 1:
+    if reduction == 1 and width * height <= _STRIP_PIXELS:
         return conversion.apply(image)
     size = -(-width // reduction), -(-height // reduction)
     reduced = Image.new("RGB", size)

@@ -4,7 +4,8 @@ import dataclasses
 import stat
 from pathlib import Path
 
-from tf_sphereface.data.sources.photo_source import LARGEST_PHOTO, Photo
+from tf_sphereface.data.photos.images import LARGEST_PHOTO
+from tf_sphereface.data.sources.photo_source import Photo
 from tf_sphereface.errors import InputError
 
 

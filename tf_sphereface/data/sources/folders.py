@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from PIL import Image
-
 from tf_sphereface.data.aligned.settings import SETTINGS_NAME
 from tf_sphereface.data.photos.folders import list_photos
+from tf_sphereface.data.photos.images import read_content, read_header
 from tf_sphereface.data.sources.files_reader import FileReader, file_photo
 from tf_sphereface.data.sources.photo_source import Photo
 from tf_sphereface.errors import InputError
@@ -60,10 +59,8 @@ _NEXT_STEP = (
 
 
 def _size(path):
-    if not path.is_file():  # opening a pipe would wait for ever
-        return None
     try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        header = read_header(read_content(path), str(path))
+    except InputError:
         return None
+    return header.width, header.height

@@ -14,8 +14,6 @@ from tf_sphereface.data.photos.names import (
 )
 from tf_sphereface.errors import InputError
 
-# No photo is larger; a length field that says so is damage, or an attack.
-LARGEST_PHOTO = 1 << 29  # bytes
 _LONGEST_NAME = 240  # bytes; file systems have 255, and crops' names are longer
 
 

@@ -13,7 +13,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from tf_sphereface.data.sources.photo_source import LARGEST_PHOTO
+from tf_sphereface.data.photos.images import LARGEST_PHOTO
 from tf_sphereface.errors import InputError
 
 _MAGIC = 0xCED7230A

@@ -4,13 +4,10 @@ import math
 import tarfile
 from pathlib import Path
 
+from tf_sphereface.data.photos.images import LARGEST_PHOTO
 from tf_sphereface.data.sources.archive_names import photo_members
 from tf_sphereface.data.sources.files_reader import SpanReader
-from tf_sphereface.data.sources.photo_source import (
-    LARGEST_PHOTO,
-    Photo,
-    checked_names,
-)
+from tf_sphereface.data.sources.photo_source import Photo, checked_names
 from tf_sphereface.errors import InputError
 
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2", b"\xfd7": "xz", b"\x28\xb5": "zstd"}

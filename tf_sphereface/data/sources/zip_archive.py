@@ -6,12 +6,9 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from tf_sphereface.data.photos.images import LARGEST_PHOTO
 from tf_sphereface.data.sources.archive_names import photo_members
-from tf_sphereface.data.sources.photo_source import (
-    LARGEST_PHOTO,
-    Photo,
-    checked_names,
-)
+from tf_sphereface.data.sources.photo_source import Photo, checked_names
 from tf_sphereface.errors import InputError
 
 _ENCRYPTED = 0x1
