@@ -16,6 +16,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.heads import ASoftmaxLayer
 from tf_sphereface.model_files import model_file
+from tf_sphereface.precision import dtype_policy
 from tf_sphereface.preprocessing import PixelContract
 
 
@@ -55,6 +56,18 @@ def test_classifier_trained_in_bfloat16_comes_out_in_float32(tiny, tmp_path, cro
     np.testing.assert_array_equal(
         backbone.predict(faces, verbose=0), expected.predict(faces, verbose=0)
     )
+
+
+def test_network_in_float64_comes_out_in_float32(tiny, tmp_path, crops):
+    """As a floatx of float64 in the user's script or keras.json makes it."""
+    with dtype_policy("float64"):
+        network = tiny()
+    network.save(tmp_path / "double.keras")
+    assert "float64" in policies(network)
+    backbone = load_backbone(tmp_path / "double.keras")
+    assert policies(backbone) == {"float32"}
+    faces = PixelContract().normalize(crops.astype(np.float32))
+    np.testing.assert_allclose(backbone(faces), network(faces), rtol=1e-3, atol=1e-4)
 
 
 def test_plain_functional_model_in_bfloat16_is_rebuilt():

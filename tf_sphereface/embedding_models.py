@@ -35,7 +35,13 @@ _PLAIN_MODELS = (Functional, keras.Sequential)
 _LEAST_COSINE, _LEAST_COSINE_OF_HALVES = 0.9999, 0.9
 # What Keras says of `.keras` and of `.h5` files.
 _MISSING = re.compile(r"(?:Could not locate|Unknown) (\w+):? '([^']*)'")
-_LOW_PRECISION = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
+_OTHER_PRECISIONS = (
+    "mixed_bfloat16",
+    "mixed_float16",
+    "bfloat16",
+    "float16",
+    "float64",
+)
 
 
 def load_backbone(path: Path) -> keras.Model:
@@ -229,12 +235,12 @@ def _with_float32_policies(config):
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             name = config["config"]["name"]
-            if name in _LOW_PRECISION:
+            if name in _OTHER_PRECISIONS:
                 return {**config, "config": {**config["config"], "name": "float32"}}
             return config
         return {
             key: "float32"
-            if key == "dtype" and value in _LOW_PRECISION
+            if key == "dtype" and value in _OTHER_PRECISIONS
             else _with_float32_policies(value)
             for key, value in config.items()
         }
