@@ -1,6 +1,9 @@
 """Tests for `sphereface quantization-train`: real runs, records and processes."""
 
 import json
+import os
+import subprocess
+from pathlib import Path
 
 import cv2
 import keras
@@ -139,6 +142,19 @@ def test_without_the_libraries_the_extra_is_named(
     assert error.startswith("error: no_such_library not found")
     assert "tf-sphereface[quantization]" in error
     assert error.count("\n") == 1
+
+
+def test_no_keras_json_reaches_the_process_that_trains(monkeypatch):
+    """Neither that of Keras 3 nor that of tf-keras, which is the same file."""
+    seen = {}
+    finished = subprocess.CompletedProcess([], 0)
+    monkeypatch.setattr(process, "check_installed", lambda: None)
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, **options: seen.update(options) or finished
+    )
+    assert process.run_job(process.Job("run", {}, "records", "out")) == 0
+    assert not (Path(seen["env"]["KERAS_HOME"]) / "keras.json").exists()
+    assert seen["env"]["PATH"] == os.environ["PATH"]
 
 
 def test_a_bad_recipe_is_refused_before_anything_starts(

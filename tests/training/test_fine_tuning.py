@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.training.conftest import write_people
+from tf_sphereface import progress
 from tf_sphereface.backbones import build_backbone, stages
 from tf_sphereface.errors import InputError
 from tf_sphereface.training.assembly import build_classifier
@@ -106,6 +107,12 @@ def test_head_begins_as_the_mean_of_each_class(records, model):
     found = class_means(backbone, records)
     assert found.shape == (PEOPLE, 16) and found.dtype == np.float32
     np.testing.assert_allclose(found, means_one_by_one(backbone, records), atol=2e-5)
+
+
+def test_long_means_say_how_far_they_are(records, model, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_LINE_INTERVAL", 0.0)
+    class_means(initial_backbone(model), records)
+    assert capsys.readouterr().err.startswith("class means: 64 of 65, ")
 
 
 @pytest.mark.parametrize("head", ["class_means", "fresh"])

@@ -12,6 +12,7 @@ from tf_sphereface.data.batches.pipeline import face_batches
 from tf_sphereface.data.records.manifest import read_manifest, shard_paths
 from tf_sphereface.embedding_models import load_embedding_model
 from tf_sphereface.errors import InputError
+from tf_sphereface.progress import LogLines
 
 _FACES_TOGETHER = 64
 
@@ -73,6 +74,7 @@ def class_means(backbone: Backbone, records: Path) -> np.ndarray:
     embed = tf.function(lambda images: backbone(images, training=False))
     sums = np.zeros((len(manifest.identities), backbone.output_shape[1]))
     left, console = manifest.records, Console(stderr=True)
+    lines = LogLines("class means", "faces")
     for images, labels in track(
         dataset,
         "class means",
@@ -83,6 +85,8 @@ def class_means(backbone: Backbone, records: Path) -> np.ndarray:
         embeddings = unit_rows(np.asarray(embed(images), np.float64)[:left])
         np.add.at(sums, labels.numpy()[:left], embeddings)
         left -= len(embeddings)
+        if not console.is_terminal:
+            lines.report(manifest.records - left, manifest.records)
     if not np.isfinite(sums).all():
         raise InputError(
             "the initial weights give embeddings that are not finite, in "
