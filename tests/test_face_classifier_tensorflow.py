@@ -1,7 +1,10 @@
 """Tests of FaceClassifier that need TensorFlow: replicas, export."""
 
+import warnings
+
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests.small_classifier import compiled, faces, small_backbone
@@ -12,7 +15,9 @@ from tf_sphereface.training.distribution import training_strategy
 
 def test_two_replicas_train_like_one_device():
     images, labels = faces()
-    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(16).take(4)
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels)).batch(
+        16, drop_remainder=True
+    )
     results = []
     for strategy in (training_strategy(1), training_strategy(2)):
         with strategy.scope():
@@ -23,6 +28,31 @@ def test_two_replicas_train_like_one_device():
         results.append([weight.numpy() for weight in classifier.trainable_weights])
     for alone, mirrored in zip(*results, strict=True):
         np.testing.assert_allclose(alone, mirrored, rtol=2e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("batches", "warns"),
+    [
+        ({"x": faces(17)[0], "y": faces(17)[1], "batch_size": 16}, True),
+        ({"x": faces(32)[0], "y": faces(32)[1], "batch_size": 16}, False),
+        ({"x": tf.data.Dataset.from_tensor_slices(faces(17)).batch(16)}, True),
+        ({"x": tf.data.Dataset.from_tensor_slices(faces(17)).batch(16, True)}, False),
+    ],
+)
+def test_a_replica_without_images_is_told_before_training(monkeypatch, batches, warns):
+    """By the line that cures it; on one device there is nothing to tell."""
+    seen = []
+    monkeypatch.setattr(keras.Model, "fit", lambda *a, **k: seen.append(len(caught)))
+    for devices in (1, 2):
+        with training_strategy(devices).scope():
+            classifier = compiled()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            classifier.fit(**batches)
+        told = [warning for warning in caught if "replica" in str(warning.message)]
+        assert bool(told) == (warns and devices == 2)
+        assert not told or "drop_remainder=True" in str(told[0].message)
+    assert len(seen) == 2 and bool(seen[1]) == warns  # before training
 
 
 def test_classifier_is_exported_whole_before_and_after_it_was_called(tmp_path):

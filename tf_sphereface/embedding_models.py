@@ -113,7 +113,7 @@ def _innermost(model):
     if (
         len(inner) == 1
         and isinstance(inner[0], keras.Model)
-        and len(keras.tree.flatten(inner[0].outputs)) == 1
+        and len(keras.tree.flatten(getattr(inner[0], "outputs", ()))) == 1
     ):
         return inner[0]
     return model
@@ -126,7 +126,9 @@ def _check_same(model, backbone, path):
     noise[1] = 127.5 + 127.5 * noise[1]  # for networks that take pixels of 0..255
     images = noise.astype(np.float32)
     expected, given = (
-        keras.ops.convert_to_numpy(keras.ops.cast(network(images), "float32"))
+        keras.ops.convert_to_numpy(
+            keras.ops.cast(network(images, training=False), "float32")
+        )
         for network in (model, backbone)
     )
     if given.shape != expected.shape:
@@ -186,7 +188,8 @@ def pixel_contract_of(
     crops = black_and_white(contract.height, contract.width).astype(np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # structure hints of Keras
-        outputs = keras.ops.convert_to_numpy(backbone(contract.normalize(crops)))
+        outputs = backbone(contract.normalize(crops), training=False)
+    outputs = keras.ops.convert_to_numpy(outputs)
     for sentence in filter(None, (note, note_on_probabilities(outputs, name))):
         _LOG.warning(sentence)
     return contract
@@ -260,6 +263,12 @@ def _check_shapes(backbone, path):
         or not isinstance(outputs, tuple)
         or len(outputs) != 2
     ):
+        if inputs is None:
+            raise InputError(
+                f"{path} holds a {type(backbone).__name__}, which does not tell its "
+                "shapes: save keras.Model(images, model(images)), where images = "
+                "keras.Input((height, width, 3))"
+            )
         raise InputError(
             "an embedding model must take (batch, height, width, 3) and give (batch, "
             f"embedding_dim): {path} takes {inputs} and gives {outputs}"

@@ -1,6 +1,7 @@
 """Backbone, margin head and metric losses as one Keras model for `model.fit`."""
 
 import os
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -109,6 +110,19 @@ class FaceClassifier(keras.Model):
         outputs = {} if self.head is None else self.head(embeddings, parts=True)
         return {"embeddings": embeddings, **outputs} if self.metric_losses else outputs
 
+    def fit(self, x=None, y=None, batch_size=None, *args, **kwargs):
+        """As Keras' own; warns if the last batch may leave a replica without images."""
+        strategy = getattr(self, "distribute_strategy", None)
+        replicas = getattr(strategy, "num_replicas_in_sync", 1)
+        if replicas > 1 and _may_end_short(x, batch_size):
+            warnings.warn(
+                f"the last batch may leave one of the {replicas} replicas without "
+                "images, and batch norm without statistics: batch the dataset with "
+                "drop_remainder=True",
+                stacklevel=2,
+            )
+        return super().fit(x, y, batch_size, *args, **kwargs)
+
     def predict(self, *args, **kwargs) -> Tensor:
         """As Keras' own: margin-free logits (images, num_classes).
 
@@ -192,6 +206,14 @@ class BatchMean(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         return ops.convert_to_tensor(y_pred)
+
+
+def _may_end_short(x, batch_size):
+    """True if the last batch of arrays or of a tf.data.Dataset may be smaller."""
+    if hasattr(x, "element_spec"):
+        shape = getattr(keras.tree.flatten(x.element_spec)[0], "shape", None)
+        return shape is not None and shape.rank != 0 and shape[0] is None
+    return hasattr(x, "shape") and x.shape[0] % (batch_size or 32) != 0
 
 
 def _check_parts(head, metric_losses):

@@ -35,7 +35,8 @@ def rescaling_layer(model: keras.Model) -> str | None:
                 found.append((operation.name, node.outputs[0]))
     if found:
         steps = keras.Model(images, [tensor for _, tensor in found])
-        outputs = keras.tree.flatten(steps(_pixels(images.shape)))
+        outputs = steps(_pixels(images.shape), training=False)
+        outputs = keras.tree.flatten(outputs)
         for (name, _), values in zip(found, outputs, strict=True):
             if _is_small(values):
                 return name

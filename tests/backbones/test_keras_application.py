@@ -128,6 +128,13 @@ def test_weights_are_loaded_from_a_file_and_not_again_with_the_model(tmp_path):
         ),
         ({"application": 3}, "`application` must be a function of keras.applications"),
         ({"pooling": "max"}, r"`pooling` must be one of .* pooling='max'"),
+        ({"options": {"alpha": 112}}, "`alpha` must be a factor .*at most 8.*112"),
+        ({"options": {"alpha": 0}}, "`alpha` must be a factor"),
+        ({"options": {"alpha": "1"}}, "`alpha` must be a factor"),
+        (
+            {"application": "MobileNet", "options": {"depth_multiplier": 96}},
+            "`depth_multiplier` must be a factor .*at most 8",
+        ),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):

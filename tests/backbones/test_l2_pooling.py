@@ -1,5 +1,6 @@
 """Tests for tf_sphereface.backbones.l2_pooling."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -23,6 +24,12 @@ def test_zeros_have_a_gradient_of_zero():
     images = np.zeros((1, 4, 4, 1), "float32")
     _, (gradient,) = gradients(lambda values: ops.sum(layer(values)), [images])
     assert (gradient == 0).all()
+
+
+def test_layer_with_a_policy_is_made_again():
+    layer = L2Pooling2D(name="mine", dtype=keras.DTypePolicy("mixed_bfloat16"))
+    again = L2Pooling2D.from_config(layer.get_config())
+    assert (again.name, again.compute_dtype) == ("mine", "bfloat16")
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

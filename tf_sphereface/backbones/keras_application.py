@@ -8,7 +8,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from tf_sphereface.backbones.backbone import Backbone
+from tf_sphereface.backbones.backbone import LARGEST_MULTIPLIER, Backbone
 from tf_sphereface.precision import channels_last, dtype_policy
 
 _SIGNED = {"pixel_mean": 127.5, "pixel_scale": 127.5}
@@ -34,6 +34,8 @@ _PIXELS = (
     ("VGG", _CAFFE),
     ("DenseNet", (_RAW, (_TORCH_MEAN, _TORCH_VARIANCE))),
 )
+# Options that multiply channels.
+_MULTIPLIERS = {"alpha", "depth_multiplier"}
 POOLINGS = ("average", "flatten")
 NO_OPTIONS = {}
 
@@ -96,8 +98,18 @@ class KerasApplication(Backbone):
         )
 
     @classmethod
-    def check(cls, *, application, pooling="average", weights=None, **others):
+    def check(
+        cls, *, application, pooling="average", weights=None, options=None, **others
+    ):
         pixels_of(application)
+        for name in _MULTIPLIERS & set(options or {}):
+            factor = options[name]
+            number = isinstance(factor, int | float) and not isinstance(factor, bool)
+            if not number or not 0 < factor <= LARGEST_MULTIPLIER:
+                raise ValueError(
+                    f"`{name}` must be a factor on channels, positive and at most "
+                    f"{LARGEST_MULTIPLIER}. Received: {name}={factor!r}"
+                )
         if weights not in (None, "imagenet") and not os.path.exists(weights):
             raise ValueError(
                 f"`weights` must be None, 'imagenet' or a file. Received: {weights=}"

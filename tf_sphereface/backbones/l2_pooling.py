@@ -28,3 +28,7 @@ class L2Pooling2D(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+    def get_config(self):
+        # Keras cannot derive it where `dtype` was given as a policy, as on loading.
+        return super().get_config()
