@@ -5,24 +5,18 @@ import shutil
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.commands.match import main
-from tf_sphereface.deployment import ExportOptions, export_bundle
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory):
+def bundles(bundle, tmp_path_factory):
     """(without thresholds, with thresholds that accept all and nearly none)."""
     folder = tmp_path_factory.mktemp("bundles")
-    keras.utils.set_random_seed(3)
-    model, plain = folder / "backbone.keras", folder / "plain"
-    SphereFaceCNN(4, embedding_dim=32, width_multiplier=0.125).save(model)
-    export_bundle(model, plain, ExportOptions(variants=("none", "dynamic")))
+    plain = shutil.copytree(bundle.path, folder / "plain")
     measured = shutil.copytree(plain, folder / "measured")
     contract = json.loads((plain / "contract.json").read_text())
     thresholds = {"far_0.01": -1.0, "far_0.001": 1.0}
@@ -84,7 +78,7 @@ def test_bad_input_is_one_line_and_exit_2(bundles, photos, tmp_path, capsys):
         ((bundles[0], damaged, photos[0]), f"damaged image: {damaged}"),
         ((bundles[0], tmp_path / "missing.jpg", photos[0]), "no such photo"),
         ((tmp_path, *photos), "not a bundle"),
-        ((bundles[0], *photos, "--variant", "int8"), "no variant 'int8'"),
+        ((bundles[0], *photos, "--variant", "int4"), "no variant 'int4'"),
     ):
         assert run(*arguments) == 2
         printed = capsys.readouterr()

@@ -94,6 +94,7 @@ def test_real_faces_are_those_of_the_package(networks, package, real):
     assert np.abs(scores).max() < 0.01
 
 
+@pytest.mark.slow
 def test_real_faces_are_those_of_the_package_at_its_own_settings(
     networks, package, real
 ):
@@ -214,6 +215,7 @@ def test_bad_settings_are_named(options, message):
         MTCNNSettings(**options)
 
 
+@pytest.mark.slow
 def test_package_settings_find_the_package_s_faces(networks, package, real):
     overlaps, distances, scores = compare(
         networks, package, real, PACKAGE_SETTINGS, PACKAGE

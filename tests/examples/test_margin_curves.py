@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 import margin_curves
@@ -19,7 +20,8 @@ def test_the_figure_is_written_and_the_bounds_are_printed(tmp_path, capsys):
         assert len(picture.convert("RGB").getcolors(1 << 24)) > 10
 
 
-def test_the_table_is_for_readers(tmp_path, capsys):
+def test_the_table_is_for_readers(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(margin_figure, "margin_figure", Figure)  # drawn above
     assert margin_curves.main(["--out", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "two classes, weights at any angle" in out

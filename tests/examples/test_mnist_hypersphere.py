@@ -76,6 +76,7 @@ def test_a_broken_run_is_trained_again(tmp_path, content):
     assert toy_runs.load_run(path, data, "center", 2, 0, {}) is None
 
 
+@pytest.mark.slow
 def test_training_sees_no_test_image_and_no_test_label(monkeypatch):
     data = digit_data.load_small_digits()
     train = {image.tobytes() for image in digit_data.network_input(data.train_images)}

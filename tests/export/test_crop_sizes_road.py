@@ -63,6 +63,7 @@ def photos(tmp_path_factory):
 @pytest.mark.parametrize(
     "name", ["iresnet18", pytest.param("mobilefacenet", marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_published_weights_for_square_crops_match_photos(
     name, photos, tmp_path, capsys
 ):

@@ -60,6 +60,7 @@ def left_out(report):
     return {row.source: row.note for row in report.rows if row.target is None}
 
 
+@pytest.mark.slow
 def test_a_frozen_graph_gives_facenets_embedding(tmp_path, network):
     state, image, expected = network
     source, out = tmp_path / "x.pb", tmp_path / "model.keras"
@@ -167,6 +168,7 @@ def test_all_forms_of_constants_are_read(tmp_path, made, expected):
     np.testing.assert_array_equal(values, expected)
 
 
+@pytest.mark.slow
 def test_a_map_of_ones_own_goes_before(tmp_path, network):
     state, _, _ = network
     changed = {name.replace("Bottleneck", "Last"): v for name, v in state.items()}

@@ -192,6 +192,7 @@ def test_mtcnn_finds_the_faces_where_the_landmarks_say():
     assert np.mean(errors) < 0.06
 
 
+@pytest.mark.slow
 def test_raw_pixels_do_not_tell_people_apart():
     labels, photos = zip(*sample_photos(40, 4), strict=True)
     crops = np.stack([aligned(photo) for photo in photos]).astype(np.float32)

@@ -89,6 +89,7 @@ def encoded(crop, form="PNG", **options):
     return file.getvalue()
 
 
+@pytest.mark.slow
 def test_plain_tensorflow_serves_crops_and_files(model, aligned, crops, tmp_path):
     mirrors = {"none": 16, "concat": 32, "mean": 16}
     for mirror, width in mirrors.items():
