@@ -42,8 +42,8 @@ def many_scans(width, height, scans):
 
 BOMBS = {
     "900 megapixels": png_header(30_000, 30_000),
-    "101 megapixels": png_header(10_100, 10_000),
-    "51 megapixels of 16 bits": png_header(5_100, 10_000, 16),
+    "91 megapixels": png_header(9_100, 10_000),
+    "46 megapixels of 16 bits": png_header(4_600, 10_000, 16),
     "5,000 scans": many_scans(1000, 1000, 5_000),
 }
 
@@ -90,7 +90,7 @@ def test_a_pipe_and_a_huge_file_are_no_photos(tmp_path, monkeypatch):
 
 
 _WRITE = """
-import resource, sys
+import sys
 from pathlib import Path
 import numpy as np
 from PIL import Image
@@ -98,7 +98,8 @@ from tf_sphereface.data.photos.images import decode_photo
 from tf_sphereface.data.alignment.photo_aligner import MOST_PIXELS
 path, most = Path(sys.argv[1]), float(sys.argv[2])
 print(decode_photo(path.read_bytes(), "x", most).pixels.shape)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not ru_maxrss, which begins with what the parent has.
+print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 """
 _KINDS = {
     "rgb.png": "RGB",
@@ -115,9 +116,10 @@ _KINDS = {
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("name", _KINDS)
 def test_largest_photo_of_every_kind_takes_less_than_2_gigabytes(tmp_path, name):
-    side = 13_300 if name == "x.jpg" else 9_990
+    side = 13_300 if name == "x.jpg" else 9_480
     options = {"x.jpg": {"progressive": True}, "x.webp": {"lossless": True}}
     options = {"float.tif": {"compression": "tiff_adobe_deflate"}, **options}
     options = {"x.avif": {"speed": 10}, **options}

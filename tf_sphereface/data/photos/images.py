@@ -29,20 +29,20 @@ _JPEG_REDUCTIONS = (1, 2, 4, 8)  # those that a decoder offers
 LARGEST_PHOTO = 1 << 29  # bytes
 # Of kinds that are decoded whole; a JPEG is reduced while it is read, and may have as
 # many as Pillow allows. A photo takes 2 GB of memory at most, and some 20 s.
-_MOST_PIXELS = 100_000_000
+_MOST_PIXELS = 90_000_000
 # Each scan of a progressive JPEG goes over all pixels and may have very few bytes.
 _MOST_PIXELS_OF_SCANS = 5_000_000_000
 _START_OF_SCAN = b"\xff\xda"
 _MOST_SECONDS = 20  # of processor time
 _STRIP_PIXELS = 1 << 22  # converted at a time
-_TURNS = {  # by EXIF's orientation
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_TURNS = {  # of pixels, by EXIF's orientation
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: np.rot90,
 }
 
 
@@ -84,7 +84,7 @@ def read_photo(path: Path) -> np.ndarray:
 
     Returns: uint8 (height, width, 3), RGB.
     Raises: InputError if the file is missing, damaged or not an image, has more pixels
-        than a decoder can be trusted with (a JPEG 179 million, others 100 million), or
+        than a decoder can be trusted with (a JPEG 179 million, others 90 million), or
         takes more than 20 s to decode.
     """
     return decode_photo(read_content(path), str(path)).pixels
@@ -118,7 +118,7 @@ def decode_photo(
         if deep:
             image = stretch_deep_colours(image, content)
         pixels = _to_rgb(image, reduction // reduced)
-        return DecodedPhoto(np.asarray(_upright(pixels, turn)), reduction)
+        return DecodedPhoto(_upright(pixels, turn), reduction)
 
 
 class PhotoHeader(NamedTuple):
@@ -232,7 +232,7 @@ def _ask_for_less(image, reduction):
 
 
 def _turn_of(image):
-    """Pillow's name of the turn that EXIF asks for; None without one.
+    """The function of pixels that EXIF asks for; None without one.
 
     Only after the image is loaded, since some kinds have their EXIF at the end.
     """
@@ -242,21 +242,19 @@ def _turn_of(image):
         return None  # the metadata are damaged, the picture is not
 
 
-def _upright(image, turn):
+def _upright(pixels, turn):
     # ImageOps.exif_transpose would write the EXIF anew, which fails on odd values.
-    return image if turn is None else image.transpose(turn)
+    return pixels if turn is None else np.ascontiguousarray(turn(pixels))
 
 
 def _to_rgb(image, reduction):
     """Converts and reduces strip by strip: no second copy of a large photo."""
     (width, height), conversion = image.size, conversion_of(image)
-    if reduction == 1 and width * height <= _STRIP_PIXELS:
-        return conversion.apply(image)
-    size = -(-width // reduction), -(-height // reduction)
-    reduced = Image.new("RGB", size)
+    size = -(-height // reduction), -(-width // reduction)
+    reduced = np.empty((*size, 3), np.uint8)
     rows = max(1, _STRIP_PIXELS // (width * reduction))
-    for top in range(0, size[1], rows):
+    for top in range(0, size[0], rows):
         bottom = min(height, (top + rows) * reduction)
         strip = conversion.apply(image.crop((0, top * reduction, width, bottom)))
-        reduced.paste(strip.reduce(reduction), (0, top))
+        reduced[top : top + rows] = strip.reduce(reduction)
     return reduced
