@@ -58,6 +58,8 @@ BROKEN = [
     (("pixels", "colour"), "red"),
     (("pixels", "scale"), 0),
     (("pixels", "mean"), "dark"),
+    (("pixels", "mean"), [1.0, 2.0]),
+    (("pixels", "scale"), [1.0, 2.0, 0.0]),
     (("pixels", "height"), 0),
     (("embedding_dim",), 0),
     (("landmark_template",), [[1, 2]]),
@@ -90,6 +92,17 @@ def test_schema_and_reader_refuse_the_same(tmp_path, place, value):
     assert not validator().is_valid(content)
     with pytest.raises(InputError, match="damaged contract|format version"):
         BundleContract.read(written(tmp_path, content))
+
+
+def test_pixels_may_be_of_each_channel(tmp_path):
+    content = copy.deepcopy(example())
+    content["pixels"] |= {"mean": [1.0, 2.0, 3.0], "scale": [4.0, 5.0, 6.0]}
+    validator().validate(content)
+    contract = BundleContract.read(written(tmp_path, content))
+    assert contract.pixels.mean == (1.0, 2.0, 3.0)
+    contract.write(tmp_path / "again.json")
+    again = json.loads((tmp_path / "again.json").read_text())
+    assert again["pixels"] == content["pixels"]
 
 
 @pytest.mark.parametrize("name", ["a", "a/b.json", "..a", "a..", ".a", "a/.b/c"])

@@ -49,6 +49,15 @@ def test_standard_entry_is_the_bytes_that_tflite_support_read(index):
     assert entries["TFLITE_METADATA"] == base64.b64decode(CASES[index]["entry"])
 
 
+def test_standard_entry_has_the_numbers_of_each_channel():
+    pixels = CASES[0]["metadata"]["pixels"] | {"mean": [1, 2, 3], "scale": [4, 5, 6.5]}
+    entry = metadata(pixels=pixels).entries()["TFLITE_METADATA"]
+    least, most = ([(x - 1) / 4, (x - 2) / 5, (x - 3) / 6.5] for x in (0, 255))
+    for numbers in ([1, 2, 3], [4, 5, 6.5], least, most):
+        assert np.float32(numbers).tobytes() in entry
+    assert b"(pixel - (1, 2, 3)) / (4, 5, 6.5)" in entry
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["case"])
 def test_tflite_support_read_what_the_file_needs(case):
     pixels, graph = case["metadata"]["pixels"], case["metadata"]["graph"]

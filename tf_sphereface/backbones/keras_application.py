@@ -18,7 +18,7 @@ _TORCH_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)  # RGB
 _TORCH_VARIANCE = ((0.229 * 255) ** 2, (0.224 * 255) ** 2, (0.225 * 255) ** 2)
 _CAFFE = ({**_RAW, "channel_order": "BGR"}, (_CAFFE_MEAN, (1.0, 1.0, 1.0)))
 # Beginnings of names, the first that fits counts: the pixel contract of the family, and
-# mean and variance of the channels where they differ, as the contract has but one.
+# mean and variance of the channels where they differ, as a backbone's has but one.
 _PIXELS = (
     ("EfficientNet", (_RAW, None)),  # these three have their preprocessing inside
     ("ConvNeXt", (_RAW, None)),
