@@ -38,7 +38,7 @@ def test_commands_that_are_not_run_say_why_and_could_be():
         for block in code_blocks(page):
             if block.language == "sh" and not block.reason:
                 silent.append(f"{page.name}: {block.text}")
-            if block.language == "sh":
+            if block.language in ("sh", "bash"):
                 check_options(block)
         loose = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.M | re.S)
         if not re.search(NO_BLOCK_RUNS, text):

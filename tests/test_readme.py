@@ -27,15 +27,22 @@ def run_python(script):
 
 
 @pytest.mark.timeout(900)  # thirty commands, on a busy machine too
+@pytest.mark.parametrize(
+    "pages",
+    [
+        pytest.param(WALK[:1], id="step_by_step"),
+        pytest.param(WALK, id="all_guides", marks=pytest.mark.slow),
+    ],
+)
 def test_the_commands_of_the_guides_are_a_walk_from_photos_to_a_match(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, pages
 ):
     monkeypatch.chdir(tmp_path)
     with (
         contextlib.redirect_stdout(io.StringIO()) as printed,
         contextlib.redirect_stderr(io.StringIO()) as errors,
     ):
-        for page in WALK:
+        for page in pages:
             for block in code_blocks(ROOT / "docs" / page):
                 if block.language == "bash":
                     run_commands(block, errors)
