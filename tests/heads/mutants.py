@@ -73,11 +73,13 @@ MUTANTS = {
         ("angles", "cos_theta > ops.cos(math.pi", "cos_theta < ops.cos(math.pi"),
         ("angles", "- margin * ops.sin(margin))", "- ops.sin(margin))"),
         ("angles", "SQUARED_SINE_FLOOR = 1e-10", "SQUARED_SINE_FLOOR = 0.0"),
-        ("arcface", '"margin": self.margin}', "}"),
+        ("arcface", '"margin": self.margin,', ""),
+        ("arcface", '"detach_margin": self.detach_margin', ""),
+        ("arcface", "harder) if self.detach_margin else", "harder) if 0 else"),
         ("arcface", "scale: float | None=64.0", "scale: float | None=30.0"),
     ],
     "test_coco.py": [
-        ("coco", "return cos_theta", "return cos_theta - 0.1"),
+        ("coco", "HAS_MARGIN = False", "HAS_MARGIN = True"),
         ("coco", "NEEDS_SCALE = True", "NEEDS_SCALE = False"),
         ("coco", "scale: float=21.475", "scale: float=21.0"),
         (
@@ -96,6 +98,11 @@ MUTANTS = {
         ),
         ("margin_head", "self.kernel) / l2_norm(self.kernel, axis=0)", "self.kernel)"),
         ("softmax", 'initializer="zeros"', 'initializer="ones"'),
+        (
+            "margin_head",
+            "if not self.HAS_MARGIN:\n            return ops",
+            "if 0:\n            return ops",
+        ),
     ],
     "test_curricularface.py": [
         ("curricularface", "hard = cosines >", "hard = cosines <"),
@@ -127,8 +134,9 @@ MUTANTS = {
             'outputs["embedding_norm"]',
         ),
         ("adaface", "ops.maximum(sums[0] - 1.0, 1.0)", "ops.maximum(sums[0], 1.0)"),
+        ("adaface", "(norms - mean)", "(norms)"),
         ("adaface", "ops.clip(theta, EPSILON, math.pi - EPSILON)", "theta"),
-        ("adaface", "before + self.rate * offset", "before + offset"),
+        ("adaface", "(1.0 - self.rate) * self.norm_mean", "self.norm_mean"),
         ("adaface", '"concentration": self.concentration,', ""),
         ("adaface", "spread, -1.0, 1.0)", "spread, -2.0, 2.0)"),
     ],
@@ -189,6 +197,8 @@ MUTANTS = {
         ),
         ("sphereface_r", 'outputs["norm"] * nearer', "nearer"),
         ("sphereface_r", ', "detach_margin": self.detach_margin', ""),
+        ("sphereface_r", ', "loss_weight": self.loss_weight', ""),
+        ("sphereface_r", "return self.loss_weight * losses", "return losses"),
         ("sphereface_r", "if self.version == 2:", "if self.version == 1:"),
     ],
     "test_margin_head.py": [

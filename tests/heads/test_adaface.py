@@ -79,6 +79,22 @@ def test_statistics_follow_the_norms_in_training_only(batch):
     np.testing.assert_allclose(ops.convert_to_numpy(logits), expected, rtol=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("mean", "spread"), [(30.0, 1e-3), (30.0, 1e-4), (99.0, 1e-3), (0.5, 1e-6)]
+)
+def test_a_tiny_spread_keeps_its_digits_in_float32(mean, spread):
+    norms = (mean + spread * np.array([-3, -1, 0, 0.5, 1.5, 2])).astype("float32")
+    head = AdaFaceLayer(5, rate=1.0)
+    head(np.stack([norms, 0 * norms], axis=1), np.zeros(6, int), training=True)
+    seen = norms.astype("float64")
+    assert float(head.norm_mean) == pytest.approx(seen.mean(), abs=1e-5)
+    # A norm is the root of a square, which rounds twice.
+    digit = 2.4e-7 * mean
+    assert float(head.norm_deviation) == pytest.approx(
+        seen.std(ddof=1), abs=digit, rel=1e-3
+    )
+
+
 def test_norms_count_up_to_100():
     embeddings = np.full((4, 4), 500.0)
     head = AdaFaceLayer(5, rate=1.0, dtype="float64")

@@ -49,6 +49,24 @@ def test_logits_and_gradients_match_the_paper(
     )
 
 
+@pytest.mark.parametrize("sub_centers", [1, 3])
+def test_detached_margin_is_a_constant_for_the_gradient(
+    check_oracle, batch, place, sub_centers
+):
+    embeddings, labels = batch
+    head = ArcFaceLayer(5, 0.5, 8.0, sub_centers, detach_margin=True, dtype="float64")
+    kernel = place(head, embeddings, labels, [10, 80, 120, 140, 155, 178])
+    frozen = oracle(embeddings, kernel, labels, 0.5, 8.0, sub_centers)
+    frozen -= oracle(embeddings, kernel, labels, 0.0, 8.0, sub_centers)
+    assert np.abs(frozen).max() > 1
+    check_oracle(
+        head,
+        embeddings,
+        labels,
+        logits=lambda x, k: oracle(x, k, labels, 0.0, 8.0, sub_centers) + frozen,
+    )
+
+
 @pytest.mark.parametrize("margin", [0.0, 0.3, 0.5, 1.0, math.pi / 2])
 def test_target_logit_falls_over_the_whole_range(margin):
     theta = np.linspace(0.001, np.pi - 0.001, 998)
@@ -72,13 +90,14 @@ def test_gradient_at_theta_0_and_pi_is_finite(cosine):
 def test_defaults_are_the_papers():
     head = ArcFaceLayer(5)
     assert (head.margin, head.scale, head.sub_centers) == (0.5, 64.0, 1)
+    assert head.detach_margin is False
 
 
 def test_config_round_trip_keeps_every_argument():
-    head = ArcFaceLayer(5, margin=0.2, scale=16.0, sub_centers=3)
+    head = ArcFaceLayer(5, margin=0.2, scale=16.0, sub_centers=3, detach_margin=True)
     copy = ArcFaceLayer.from_config(head.get_config())
     assert (copy.num_classes, copy.margin, copy.scale) == (5, 0.2, 16.0)
-    assert copy.sub_centers == 3
+    assert (copy.sub_centers, copy.detach_margin) == (3, True)
 
 
 @pytest.mark.parametrize("margin", [-0.1, 1.6, float("nan")])

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from keras import ops
 
 from tf_sphereface.heads import SphereFaceRLayer
 
@@ -60,17 +61,41 @@ def test_detached_margin_is_a_constant_for_the_gradient(
     )
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_loss_weight_multiplies_the_loss_and_its_gradient(
+    check_oracle, batch, place, version
+):
+    embeddings, labels = batch
+    head = SphereFaceRLayer(
+        *(5, 1.5, version, 8.0),
+        detach_margin=False,
+        loss_weight=50 / 8,
+        dtype="float64",
+    )
+    place(head, embeddings, labels, DEGREES)
+
+    def loss(x, kernel):
+        logits = oracle(x, kernel, labels, 1.5, version, 8.0)
+        chosen = logits[np.arange(len(labels)), labels]
+        return 50 / 8 * np.mean(np.log(np.exp(logits).sum(axis=1)) - chosen)
+
+    check_oracle(head, embeddings, labels, loss=loss)
+    logits = ops.convert_to_numpy(head(embeddings, labels))
+    expected = oracle(embeddings, head.kernel.numpy(), labels, 1.5, version, 8.0)
+    np.testing.assert_allclose(logits, expected, rtol=1e-10, atol=1e-10)
+
+
 def test_defaults_are_the_authors():
     head = SphereFaceRLayer(5)
     assert (head.margin, head.version, head.scale) == (1.5, 1, 30.0)
-    assert head.detach_margin is True
+    assert (head.detach_margin, head.loss_weight) == (True, 1.0)
 
 
 def test_config_round_trip_keeps_every_argument():
-    head = SphereFaceRLayer(5, 1.2, 2, scale=None, detach_margin=False)
+    head = SphereFaceRLayer(5, 1.2, 2, scale=None, detach_margin=False, loss_weight=5.0)
     copy = SphereFaceRLayer.from_config(head.get_config())
     assert (copy.num_classes, copy.margin, copy.version) == (5, 1.2, 2)
-    assert (copy.scale, copy.detach_margin) == (None, False)
+    assert (copy.scale, copy.detach_margin, copy.loss_weight) == (None, False, 5.0)
 
 
 def test_bad_arguments_are_named_in_the_error():
@@ -78,3 +103,5 @@ def test_bad_arguments_are_named_in_the_error():
         SphereFaceRLayer(5, margin=0.9)
     with pytest.raises(ValueError, match="`version` must be 1 or 2.* version=3"):
         SphereFaceRLayer(5, version=3)
+    with pytest.raises(ValueError, match="`loss_weight` must be positive.*=0"):
+        SphereFaceRLayer(5, loss_weight=0)

@@ -31,7 +31,12 @@ HEAD_DEFAULTS = {
     },
     "adaface": {"margin": 0.4, "concentration": 0.333, "rate": 0.01, "scale": 64.0},
     "am_softmax": {"margin": 0.35, "scale": 30.0, "sub_centers": 1},
-    "arcface": {"margin": 0.5, "scale": 64.0, "sub_centers": 1},
+    "arcface": {
+        "margin": 0.5,
+        "scale": 64.0,
+        "sub_centers": 1,
+        "detach_margin": False,
+    },
     "coco": {"scale": 21.475},
     "curricularface": {"margin": 0.5, "scale": 64.0, "rate": 0.01},
     "l_softmax": {
@@ -60,7 +65,13 @@ HEAD_DEFAULTS = {
         "loss_weight": 1.0,
         "detach_margin": False,
     },
-    "sphereface_r": {"margin": 1.5, "version": 1, "scale": 30.0, "detach_margin": True},
+    "sphereface_r": {
+        "margin": 1.5,
+        "version": 1,
+        "scale": 30.0,
+        "detach_margin": True,
+        "loss_weight": 1.0,
+    },
 }
 BACKBONE_DEFAULTS = {
     "inception_face": {

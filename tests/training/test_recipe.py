@@ -144,7 +144,10 @@ HEADS = {
         heads.AMSoftmaxLayer,
         {"margin": 0.3, "scale": 9.0, "sub_centers": 2},
     ),
-    "arcface": (heads.ArcFaceLayer, {"margin": 0.3, "scale": 9.0, "sub_centers": 2}),
+    "arcface": (
+        heads.ArcFaceLayer,
+        {"margin": 0.3, "scale": 9.0, "sub_centers": 2, "detach_margin": True},
+    ),
     "coco": (heads.COCOLayer, {"scale": 9.0}),
     "curricularface": (
         heads.CurricularFaceLayer,
@@ -174,7 +177,13 @@ HEADS = {
     ),
     "sphereface_r": (
         heads.SphereFaceRLayer,
-        {"margin": 1.2, "version": 2, "scale": 9.0, "detach_margin": False},
+        {
+            "margin": 1.2,
+            "version": 2,
+            "scale": 9.0,
+            "detach_margin": False,
+            "loss_weight": 5.0,
+        },
     ),
 }
 

@@ -90,27 +90,25 @@ class AdaFaceLayer(MarginHead):
 
     def observe(self, outputs, cos_theta):
         super().observe(outputs, cos_theta)
-        # From the running mean, so that the squares lose no digits.
-        before = ops.convert_to_tensor(self.norm_mean)
-        offsets = self._safe_norm(outputs) - before
-        self.batch_sums.assign(
-            ops.stack(
-                [
-                    ops.sum(ops.ones_like(offsets)),
-                    ops.sum(offsets),
-                    ops.sum(ops.square(offsets)),
-                ]
-            )
-        )
-        sums = ops.convert_to_tensor(self.batch_sums)
-        offset = sums[1] / sums[0]
-        squares = ops.maximum(sums[2] - sums[0] * ops.square(offset), 0.0)
+        norms = self._safe_norm(outputs)
+        sums = self._sums_over_replicas(norms)
+        mean = sums[1] / sums[0]
+        # Squares from the batch's own mean: a difference of large sums would lose the
+        # digits of a small spread. What rounding left in the mean is taken off too.
+        sums = self._sums_over_replicas(norms - mean)
+        squares = ops.maximum(sums[2] - ops.square(sums[1]) / sums[0], 0.0)
         # A batch of one has no deviation.
         deviation = ops.sqrt(squares / ops.maximum(sums[0] - 1.0, 1.0))
-        self.norm_mean.assign(before + self.rate * offset)
+        self.norm_mean.assign(self.rate * mean + (1.0 - self.rate) * self.norm_mean)
         self.norm_deviation.assign(
             self.rate * deviation + (1.0 - self.rate) * self.norm_deviation
         )
+
+    def _sums_over_replicas(self, values):
+        """Count, sum and sum of squares of the values of all replicas, (3,)."""
+        sums = [ops.sum(values**power) for power in (0, 1, 2)]
+        self.batch_sums.assign(ops.stack(sums))
+        return ops.convert_to_tensor(self.batch_sums)
 
     def _safe_norm(self, outputs):
         return ops.clip(ops.stop_gradient(outputs["embedding_norm"]), *NORM_RANGE)

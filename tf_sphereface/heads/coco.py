@@ -25,6 +25,3 @@ class COCOLayer(MarginHead):
 
     def __init__(self, num_classes: int, scale: float = 21.475, **kwargs):
         super().__init__(num_classes, scale=scale, **kwargs)
-
-    def target_logit(self, cos_theta, outputs=None):
-        return cos_theta

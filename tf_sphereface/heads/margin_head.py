@@ -209,6 +209,10 @@ class MarginHead(keras.layers.Layer):
         cos_theta = ops.take_along_axis(outputs["logits"], labels, axis=1) / norm
         if training:
             self.observe(outputs, cos_theta)
+        if not self.HAS_MARGIN:
+            # Over the norm and times the norm a logit loses digits, all of them where
+            # its bias is far larger than the norm.
+            return ops.convert_to_tensor(outputs["logits"])
         target = norm * self.target_logit(cos_theta, outputs)
         return ops.where(
             self.is_target(labels), target, self.other_logits(outputs, cos_theta)
@@ -241,8 +245,13 @@ class MarginHead(keras.layers.Layer):
     def target_logit(
         self, cos_theta: Tensor, outputs: Mapping[str, Tensor] | None = None
     ) -> Tensor:
-        """The replacement of the target's cosine; (batch, 1) to (batch, 1)."""
-        raise NotImplementedError
+        """The replacement of the target's cosine; (batch, 1) to (batch, 1).
+
+        A head without a margin leaves it as it is.
+        """
+        if self.HAS_MARGIN:
+            raise NotImplementedError
+        return cos_theta
 
     def other_logits(self, outputs, cos_theta):
         """Logits of all other classes, (batch, num_classes); the target's is unused."""

@@ -35,9 +35,6 @@ class SoftmaxLayer(MarginHead):
         logits = ops.matmul(embeddings, self.kernel) + self.bias
         return {"logits": logits, "norm": l2_norm(embeddings, axis=-1)}
 
-    def target_logit(self, cos_theta, outputs=None):
-        return cos_theta
-
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
 class NormalizedSoftmaxLayer(MarginHead):
@@ -56,6 +53,3 @@ class NormalizedSoftmaxLayer(MarginHead):
 
     def __init__(self, num_classes: int, scale: float | None = None, **kwargs):
         super().__init__(num_classes, scale, **kwargs)
-
-    def target_logit(self, cos_theta, outputs=None):
-        return cos_theta

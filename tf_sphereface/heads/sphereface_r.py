@@ -24,9 +24,13 @@ class SphereFaceRLayer(MarginHead):
         scale: As in `MarginHead`; None: the paper's "no feature normalisation".
         detach_margin: The authors' characteristic gradient detachment: the margin
             changes the logits' values, and the gradient is that of plain cosines.
+        loss_weight: Factor on the loss of `sample_losses`, and so of `FaceClassifier`;
+            the authors' code has 50 / scale, which changes the loss and not where it
+            is least. The default is the paper's formula.
 
     Call arguments, Returns: as `MarginHead`.
-    Raises: ValueError if `margin` is below 1 or `version` unknown.
+    Raises: ValueError if `margin` is below 1, `version` unknown or `loss_weight` not
+        positive.
     Reference: SphereFace Revived, https://arxiv.org/abs/2109.05565.
     """
 
@@ -39,6 +43,7 @@ class SphereFaceRLayer(MarginHead):
         version: Literal[1, 2] = 1,
         scale: float | None = 30.0,
         detach_margin: bool = True,
+        loss_weight: float = 1.0,
         **kwargs,
     ):
         super().__init__(num_classes, scale=scale, **kwargs)
@@ -46,9 +51,14 @@ class SphereFaceRLayer(MarginHead):
             raise ValueError(f"`margin` must be >= 1. Received: margin={margin!r}")
         if version not in (1, 2):
             raise ValueError(f"`version` must be 1 or 2. Received: version={version!r}")
+        if not 0 < loss_weight < math.inf:
+            raise ValueError(
+                f"`loss_weight` must be positive. Received: {loss_weight=}"
+            )
         self.margin = float(margin)
         self.version = version
         self.detach_margin = bool(detach_margin)
+        self.loss_weight = float(loss_weight)
 
     def target_logit(self, cos_theta, outputs=None):
         if self.version == 2:
@@ -65,10 +75,15 @@ class SphereFaceRLayer(MarginHead):
             nearer = detached(cos_theta, nearer)
         return outputs["norm"] * nearer
 
+    def sample_losses(self, outputs, labels, training=None):
+        losses = super().sample_losses(outputs, labels, training=training)
+        return self.loss_weight * losses
+
     def get_config(self):
         return {
             **super().get_config(),
             "margin": self.margin,
             "version": self.version,
             "detach_margin": self.detach_margin,
+            "loss_weight": self.loss_weight,
         }
