@@ -1,16 +1,27 @@
 """Tests for tf_sphereface.text_lists."""
 
+import csv
+
 import pytest
 
 from tf_sphereface.data.aligned.crop_exclusions import read_crop_exclusions
+from tf_sphereface.data.aligned.manifest import (
+    ManifestRow,
+    photos_of_crops,
+    read_manifest_rows,
+    write_manifest_rows,
+)
 from tf_sphereface.data.photos.exclusions import read_identity_list
 from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation.cleaning.findings import Finding, write_clean_list
 from tf_sphereface.text_lists import (
     csv_fields,
     csv_lines,
     is_number,
     list_text,
     numbered_lines,
+    spreadsheet_cell,
+    text_of_cell,
 )
 
 # Python's str.splitlines breaks at each of these; a name may hold them.
@@ -108,3 +119,36 @@ def test_numbers_are_ascii_digits_of_64_bits(field, expected):
 
 def test_names_of_identities_have_no_blanks_around_them(write):
     assert read_identity_list(write(" Ann Lee\t\n\nZoë \r\n")) == ["Ann Lee", "Zoë"]
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@a", "\t=1", "'=1", "''@a", "=cmd|' /C calc'!A0"]
+PLAIN = ["", "a", "a=1", "'t Hooft/1.jpg", "'", "5", " =1", "O'Neil"]
+
+
+@pytest.mark.parametrize("text", FORMULAS + PLAIN)
+def test_a_cell_is_no_formula_and_comes_back(text):
+    cell = spreadsheet_cell(text)
+    assert text_of_cell(cell) == text
+    assert cell[:1] not in tuple("=+-@\t\r")
+    assert (cell == text) == (text in PLAIN)
+
+
+def test_lists_of_names_that_are_formulas_come_back(tmp_path):
+    names = [f"{name}/{name}.jpg" for name in ("=1+1", "@a", "'=b", "'t Hooft")]
+    rows = {
+        name: ManifestRow(name, name.split("/")[0], "kept", crop=name, box=(1,) * 4)
+        for name in names
+    }
+    write_manifest_rows(tmp_path, rows)
+    assert sorted(read_manifest_rows(tmp_path)) == sorted(names)
+    assert photos_of_crops(tmp_path) == {name: name for name in names}
+    found = [
+        Finding("outlier", name, name.split("/")[0], 0.1, "+other", 0.2, "", True)
+        for name in names
+    ]
+    write_clean_list(found, tmp_path / "clean.csv")
+    assert read_crop_exclusions(tmp_path / "clean.csv") == set(names)
+    for name in ("manifest.csv", "clean.csv"):
+        with open(tmp_path / name, newline="") as file:
+            cells = [cell for row in csv.reader(file) for cell in row]
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "@"))]

@@ -1,10 +1,13 @@
 """Lists in text files, a line an entry, as every reader of lists takes them."""
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 def list_text(path: Path, what: str) -> str:
@@ -70,6 +73,19 @@ def csv_fields(line: str) -> list[str]:
     except csv.Error as error:
         raise InputError(f"not a line of CSV ({error})") from error
     return [field.strip() for field in fields]
+
+
+def spreadsheet_cell(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula: such a text gets a "'" in front.
+
+    A photo may be called "=HYPERLINK(...).jpg". `text_of_cell` takes the mark off.
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def text_of_cell(cell: str) -> str:
+    """The text that `spreadsheet_cell` made a cell of."""
+    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
 
 
 def is_number(field: str) -> bool:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
 
 
@@ -121,9 +122,9 @@ def main(argv: list[str] | None = None) -> int:
     summary = _align(args, _runner(args, beam_options))
     audit = _audit(args, argv)
     print_result(dataclasses.asdict(summary), args.json, ensure_ascii=False)
-    print(f"audit: {audit}", file=sys.stderr)
+    tell(f"audit: {audit}")
     if failure := summary.failure():
-        print(f"error: {failure}", file=sys.stderr)
+        tell(f"error: {failure}")
         return 1
     return 0
 
@@ -175,7 +176,7 @@ def _align(args, runner):
     landmarks = read_landmark_table(args.landmarks) if args.landmarks else None
     source = open_photo_source(args.source, args.root, args.subfolders)
     for note in source.passed_over.notes("--subfolders"):
-        print(f"note: {note}", file=sys.stderr)
+        tell(f"note: {note}")
     with progress_bar("aligning", "photos") as progress:
         summary = align_photos(
             source,
@@ -191,9 +192,9 @@ def _align(args, runner):
             crop=crop,
         )
     if note := exclusion_note(args.exclude, excluded, summary.excluded_identities):
-        print(note, file=sys.stderr)
+        tell(note)
     if summary.dropped.get(NEEDS_HEIF):
-        print(f"note: {heif_note(args.out)}", file=sys.stderr)
+        tell(f"note: {heif_note(args.out)}")
     if hasattr(source, "pairs"):
         _write_pairs(source, args.out / "pairs.txt")
     return summary
@@ -226,9 +227,9 @@ def _write_pairs(source, path):
     try:
         write_lfw_pairs(pair_list_of_set(pairs), path)
     except InputError as error:
-        print(f"note: no pair list: {error}", file=sys.stderr)
+        tell(f"note: no pair list: {error}")
     else:
-        print(f"pair list: {path}", file=sys.stderr)
+        tell(f"pair list: {path}")
 
 
 def _audit(args, argv):

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.messages import printable, tell
 from tf_sphereface.commands.terminal.output import print_result
 from tf_sphereface.errors import InputError
 
@@ -80,7 +81,7 @@ def _verify(args):
     if not args.json:
         _print_tables(check.bundle.contract, sys.stderr)
     for line in differences:
-        print(f"differs: {line}", file=sys.stderr)
+        tell(f"differs: {line}")
     result = {
         "bundle": str(args.bundle),
         "holds": not differences,
@@ -161,7 +162,9 @@ def _print_tables(contract, file):
     )
 
     # A file or pipe has no width: nothing is cut there.
-    console = Console(file=file, width=None if file.isatty() else 140, highlight=False)
+    console = Console(
+        file=file, width=None if file.isatty() else 140, highlight=False, markup=False
+    )
     rows = variant_rows(contract)
     # Two tables of the variants: one would not fit into 80 columns.
     drift, ranks = (
@@ -182,7 +185,7 @@ def _print_tables(contract, file):
             columns = (Column(heading, overflow="fold") for heading in headings)
             table = Table(*columns, title=title)
             for row in rows:
-                table.add_row(*row)
+                table.add_row(*map(printable, row))
             console.print(table)
     for name, failures in failed_gates(contract).items():
         for failure in failures:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
 from tf_sphereface.errors import InputError
 
@@ -61,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     bundle, notes = _calibrate(args)
     for note in dict.fromkeys(notes):  # the same for every variant
-        print(f"note: {note}", file=sys.stderr)
+        tell(f"note: {note}")
     shown = {"thresholds", "calibration"}
     variants = {
         name: variant.model_dump(mode="json", include=shown)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tf_sphereface.commands.pixel_options import add_pixel_options, given_pixels
 from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import (
     add_json_option,
     print_notes,
@@ -67,9 +68,9 @@ def main(argv: list[str] | None = None) -> int:
     }
     print_result(summary, args.json, allow_nan=False)
     print_notes((*source.notes, *report.notes()))
-    print(f"list to review: {args.out}", file=sys.stderr)
+    tell(f"list to review: {args.out}")
     if args.html is not None:
-        print(f"page: {args.html}", file=sys.stderr)
+        tell(f"page: {args.html}")
     return 0
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tf_sphereface.commands.pixel_options import add_pixel_options, given_pixels
 from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import (
     add_json_option,
     print_notes,
@@ -88,7 +89,7 @@ def main(argv: list[str] | None = None) -> int:
     report, source = _cluster(args, shlex.join(["sphereface", "cluster", *argv]))
     print_result(report.summary(), args.json, allow_nan=False)
     print_notes(source.notes)
-    print(f"list: {args.out}", file=sys.stderr)
+    tell(f"list: {args.out}")
     return 0
 
 

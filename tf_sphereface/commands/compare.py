@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
 from tf_sphereface.errors import InputError
 
@@ -47,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     content = _compare(args, shlex.join(["sphereface", "compare", *argv]))
     print_result(content["reports"], args.json)
-    print(f"page: {args.out / 'compare.html'}", file=sys.stderr)
+    tell(f"page: {args.out / 'compare.html'}")
     return 0
 
 

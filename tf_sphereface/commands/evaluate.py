@@ -16,6 +16,7 @@ from tf_sphereface.commands.pixel_options import (
     given_pixels,
 )
 from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import (
     add_json_option,
     print_notes,
@@ -135,13 +136,12 @@ def main(argv: list[str] | None = None) -> int:
     print_notes(report.notes)
     print_result(report.summary(), args.json, allow_nan=False)
     if verdict := report.verdict():
-        print(verdict, file=sys.stderr)
-    print(f"report: {args.out / 'report.html'}", file=sys.stderr)
+        tell(verdict)
+    tell(f"report: {args.out / 'report.html'}")
     if args.minimum_accuracy is not None and report.accuracy < args.minimum_accuracy:
-        print(
+        tell(
             f"the accuracy {report.accuracy:.4f} is below the gate "
             f"{args.minimum_accuracy:g}",
-            file=sys.stderr,
         )
         return 1
     return 0

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.messages import printable, tell
 from tf_sphereface.commands.terminal.output import print_result
 from tf_sphereface.errors import InputError
 
@@ -172,17 +173,15 @@ def _show(report, args):
         _print_table(report)
     print_result(summary, args.json)
     for note in report.notes:
-        print(f"note: {note}", file=sys.stderr)
+        tell(f"note: {note}")
     if args.licence is None:
-        print(
+        tell(
             "note: no --licence was given; see to what these weights may be used for",
-            file=sys.stderr,
         )
 
 
 def _print_table(report):
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Column, Table
 
     # Folded, not cut: names that begin alike differ at their ends.
@@ -190,13 +189,13 @@ def _print_table(report):
     table = Table(*(Column(name, overflow="fold") for name in columns))
     for row in report.rows:
         table.add_row(
-            escape(row.source),
+            printable(row.source),
             "x".join(map(str, row.shape)),
-            escape(row.dtype),
+            row.dtype,
             row.target or "-",
-            escape(row.note),
+            printable(row.note),
         )
-    Console(file=sys.stderr).print(table)
+    Console(file=sys.stderr, markup=False).print(table)
 
 
 if __name__ == "__main__":

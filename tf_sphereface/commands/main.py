@@ -6,6 +6,7 @@ import os
 import sys
 
 from tf_sphereface import __version__
+from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.native_messages import use_keras_defaults
 
 COMMANDS = {
@@ -59,9 +60,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     name, *rest = arguments
     if name not in COMMANDS:
-        print(
+        tell(
             f"error: no command {name!r}; `sphereface --help` lists them",
-            file=sys.stderr,
         )
         return 2
     use_keras_defaults()
@@ -78,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        tell("interrupted")
         return 130
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
 
 
@@ -41,10 +42,9 @@ def main(argv=None):
     photos = args.first, args.second
     result = match_photos(args.bundle, photos, args.variant, args.far, args.choose)
     if result["threshold"] is None:
-        print(
+        tell(
             "no threshold was measured for this bundle, so `same` is null; measure "
             "one with: sphereface calibrate BUNDLE --images DIR --pairs FILE",
-            file=sys.stderr,
         )
     _note_several(result["faces"], args.choose)
     print_result(result, args.json)
@@ -63,7 +63,7 @@ def _note_several(faces, choose):
         "centre": "the one nearest the middle is compared",
         "largest": "the largest is compared",
     }
-    print(f"note: several faces in a photo: {shown}; {told[choose]}", file=sys.stderr)
+    tell(f"note: several faces in a photo: {shown}; {told[choose]}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.messages import printable
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -60,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     from tf_sphereface.native_messages import load_tensorflow
     from tf_sphereface.quickstart import run_quickstart
 
-    errors = Console(stderr=True, highlight=False)
+    errors = Console(stderr=True, highlight=False, markup=False)
     load_tensorflow()
     result = run_quickstart(
         args.out,
@@ -70,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
         overrides=tuple(args.set),
         command=shlex.join(["sphereface", "quickstart", *arguments]),
         progress_bar=progress_bar,
-        say=lambda line: errors.print(f"[bold]{line}[/bold]"),
+        say=lambda line: errors.print(printable(line), style="bold"),
         on_evaluated=lambda result: _print_figures(result, args.out),
     )
     _print_matches(result.matches, args.out)
@@ -82,7 +83,7 @@ def _print_figures(result, out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(
         f"photos {result.photos}   detected {result.detected}   "
         f"identities {result.identities} + {result.unseen_identities} unseen   "
@@ -116,13 +117,12 @@ def _print_figures(result, out: Path) -> None:
 def _print_matches(matches, out: Path) -> None:
     """Table of the matched pairs, and how many the bundle decided rightly."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from tf_sphereface.quickstart.contact_sheet import SHEET_FILE
     from tf_sphereface.quickstart.matches import DRAWN, verdict_line
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     table = Table(title=DRAWN)
     for column in ("photo", "photo", "people", "score", "verdict", ""):
         side = "right" if column == "score" else "left"
@@ -130,8 +130,8 @@ def _print_matches(matches, out: Path) -> None:
     verdicts = {True: "same", False: "different", None: "none"}
     for pair in matches.pairs:
         table.add_row(
-            escape(_short(pair.left)),
-            escape(_short(pair.right)),
+            printable(_short(pair.left)),
+            printable(_short(pair.right)),
             "one" if pair.genuine else "two",
             "no face" if pair.score is None else f"{pair.score:.3f}",
             verdicts[pair.same],

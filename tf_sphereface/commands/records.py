@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
 
 
@@ -77,10 +78,10 @@ def main(argv: list[str] | None = None) -> int:
         message = (
             f"{summary.missing_identities} names of {args.identities} have no crop"
         )
-        print(f"note: {message}", file=sys.stderr)
+        tell(f"note: {message}")
     if summary.missing_crops:
         message = f"{summary.missing_crops} crops of {args.exclude_crops} do not exist"
-        print(f"note: {message}", file=sys.stderr)
+        tell(f"note: {message}")
     print_result(dataclasses.asdict(summary), args.json)
     return 0
 
@@ -117,7 +118,7 @@ def _write(args):
             progress=progress,
         )
     if note := exclusion_note(args.exclude, exclude, summary.excluded_identities):
-        print(note, file=sys.stderr)
+        tell(note)
     return summary
 
 

@@ -3,8 +3,6 @@
 Exit status 1: the bundle is there, and a variant in it did not pass the gate.
 """
 
-import sys
-
 from tf_sphereface.commands.export.options import (
     add_graph_options,
     add_measurement_options,
@@ -13,6 +11,7 @@ from tf_sphereface.commands.export.options import (
     export_options,
     ready_files,
 )
+from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import print_result
 
 NEXT_STEPS = (
@@ -89,7 +88,7 @@ def report_gates(bundle):
     failed = failed_gates(bundle.contract)
     for name, failures in failed.items():
         for failure in failures:
-            print(f"gate: {name}: {failure}", file=sys.stderr)
+            tell(f"gate: {name}: {failure}")
     if failed:
-        print(NEXT_STEPS, file=sys.stderr)
+        tell(NEXT_STEPS)
     return 1 if failed else 0

@@ -2,9 +2,9 @@
 
 import functools
 import logging
-import sys
 from collections.abc import Callable
 
+from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.errors import InputError, ResultError
 
 _Main = Callable[[list[str] | None], int]
@@ -28,10 +28,10 @@ def reports_errors(main: _Main) -> _Main:
         except BrokenPipeError:  # of stdout, and no error: commands.main sees to it
             raise
         except (InputError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)
+            tell(f"error: {error}")
             return 2
         except (FloatingPointError, ResultError) as error:
-            print(f"error: {error}", file=sys.stderr)
+            tell(f"error: {error}")
             return 1
         finally:
             logger.removeHandler(notes)
@@ -41,4 +41,4 @@ def reports_errors(main: _Main) -> _Main:
 
 class _Notes(logging.Handler):
     def emit(self, record):
-        print(f"note: {record.getMessage()}", file=sys.stderr)
+        tell(f"note: {record.getMessage()}")

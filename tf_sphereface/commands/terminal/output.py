@@ -5,6 +5,8 @@ import json
 import sys
 from collections.abc import Iterable
 
+from tf_sphereface.commands.terminal.messages import printable, tell
+
 _MOST_LINES = 12
 _MOST_WIDTH = 100  # characters of a value
 _MOST_ITEMS = 8  # of a list
@@ -31,13 +33,13 @@ def print_result(content: dict | list, as_json: bool, **json_options) -> None:
         print(json.dumps(content, indent=2, **json_options))
         return
     for line in lines_of(content):
-        print(line)
+        print(printable(line))
 
 
 def print_notes(notes: Iterable[str]) -> None:
     """Prints sentences on what limits a result, on stderr."""
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        tell(f"note: {note}")
 
 
 def lines_of(content: dict | list) -> list[str]:

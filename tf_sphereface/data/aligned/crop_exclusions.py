@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.text_lists import list_text
+from tf_sphereface.text_lists import list_text, text_of_cell
 
 COLUMNS = (
     *("crop", "identity", "kind", "own_score"),
@@ -49,4 +49,4 @@ def _excluded(table, path):
                 f"{table.line_num} of {path}"
             )
         if _ANSWERS[answer] and row["crop"]:
-            yield row["crop"]
+            yield text_of_cell(row["crop"])

@@ -11,6 +11,7 @@ from tf_sphereface.data.aligned.settings import SETTINGS_NAME
 from tf_sphereface.data.photos.names import check_name, identity_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing
+from tf_sphereface.text_lists import spreadsheet_cell, text_of_cell
 
 MANIFEST_NAME = "manifest.csv"
 JOURNAL_NAME = "manifest.partial.csv"
@@ -52,9 +53,10 @@ class ManifestRow:
     modified_ns: int = 0
 
 
+_TEXTS = ("photo", "identity", "status", "reason", "crop")
 # `modified_ns` is last: a line torn by a crash cannot pass for a whole one.
 _COLUMNS = (
-    ("photo", "identity", "status", "reason", "crop", "faces", "score")
+    (*_TEXTS, "faces", "score")
     + _BOX_FIELDS
     + LANDMARK_FIELDS
     + ("bytes", "modified_ns")
@@ -138,8 +140,8 @@ def _to_fields(row):
     box = [f"{value:.3f}" for value in row.box] or [""] * len(_BOX_FIELDS)
     points = [f"{value:.3f}" for value in row.landmarks] or [""] * len(LANDMARK_FIELDS)
     score = f"{row.score:.6f}" if row.box else ""
-    head = [row.photo, row.identity, row.status, row.reason, row.crop, row.faces, score]
-    return [*head, *box, *points, row.bytes, row.modified_ns]
+    texts = (spreadsheet_cell(getattr(row, name)) for name in _TEXTS)
+    return [*texts, row.faces, score, *box, *points, row.bytes, row.modified_ns]
 
 
 def _parse(path, strict):
@@ -166,6 +168,7 @@ def _from_fields(fields):
     if len(fields) != len(_COLUMNS):
         raise ValueError(f"{len(fields)} fields")
     record = dict(zip(_COLUMNS, fields, strict=True))
+    record |= {name: text_of_cell(record[name]) for name in _TEXTS}
     if record["status"] not in (KEPT, DROPPED):
         raise ValueError(f"status {record['status']!r}")
     for name in filter(None, (record["photo"], record["crop"])):
@@ -177,10 +180,7 @@ def _from_fields(fields):
         for name, keys in (("box", _BOX_FIELDS), ("landmarks", LANDMARK_FIELDS))
     }
     return ManifestRow(
-        **{
-            key: record[key]
-            for key in ("photo", "identity", "status", "reason", "crop")
-        },
+        **{name: record[name] for name in _TEXTS},
         **numbers,
         faces=int(record["faces"]),
         score=float(record["score"] or "nan"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tf_sphereface.data.aligned.crop_exclusions import COLUMNS
 from tf_sphereface.files import write_atomically
+from tf_sphereface.text_lists import spreadsheet_cell
 
 # In the order of the list: the surest and most harmful first.
 MISLABELLED = "mislabelled"
@@ -72,11 +73,11 @@ def write_clean_list(findings: list[Finding], path: Path) -> None:
     for found in findings:
         writer.writerow(
             [
-                found.crop,
-                found.identity,
+                spreadsheet_cell(found.crop),
+                spreadsheet_cell(found.identity),
                 found.kind,
                 _number(found.own_score),
-                found.other,
+                spreadsheet_cell(found.other),
                 _number(found.other_score),
                 found.suggestion,
                 "yes" if found.drop else "no",

@@ -17,6 +17,7 @@ from tf_sphereface.evaluation.report_types import without_nan
 from tf_sphereface.files import write_atomically
 from tf_sphereface.pages.rendering import plural, render_page
 from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.text_lists import spreadsheet_cell
 
 _CLUSTERS_SHOWN, _FACES_SHOWN = 60, 12
 
@@ -73,7 +74,8 @@ def write_cluster_list(report: ClusterReport, path: Path) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["photo", "cluster"])
     for name, cluster in zip(report.names, report.clusters, strict=True):
-        writer.writerow([name, "unknown" if cluster == UNKNOWN else cluster + 1])
+        number = "unknown" if cluster == UNKNOWN else cluster + 1
+        writer.writerow([spreadsheet_cell(name), number])
     # Names are those of the files, which may be bytes that are no text.
     write_atomically(path, text.getvalue().encode(errors="surrogateescape"))
 
