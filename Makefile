@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: quickstart test test-slow test-backends test-quantization lint format clean
+.PHONY: quickstart test test-slow test-backends test-quantization audit lint format clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sphereface quickstart --out runs/quickstart
@@ -28,6 +28,10 @@ test-backends: .venv-jax/.installed .venv-torch/.installed
 test-quantization: .venv-quantization/.installed
 	.venv-quantization/bin/python -m pytest tests/quantization_training
 
+# Published holes of all pinned packages; asks PyPI's database.
+audit: .venv-audit/.installed
+	.venv-audit/bin/pip-audit --no-deps --disable-pip -r requirements.txt
+
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -37,7 +41,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .venv-jax .venv-torch .venv-quantization build dist *.egg-info .pytest_cache .ruff_cache runs
+	rm -rf .venv .venv-audit .venv-jax .venv-torch .venv-quantization build dist *.egg-info .pytest_cache .ruff_cache runs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define CHECK_PYTHON
@@ -59,6 +63,11 @@ $(INSTALLED): requirements.txt setup.cfg pyproject.toml
 	  -r requirements.txt
 	.venv-quantization/bin/pip install --quiet --disable-pip-version-check \
 	  -r requirements-quantization.txt
+	@touch $@
+
+.venv-audit/.installed:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
 	@touch $@
 
 .venv-%/.installed: requirements-%.txt
