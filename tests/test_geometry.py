@@ -11,6 +11,7 @@ from tf_sphereface.geometry import (
     LANDMARK_TEMPLATE,
     CropGeometry,
     align_face,
+    crop_transform,
     landmark_template,
     similarity_transform,
 )
@@ -40,6 +41,65 @@ def test_similarity_matches_a_numerical_search(seed):
     np.testing.assert_allclose(
         similarity_transform(source, target), expected, atol=1e-5
     )
+
+
+def fitted_as_cp2tform(landmarks, template):
+    """MATLAB's `cp2tform(landmarks, template, 'nonreflective similarity')`.
+
+    One linear system from the template to the photo, solved by least squares; its
+    result is inverted as a 3 x 3 matrix.
+    """
+    (x, y), zeros, ones = template.T, np.zeros(5), np.ones(5)
+    system = np.block([[x, y], [y, -x], [ones, zeros], [zeros, ones]]).T
+    a, b, *shift = np.linalg.lstsq(system, landmarks.T.ravel(), rcond=None)[0]
+    forward = np.array([[a, b, shift[0]], [-b, a, shift[1]], [0, 0, 1]])
+    return np.linalg.inv(forward)[:2]
+
+
+@pytest.mark.parametrize("size", [(112, 96), (112, 112), (160, 137)])
+@pytest.mark.parametrize("seed", range(3))
+def test_fit_in_the_photo_is_cp2tforms(seed, size):
+    crop, rng = CropGeometry(*size, fit="photo"), np.random.default_rng(seed)
+    template, turn = np.array(crop.template), np.exp(1j * rng.normal())
+    turned = np.array([[turn.real, turn.imag], [-turn.imag, turn.real]])
+    landmarks = 3.0 * template @ turned + rng.normal(size=(5, 2)) * 15 + 100
+    found = crop_transform(landmarks, crop)
+    expected = fitted_as_cp2tform(landmarks, template)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    inverse = np.linalg.inv(np.vstack([found, [0, 0, 1]]))[:2]
+    searched = fitted_by_search(template, landmarks)
+    np.testing.assert_allclose(inverse, searched, rtol=1e-4, atol=1e-4)
+    # Another similarity than that of the least squares in the crop.
+    ours = crop_transform(landmarks, CropGeometry(*size))
+    np.testing.assert_array_equal(ours, similarity_transform(landmarks, template))
+    assert np.linalg.det(found[:, :2]) > 1.001 * np.linalg.det(ours[:, :2])
+
+
+def test_fits_agree_on_landmarks_that_lie_on_the_template():
+    landmarks = 2.5 * LANDMARK_TEMPLATE + (31.0, 17.0)
+    matrices = [
+        crop_transform(landmarks, CropGeometry(fit=f)) for f in ("crop", "photo")
+    ]
+    np.testing.assert_allclose(*matrices, rtol=1e-12, atol=1e-9)
+
+
+# A square and its middle; mirrored, no rotation is nearer to it than another.
+SQUARE = [[0, 0], [2, 0], [1, 1], [0, 2], [2, 2]]
+
+
+@pytest.mark.parametrize("points", [[[5, 5]] * 5, SQUARE])
+def test_a_fit_in_the_photo_of_no_face_is_named(points):
+    points = np.array(points, float)
+    crop = CropGeometry(template=np.array(SQUARE) * (1, -1) + 9.0, fit="photo")
+    with pytest.raises(ValueError, match="distinct points"):
+        crop_transform(points, crop)
+
+
+def test_the_fit_is_a_value_of_the_crop():
+    photo = CropGeometry(fit="photo")
+    assert photo != CropGeometry() and str(photo) == "112 x 96, fitted in the photo"
+    with pytest.raises(ValueError, match="`fit` must be one of .* fit='matlab'"):
+        CropGeometry(fit="matlab")
 
 
 def test_exact_similarity_is_recovered():
@@ -100,6 +160,37 @@ def test_other_squares_show_the_same_part_of_the_face(side):
     # As fractions of the crop, from edge to edge, the landmarks are where they were.
     fractions = (landmark_template(side, side) + 0.5) / side
     np.testing.assert_allclose(fractions, (INSIGHTFACE + 0.5) / 112, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("side", "scale", "shift"),
+    [(112, 1, 0), (224, 2, 0), (336, 3, 0), (128, 1, 8), (256, 2, 16), (896, 8, 0)],
+)
+def test_norm_crop_is_insightfaces_rule(side, scale, shift):
+    # A multiple of 112 scales the points; one of 128 those of a wider 112.
+    expected = INSIGHTFACE * scale + (shift, 0)
+    found = landmark_template(side, side, "norm_crop")
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_norm_crop_is_apart_from_ours_as_the_documents_say():
+    apart = {
+        side: np.abs(
+            landmark_template(side, side) - landmark_template(side, side, "norm_crop")
+        ).max()
+        for side in (112, 128, 224, 256)
+    }
+    assert apart[112] == 0 and apart[224] == pytest.approx(0.5)
+    assert apart[128] == pytest.approx(13.27, abs=0.01)
+    assert apart[256] == pytest.approx(27.03, abs=0.01)
+
+
+@pytest.mark.parametrize("size", [(112, 96), (160, 160), (256, 112)])
+def test_norm_crop_of_other_sizes_is_refused(size):
+    with pytest.raises(ValueError, match="a multiple of 112 or 128 only. .*height="):
+        landmark_template(*size, "norm_crop")
+    with pytest.raises(ValueError, match="`rule` must be one of .* rule='x'"):
+        landmark_template(*size, "x")
 
 
 @pytest.mark.parametrize(("height", "width"), [(112, 128), (56, 48), (224, 180)])

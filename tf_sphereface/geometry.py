@@ -23,6 +23,9 @@ LANDMARK_TEMPLATE = np.array(_TEMPLATE_ONE_BASED) - 1.0
 LANDMARK_TEMPLATE.setflags(write=False)
 
 _INSIGHTFACE_SIDE = 112
+_NORM_CROP_MARGIN = 8.0  # columns on the left of its crop of 128
+TEMPLATES = ("scaled", "norm_crop")
+FITS = ("crop", "photo")
 LARGEST_CROP = 1024  # pixels of a side; a number above it is a mistake, or an attack
 
 
@@ -36,7 +39,7 @@ def _check_size(height, width):
             )
 
 
-def landmark_template(height: int, width: int) -> np.ndarray:
+def landmark_template(height: int, width: int, rule: str = "scaled") -> np.ndarray:
     """Positions of the landmarks in a crop of this size.
 
     112 x 96 has SphereFace's template. Square crops have InsightFace's, which is the
@@ -45,15 +48,25 @@ def landmark_template(height: int, width: int) -> np.ndarray:
     Any other size has SphereFace's, scaled by height / 112 and centred between left
     and right. Scaling is about the pixels' edges: x + 0.5 is what is multiplied.
 
+    InsightFace's own function `norm_crop` has another rule for larger squares: it
+    scales about the first pixel, and a side of a multiple of 128 is one of 112 with
+    columns on both sides and rows below the face. In 128 x 128 the landmarks are up
+    to 13 pixels apart, in 256 x 256 up to 27, in 224 x 224 half a pixel.
+
     Args:
         height: Rows of the crop, pixels.
         width: Columns of the crop, pixels.
+        rule: "scaled", as above, or "norm_crop".
 
     Returns: Float64 (5, 2), x,y pixels, the first pixel at 0; read-only.
-    Raises: ValueError if a side is no integer from 1 to 1024, or a landmark would lie
-        outside the crop.
+    Raises: ValueError if a side is no integer from 1 to 1024, a landmark would lie
+        outside the crop, or the rule is unknown or has no such crop.
     """
     _check_size(height, width)
+    if rule not in TEMPLATES:
+        raise ValueError(f"`rule` must be one of {TEMPLATES}. Received: rule={rule!r}")
+    if rule == "norm_crop":
+        return _norm_crop_template(height, width)
     template, side = LANDMARK_TEMPLATE, CROP_WIDTH
     if height == width:
         template, side = np.array(_TEMPLATE_ONE_BASED) + (8.0, 0.0), _INSIGHTFACE_SIDE
@@ -70,22 +83,44 @@ def landmark_template(height: int, width: int) -> np.ndarray:
     return scaled
 
 
+def _norm_crop_template(height, width):
+    scales = {side: height / side for side in (112, 128) if height % side == 0}
+    if height != width or not scales:
+        raise ValueError(
+            "InsightFace's norm_crop has squares with a side of a multiple of 112 or "
+            f"128 only. Received: height={height!r}, width={width!r}"
+        )
+    side, scale = next(iter(scales.items()))
+    points = np.array(_TEMPLATE_ONE_BASED) + (8.0, 0.0)
+    points = scale * (points + (_NORM_CROP_MARGIN * (side == 128), 0.0))
+    points.setflags(write=False)
+    return points
+
+
 @dataclasses.dataclass(frozen=True)
 class CropGeometry:
-    """The size of crops, and where the landmarks lie in them.
+    """The size of crops, where the landmarks lie in them, and how they are fitted.
+
+    Five landmarks never lie on the template exactly. The similarity that leaves the
+    least squares may be fitted in the crop or in the photo: a face that is turned away
+    is larger in a crop that was fitted in the photo.
 
     Args:
         height: Rows, pixels.
         width: Columns, pixels.
         template: Five x,y pixels, the first pixel at 0; None is `landmark_template` of
             the size.
+        fit: "crop", Umeyama's, or "photo", as MATLAB's `cp2tform` has it, which aligned
+            the faces of the SphereFace release.
 
-    Raises: ValueError as `landmark_template`, or if `template` is no such points.
+    Raises: ValueError as `landmark_template`, if `template` is no such points, or if
+        `fit` is unknown.
     """
 
     height: int = CROP_HEIGHT
     width: int = CROP_WIDTH
     template: tuple[tuple[float, float], ...] | None = None
+    fit: str = "crop"
 
     def __post_init__(self):
         _check_size(self.height, self.width)
@@ -99,9 +134,17 @@ class CropGeometry:
                 f"Received: template={self.template!r}"
             )
         object.__setattr__(self, "template", tuple(map(tuple, points.tolist())))
+        if self.fit not in FITS:
+            raise ValueError(f"`fit` must be one of {FITS}. Received: fit={self.fit!r}")
+
+    @property
+    def kind(self) -> dict:
+        """Template and fit by their names, as JSON has them."""
+        return {"template": [list(point) for point in self.template], "fit": self.fit}
 
     def __str__(self):
-        return f"{self.height} x {self.width}"
+        fitted = "" if self.fit == "crop" else f", fitted in the {self.fit}"
+        return f"{self.height} x {self.width}{fitted}"
 
 
 DEFAULT_CROP = CropGeometry()
@@ -142,6 +185,26 @@ def similarity_transform(source, target):
     return np.column_stack([linear, target_mean - linear @ source_mean])
 
 
+def crop_transform(landmarks, crop):
+    """The similarity that maps a face onto the crop's template, by the crop's fit.
+
+    Args:
+        landmarks: Float (5, 2), x,y pixels of the photo.
+        crop: A `CropGeometry`.
+
+    Returns: Float64 (2, 3) matrix from the photo to the crop.
+    Raises: ValueError as `similarity_transform`, or if no similarity fits the template
+        to the landmarks.
+    """
+    if crop.fit == "crop":
+        return similarity_transform(landmarks, crop.template)
+    matrix = similarity_transform(crop.template, landmarks)
+    if np.linalg.det(matrix[:, :2]) < 1e-12:
+        raise ValueError("`landmarks` must be distinct points that look like a face.")
+    inverse = np.linalg.inv(matrix[:, :2])
+    return np.column_stack([inverse, -inverse @ matrix[:, 2]])
+
+
 def align_face(image, landmarks, crop=DEFAULT_CROP):
     """Crops the face so that its landmarks lie on the template.
 
@@ -149,13 +212,13 @@ def align_face(image, landmarks, crop=DEFAULT_CROP):
         image: uint8 (image_height, image_width, 3).
         landmarks: Float (5, 2), x,y pixels with the first pixel at 0: the eyes, the
             nose tip and the mouth corners, each pair from left to right in the picture.
-        crop: Size and template of the crop.
+        crop: Size, template and fit of the crop.
 
     Returns: uint8 (height, width, 3), bilinear; black outside the photo.
-    Raises: ValueError as `similarity_transform`.
+    Raises: ValueError as `crop_transform`.
     """
     import cv2  # not for those who only want the crop's size, as the backbones do
 
-    matrix = similarity_transform(landmarks, crop.template)
+    matrix = crop_transform(landmarks, crop)
     size = crop.width, crop.height
     return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR)

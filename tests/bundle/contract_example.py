@@ -92,6 +92,7 @@ def example():
             "provenance": {"source": "https://example.org/weights", "format": "caffe"},
         },
         "landmark_template": [[1.5, 2.5], [3, 4], [5, 6], [7, 8], [9, 10]],
+        "landmark_fit": "photo",
         "feature": {"mirror": "concat", "inside": ["pixels"]},
         "detector": {
             "files": networks("detector"),

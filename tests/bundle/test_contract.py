@@ -183,6 +183,7 @@ def damaged_bundle(bundle, tmp_path, change):
     "change",
     [
         lambda content: content.update(landmark_template=[[1, 1]] * 5),
+        lambda content: content.update(landmark_fit="matlab"),
         lambda content: content.update(landmark_template=[[200, 10]] * 5),
         lambda content: content["detector"]["files"].pop("pnet"),
         lambda content: content["pixels"].update(scale=1e-300),

@@ -24,7 +24,7 @@ from tf_sphereface.deployment import Embedder
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.samples import synthetic_faces
 from tf_sphereface.errors import InputError
-from tf_sphereface.geometry import align_face
+from tf_sphereface.geometry import LANDMARK_TEMPLATE, CropGeometry, align_face
 from tf_sphereface.preprocessing import PixelContract
 
 
@@ -41,7 +41,7 @@ def plain(tiny, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def faces():
-    return synthetic_faces(PixelContract(), 3, 1)
+    return list(synthetic_faces(PixelContract(), 3, 1))
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,18 @@ def oracle(backbone, crops):
         inputs = (faces.astype(np.float64) - 127.5) / 128
         parts.append(backbone.predict(inputs.astype(np.float32), verbose=0))
     return parts
+
+
+def test_crops_have_the_template_and_fit_of_the_contract(plain, photos):
+    wanted = CropGeometry(112, 96, LANDMARK_TEMPLATE + 2, "photo")
+    said = {"landmark_template": wanted.template, "landmark_fit": "photo"}
+    fitted, usual = Embedder(with_contract(plain, **said)), Embedder(plain)
+    assert (fitted.crop, usual.crop.fit) == (wanted, "crop")
+    (face,) = usual.find_faces(photos[0], "centre")
+    (crop,) = fitted.crop_faces(photos[0], [face])
+    np.testing.assert_array_equal(crop, align_face(photos[0], face.landmarks, wanted))
+    other = usual.crop_faces(photos[0], [face])[0].astype(int)
+    assert np.abs(crop - other).mean() > 1
 
 
 @pytest.mark.parametrize("mirror", ["none", "concat", "mean"])

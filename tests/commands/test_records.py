@@ -44,6 +44,16 @@ def test_summary_is_json_on_stdout(aligned, tmp_path, capsys):
     assert read_manifest(tmp_path / "out").identities == ["Ada", "Zoë"]
 
 
+def test_crops_of_another_program_are_what_the_options_say(aligned, tmp_path, capsys):
+    said = ["--fit", "photo"]  # as the crops of the 2017 release, 112 x 96
+    assert main([str(aligned), "--out", str(tmp_path / "out"), *said]) == 0
+    crop = read_manifest(tmp_path / "out").crop
+    assert (crop.height, crop.width, crop.fit) == (112, 96, "photo")
+    said = ["--fit", "photo", "--size", "128x128", "--template", "norm_crop"]
+    assert main([str(aligned), "--out", str(tmp_path / "more"), *said]) == 2
+    assert "crops must be 128 x 128" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -2,16 +2,21 @@
 
 import csv
 import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.training.conftest import write_people
 from tests.training.small_recipe import recipe
+from tf_sphereface.data.records.writer import write_records
 from tf_sphereface.errors import InputError
+from tf_sphereface.geometry import LANDMARK_TEMPLATE, CropGeometry
 from tf_sphereface.training.callbacks import read_history
-from tf_sphereface.training.trainer import train
+from tf_sphereface.training.fine_tuning import initial_backbone
+from tf_sphereface.training.trainer import _take_crops, train
 
 
 def test_a_run_leaves_models_history_and_resolved_recipe(records, tmp_path):
@@ -37,6 +42,23 @@ def test_crops_of_another_size_are_refused_before_training(records, tmp_path):
     with pytest.raises(InputError, match="crops of 112 x 112 .* records hold 112 x 96"):
         train(wide, records, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_network_knows_the_crops_of_the_records(tmp_path, caplog):
+    people = write_people(tmp_path, 3, 4)
+    said = CropGeometry(112, 96, LANDMARK_TEMPLATE + 3, "photo")
+    records = tmp_path / "as_release"
+    write_records(people.parent / "aligned", records, 1, crop=said)
+    summary = train(recipe(schedule={"steps": 4}), records, tmp_path / "run")
+    first = keras.models.load_model(summary.last).backbone
+    assert first.crop == said
+    tuned = initial_backbone(Path(summary.last))
+    assert tuned.crop == said and caplog.text == ""
+    _take_crops(tuned, said)
+    assert caplog.text == ""
+    _take_crops(tuned, CropGeometry())
+    assert "trained on: their least squares are in the crop, not" in caplog.text
+    assert tuned.crop == CropGeometry()
 
 
 def test_two_devices_train_too(records, tmp_path):

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from safetensors.numpy import load_file, save_file
 
 from tests.weights import ports, writers
 from tf_sphereface.backbones import (
@@ -19,6 +20,7 @@ from tf_sphereface.backbones import (
 )
 from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
+from tf_sphereface.geometry import LANDMARK_TEMPLATE, CropGeometry
 from tf_sphereface.heads import ASoftmaxLayer
 from tf_sphereface.weights import import_weights
 from tf_sphereface.weights.exporter import export_weights
@@ -116,6 +118,24 @@ def test_inception_resnet_comes_back(tmp_path):
     (tmp_path / "b.pt").write_bytes(writers.torch_zip(state))
     import_weights(tmp_path / "b.pt", "inception_resnet_v1", tmp_path / "b.keras")
     assert_equal_weights(tmp_path / "b.keras", backbone)
+
+
+def test_the_crops_of_a_network_come_back(tmp_path):
+    crop = CropGeometry(112, 96, LANDMARK_TEMPLATE + 1, "photo")
+    small_sphereface(crop=crop).save(tmp_path / "a.keras")
+    file, size = tmp_path / "a.safetensors", {"depth": 4}
+    export_weights(tmp_path / "a.keras", file)
+    import_weights(file, "sphereface_cnn", tmp_path / "b.keras", arguments=size)
+    assert keras.models.load_model(tmp_path / "b.keras").crop == crop
+    import_weights(
+        tmp_path / "a.keras", "sphereface_cnn", tmp_path / "c.keras", arguments=size
+    )
+    assert keras.models.load_model(tmp_path / "c.keras").crop == crop
+    tensors = load_file(file)
+    for damage in ("[]", "{", '{"fit": "x", "template": [[1, 2]]}'):
+        save_file(tensors, file, {"height": "112", "width": "96", "crop": damage})
+        with pytest.raises(InputError, match="damaged metadata"):
+            import_weights(file, "sphereface_cnn", tmp_path / "d.keras", arguments=size)
 
 
 def test_an_exported_file_gives_the_ports_embedding(tmp_path):

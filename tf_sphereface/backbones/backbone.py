@@ -1,9 +1,12 @@
 """The common part of all embedding networks: the pixel contract and the config."""
 
+from collections.abc import Mapping
+
 import keras
 
 from tf_sphereface.backbones.layer_maker import LayerMaker
 from tf_sphereface.backbones.stages import stages
+from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.network_names import present_arguments
 from tf_sphereface.preprocessing import PixelContract
 
@@ -33,6 +36,8 @@ class Backbone(keras.Model):
         dtype: Policy of all layers; None: the global one.
         provenance: Where imported weights come from, texts by name; kept in the config,
             so that it travels with the model.
+        crop: A `CropGeometry` of this size, or its template and fit by their names:
+            what the network was trained on; None: not known. May be set later too.
         frozen_stages: How many of its `stages`, from the image on, do not learn; their
             batch norm keeps its statistics. May be set later too.
         frozen_layers: Names of the layers that do not learn; None: as the stages are.
@@ -62,6 +67,7 @@ class Backbone(keras.Model):
         pixel_scale=128.0,
         dtype=None,
         provenance=None,
+        crop=None,
         frozen_stages=0,
         frozen_layers=None,
         **kwargs,
@@ -84,6 +90,9 @@ class Backbone(keras.Model):
             self.dtype_policy = keras.dtype_policies.get(dtype)
         self.pixel_contract = contract
         self.provenance = dict(provenance or {})
+        if isinstance(crop, Mapping):
+            crop = CropGeometry(height, width, **crop)
+        self.crop = crop
         self._arguments = {
             **arguments,
             "height": height,
@@ -169,6 +178,7 @@ class Backbone(keras.Model):
         return {
             **self._arguments,
             "provenance": dict(self.provenance),
+            "crop": self.crop and self.crop.kind,
             "frozen_stages": self.frozen_stages,
             "frozen_layers": [
                 layer.name

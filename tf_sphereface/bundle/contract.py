@@ -27,6 +27,7 @@ from tf_sphereface.bundle.records import (
 from tf_sphereface.bundle.upgrade import upgraded
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import sha256_of, write_atomically
+from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.preprocessing import PixelContract
 
 FORMAT_VERSION = 3
@@ -88,6 +89,8 @@ Pixels = Annotated[
 Landmarks = Annotated[
     tuple[tuple[FiniteFloat, FiniteFloat], ...], Field(min_length=5, max_length=5)
 ]
+
+LandmarkFit = Literal["crop", "photo"]
 
 
 class Document(ContractPart):
@@ -168,6 +171,10 @@ class BundleContract(Document):
     """Places of the five landmarks in the crop, x,y pixels, the first pixel at 0: eyes,
     nose tip, mouth corners, left and right as seen in the picture.
     """
+    landmark_fit: LandmarkFit = "crop"
+    """Pixels in which the similarity from a face's landmarks to the template leaves the
+    least squares: those of the crop, or those of the photo.
+    """
     detector: DetectorRecord
     """The face detector."""
     variants: dict[str, Variant] = Field(min_length=1)
@@ -180,6 +187,19 @@ class BundleContract(Document):
     """Faces to test a program with, and the results that it must reproduce."""
     documents: dict[str, FileRecord] = {}
     """Other files of the bundle, by name."""
+
+    @property
+    def crop(self) -> CropGeometry:
+        """Size, template and fit of the crops.
+
+        Raises: ValueError as `CropGeometry`.
+        """
+        return CropGeometry(
+            self.pixels.height,
+            self.pixels.width,
+            self.landmark_template,
+            self.landmark_fit,
+        )
 
     def write(self, path: Path) -> None:
         """Writes the contract, and beside it its SHA-256 as `sha256sum` writes it."""

@@ -14,7 +14,6 @@ from tf_sphereface.bundle.scores import cosine_scores, measured_threshold
 from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.detection import Face
 from tf_sphereface.errors import InputError
-from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.similarity import usable_cores
 
 _MOST_THREADS = 4  # that are taken without being asked for
@@ -42,7 +41,7 @@ class Embedder:
         contract: The bundle's contract.
         variant: Name of the variant.
         calibration: Calibration of its scores; None if the bundle is not calibrated.
-        crop: Size of its crops, and where the landmarks lie in them.
+        crop: `CropGeometry` of its crops.
         feature_dim: Length of a feature, int.
 
     Raises: InputError if the bundle is unusable, has no such variant, or the variant
@@ -83,8 +82,7 @@ class Embedder:
         self.feature_dim = bundle.contract.feature_dim
         network = bundle.embedder(self.variant, threads)
         self._network = FeatureSource(network, self.contract.feature)
-        pixels, template = self.contract.pixels, self.contract.landmark_template
-        self.crop = CropGeometry(pixels.height, pixels.width, template)
+        self.crop = self.contract.crop
         self._aligner = FaceAligner(bundle.detector, self.crop, threads)
 
     def find_faces(

@@ -12,7 +12,12 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from pydantic import FiniteFloat, ValidationError
 
-from tf_sphereface.bundle.contract import BundleContract, Document, Landmarks
+from tf_sphereface.bundle.contract import (
+    BundleContract,
+    Document,
+    LandmarkFit,
+    Landmarks,
+)
 from tf_sphereface.bundle.records import INPUT_NAME, OUTPUT_NAME
 from tf_sphereface.bundle.tflite_metadata_tables import (
     ImageInput,
@@ -38,6 +43,8 @@ class FileMetadata(Document):
     """Name of the variant, such as "int8"."""
     landmark_template: Landmarks
     """Places of the five landmarks in the crop, as in the contract."""
+    landmark_fit: LandmarkFit = "crop"
+    """Pixels of the least squares, as in the contract."""
     licence: str | None = None
     """Terms of use, as the exporter gave them; None if not given."""
     thresholds: dict[str, FiniteFloat] | None = None
@@ -52,6 +59,7 @@ class FileMetadata(Document):
             variant=variant,
             pixels=contract.pixels,
             landmark_template=contract.landmark_template,
+            landmark_fit=contract.landmark_fit,
             feature=contract.feature,
             embedding_dim=contract.embedding_dim,
             licence=contract.model.licence,

@@ -8,6 +8,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.crop_options import add_crop_options, chosen_crop
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
@@ -54,11 +55,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="of several faces, the one nearest the centre (default), the largest, or "
         "all: x.jpg, x#2.jpg, ...",
     )
-    parser.add_argument(
-        "--size",
-        metavar="HEIGHTxWIDTH",
-        default="112x96",
-        help="of the crops, pixels: what the network takes (default: 112x96)",
+    add_crop_options(
+        parser, "of the crops, pixels: what the network takes (default: 112x96)"
     )
     parser.add_argument(
         "--exclude",
@@ -166,12 +164,11 @@ def _align(args, runner):
     from tf_sphereface.data.alignment.align import align_photos
     from tf_sphereface.data.alignment.landmark_table import read_landmark_table
     from tf_sphereface.data.alignment.rows import heif_note
-    from tf_sphereface.data.alignment.settings import parse_size
     from tf_sphereface.data.photos.exclusions import exclusion_note, read_exclusions
     from tf_sphereface.data.photos.kinds import NEEDS_HEIF
     from tf_sphereface.data.sources import open_photo_source
 
-    settings, crop = _settings(args), parse_size(args.size)
+    settings, crop = _settings(args), chosen_crop(args)
     excluded = read_exclusions(args.exclude) if args.exclude else ()
     landmarks = read_landmark_table(args.landmarks) if args.landmarks else None
     source = open_photo_source(args.source, args.root, args.subfolders)

@@ -5,6 +5,11 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.crop_options import (
+    add_crop_options,
+    chosen_crop,
+    says_crop,
+)
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
@@ -50,10 +55,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="keep so many people, or such a share (0.1), out of the records; their "
         "crops are copied to OUT/holdout for `pairs` and `evaluate`",
     )
-    parser.add_argument(
-        "--size",
-        metavar="HEIGHTxWIDTH",
-        help="of faces that another program has aligned, pixels (default: as `align` "
+    add_crop_options(
+        parser,
+        "of faces that another program has aligned, pixels (default: as `align` "
         "recorded it, else 112x96 or 112x112)",
     )
     add_json_option(parser)
@@ -89,7 +93,6 @@ def main(argv: list[str] | None = None) -> int:
 def _write(args):
     from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.data.aligned.crop_exclusions import read_crop_exclusions
-    from tf_sphereface.data.alignment.settings import parse_size
     from tf_sphereface.data.photos.exclusions import (
         exclusion_note,
         read_exclusions,
@@ -114,7 +117,7 @@ def _write(args):
             exclude=exclude,
             exclude_crops=crops,
             holdout_identities=args.holdout_identities,
-            crop=parse_size(args.size) if args.size else None,
+            crop=chosen_crop(args) if says_crop(args) else None,
             progress=progress,
         )
     if note := exclusion_note(args.exclude, exclude, summary.excluded_identities):

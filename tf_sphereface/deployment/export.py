@@ -14,6 +14,7 @@ from tf_sphereface.bundle.records import STEPS, FeatureRecord, ModelRecord, chec
 from tf_sphereface.deployment import samples
 from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
 from tf_sphereface.deployment.conversion.tflite import FloatModel
+from tf_sphereface.deployment.crops import crop_of_model
 from tf_sphereface.deployment.folders import check_output
 from tf_sphereface.deployment.parity.measurement import Measure
 from tf_sphereface.deployment.quantization import variants
@@ -139,6 +140,8 @@ def export_bundle(
     contract = embedding_models.pixel_contract_of(
         backbone, options.pixels, str(model_path)
     )
+    folders = (options.calibration, measure.images if measure else None)
+    crop = crop_of_model(backbone, contract, folders)
     network = FloatModel(
         fold_batch_norm(backbone), contract, options.feature, options.batch
     )
@@ -148,10 +151,11 @@ def export_bundle(
         content = BundleContent(
             model=_model_record(model_path, backbone, options.licence),
             pixel_contract=contract,
+            crop=crop,
             embedding_dim=backbone.output_shape[-1],
             feature=options.feature,
             variants=built,
-            golden_faces=_golden_faces(contract, load_detector()),
+            golden_faces=_golden_faces(contract, crop, load_detector()),
             samples=builder.samples.record,
             facts=facts,
         )
@@ -169,8 +173,8 @@ def _model_record(path: Path, backbone: keras.Model, licence: str | None):
     )
 
 
-def _golden_faces(contract, detector):
+def _golden_faces(contract, crop, detector):
     """The first rendered faces that the detector finds, for end-to-end tests."""
-    faces = samples.synthetic_faces(contract, GOLDEN_FACES * 8, photos_each=1)
+    faces = samples.synthetic_faces(contract, GOLDEN_FACES * 8, 1, crop)
     found = (face for face in faces if detector.detect([face.photo])[0])
     return list(itertools.islice(found, GOLDEN_FACES))

@@ -12,7 +12,7 @@ from tf_sphereface.bundle.records import SampleRecord
 from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.data.photos.kinds import is_photo
 from tf_sphereface.errors import InputError
-from tf_sphereface.geometry import align_face
+from tf_sphereface.geometry import CropGeometry, align_face
 from tf_sphereface.preprocessing import PixelContract
 
 REPRESENTATIVE = 500
@@ -127,21 +127,30 @@ def synthetic_faces(
     pixel_contract: PixelContract,
     people: int,
     photos_each: int = _PHOTOS_EACH,
+    crop: CropGeometry | None = None,
 ) -> Iterator[SampleFace]:
-    """Renders people who do not exist, one by one; the same ones on every call."""
+    """Renders people who do not exist, one by one; the same ones on every call.
+
+    Args:
+        pixel_contract: Says how large the crops are.
+        people: How many.
+        photos_each: How many photos of each.
+        crop: The crops; None: those of the size, as `align` makes them by default.
+    """
     from tf_sphereface.data.synthetic import (
         render_photo,
         sample_capture,
         sample_identity,
     )
 
+    crop = pixel_contract.crop if crop is None else crop
     rng = np.random.default_rng(20170426)
     for _ in range(people):
         identity = sample_identity(rng)
         for _ in range(photos_each):
             photo = render_photo(identity, sample_capture(rng, max_yaw=30.0), size=250)
-            crop = align_face(photo.image, photo.landmarks, pixel_contract.crop)
-            yield SampleFace(photo.image, np.asarray(photo.landmarks), crop)
+            aligned = align_face(photo.image, photo.landmarks, crop)
+            yield SampleFace(photo.image, np.asarray(photo.landmarks), aligned)
 
 
 def _read_crop(path, pixel_contract):

@@ -257,8 +257,9 @@ def _crop_of(recipe) -> CropGeometry:
         return crop_of_size(recipe.backbone.height, recipe.backbone.width)
     from tf_sphereface.training.fine_tuning import initial_backbone
 
-    pixels = initial_backbone(recipe.fine_tuning.initial_file).pixel_contract
-    return crop_of_size(pixels.height, pixels.width)
+    network = initial_backbone(recipe.fine_tuning.initial_file)
+    pixels = network.pixel_contract
+    return network.crop or crop_of_size(pixels.height, pixels.width)
 
 
 def _train(out: Path, recipe):

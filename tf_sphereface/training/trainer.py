@@ -1,17 +1,20 @@
 """Trains a recipe on records in a run folder that can be left and resumed."""
 
 import dataclasses
+import logging
 import math
 import time
 from pathlib import Path
 
 import keras
 
+from tf_sphereface.data.aligned.settings import differing_crops
 from tf_sphereface.data.batches.augmentation import preset
 from tf_sphereface.data.batches.by_identity import check_identities
 from tf_sphereface.data.records.writer import verify_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing
+from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.precision import dtype_policy
 from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.batches import naming_damaged_records, recipe_batches
@@ -36,6 +39,8 @@ from tf_sphereface.training.run_folder import (
     LOGS,
     open_run,
 )
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +96,7 @@ def train(
         with strategy.scope():
             classifier = build_classifier(recipe, len(manifest.identities))
         _check_crops(classifier.backbone.pixel_contract, manifest.crop, recipe)
+        _take_crops(classifier.backbone, manifest.crop.geometry)
         with open_run(run, recipe, records):
             with strategy.scope():
                 done = restore_backup(classifier, run / BACKUP)
@@ -195,6 +201,16 @@ def _check_crops(contract, crop, recipe: Recipe) -> None:
             f"the records hold {crop.height} x {crop.width}: {setting}align with "
             f"--size {contract.height}x{contract.width}"
         )
+
+
+def _take_crops(backbone, crop: CropGeometry) -> None:
+    """Tells the network its crops, for the export; a note if it knew others."""
+    if backbone.crop and (difference := differing_crops(crop, backbone.crop)):
+        _LOG.warning(
+            "note: the records hold other crops than the network was trained on: %s",
+            difference,
+        )
+    backbone.crop = crop
 
 
 def _check_batch(recipe: Recipe, records: Path, faces: int) -> None:

@@ -1,10 +1,12 @@
 """Weights of elsewhere into a backbone of ours, all or nothing."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing, sha256_of
+from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.network_names import present_arguments, with_depth
 from tf_sphereface.weights.assignment import Row, match, values_for
 from tf_sphereface.weights.formats import (
@@ -145,6 +147,7 @@ class _Prepared:
                 Sizes(self.file, self._keys, self.layout, arguments)
             )
             contract |= _contract_of(self.file)
+            contract |= _crop_of(self.file, told | arguments)
             if self.file.metadata.get("provenance"):  # of a file that we wrote
                 self.origin = {"origin": self.file.metadata["provenance"]}
         elif map_file is not None:
@@ -189,6 +192,21 @@ def _contract_of(file):
     if "channel_order" in metadata:
         found["channel_order"] = metadata["channel_order"]
     return found
+
+
+def _crop_of(file, size):
+    """The crops in the metadata of a file that we wrote, if they are of this size."""
+    metadata, sides = file.metadata, ("height", "width")
+    if "crop" not in metadata:
+        return {}
+    try:
+        said = json.loads(metadata["crop"])
+        height, width = (int(metadata[side]) for side in sides)
+        crop = CropGeometry(height, width, said["template"], said["fit"])
+    except (TypeError, ValueError, KeyError) as error:
+        raise InputError(f"damaged metadata: {file.path}") from error
+    same = all(size.get(side) == getattr(crop, side) for side in sides)
+    return {"crop": crop.kind} if same else {}
 
 
 def _read_licence(path):

@@ -39,10 +39,12 @@ def read_keras_model(path: Path) -> WeightFile:
 
 
 def metadata_of(model: keras.Model) -> dict[str, str]:
-    """Pixel contract and provenance of a backbone of ours, as texts by name."""
+    """Pixel contract, crops and provenance of a backbone of ours, as texts by name."""
     contract = getattr(model, "pixel_contract", None)
     provenance = getattr(model, "provenance", None)
     metadata = {"provenance": json.dumps(dict(provenance))} if provenance else {}
+    if crop := getattr(model, "crop", None):
+        metadata["crop"] = json.dumps(crop.kind)
     if contract is None:
         return metadata
     return {

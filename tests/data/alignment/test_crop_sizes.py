@@ -122,6 +122,99 @@ def test_a_template_of_the_folder_goes_into_the_records(source, tmp_path):
     np.testing.assert_allclose(crop.template, POINTS - 3, rtol=1e-12)
 
 
+# A face that looks aside: no similarity brings it near the template.
+ASIDE = np.float64([[70, 80], [95, 82], [66, 110], [76, 140], [96, 139]])
+
+
+def align_aside(source, out, *options):
+    """`sphereface align` of the three photos by `ASIDE`; returns the exit code."""
+    table = source.parent / "points.csv"
+    numbers = ",".join(map(str, ASIDE.ravel()))
+    table.write_text("".join(f"{name},{numbers}\n" for name in PLACES))
+    fixed = ["--landmarks", str(table), "--processes", "1"]
+    return main([str(source), "--out", str(out), *fixed, *options])
+
+
+def warped_as_cp2tform(photo, template, size):
+    """The crop whose template, moved onto the photo, lies nearest to the landmarks."""
+    (x, y), zeros, ones = template.T, np.zeros(5), np.ones(5)
+    system = np.block([[x, y], [y, -x], [ones, zeros], [zeros, ones]]).T
+    a, b, *shift = np.linalg.lstsq(system, ASIDE.T.ravel(), rcond=None)[0]
+    matrix = np.array([[a, b, shift[0]], [-b, a, shift[1]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(photo, matrix, size, flags=flags)
+
+
+@pytest.mark.parametrize(
+    ("options", "template", "size"),
+    [
+        ((), PUBLISHED - (9, 1), (96, 112)),
+        (("--size", "160x160"), POINTS, (160, 160)),
+        (
+            ("--size", "128x128", "--template", "norm_crop"),
+            PUBLISHED + (8, 0),
+            (128, 128),
+        ),
+    ],
+)
+def test_fit_in_the_photo_goes_from_align_to_records_and_audit(
+    source, photo, tmp_path, options, template, size
+):
+    aligned = tmp_path / "aligned"
+    assert align_aside(source, aligned, "--fit", "photo", *options) == 0
+    crop = np.asarray(Image.open(aligned / "Ada" / "1.jpg")).astype(int)
+    expected = warped_as_cp2tform(photo, template, size)
+    assert np.abs(crop - expected).mean() < 2  # JPEG
+    settings = json.loads((aligned / "align.json").read_text())["settings"]
+    assert settings["crop"]["fit"] == "photo"
+    np.testing.assert_allclose(settings["crop"]["template"], template, rtol=1e-12)
+    write_records(aligned, tmp_path / "records", 1)
+    stored = read_manifest(tmp_path / "records").crop
+    assert stored.fit == "photo"
+    np.testing.assert_allclose(stored.template, template, rtol=1e-12)
+    assert (
+        "quality 95, fitted in the photo</dd>" in (aligned / "audit.html").read_text()
+    )
+    other = tmp_path / "other"
+    assert align_aside(source, other, *options) == 0
+    usual = np.asarray(Image.open(other / "Ada" / "1.jpg")).astype(int)
+    assert np.abs(usual - expected).mean() > 5
+
+
+def test_a_folder_has_crops_of_one_fit(source, tmp_path, capsys):
+    for first, then in (("photo", "crop"), ("crop", "photo")):
+        out = tmp_path / first
+        assert align_aside(source, out, "--fit", first) == 0
+        capsys.readouterr()
+        assert align_aside(source, out, "--fit", then) == 2
+        message = f"settings: crop.fit is {first!r} there, and {then!r} now"
+        assert message in capsys.readouterr().err
+    # Folders of earlier versions do not say it.
+    path = tmp_path / "crop" / "align.json"
+    record = json.loads(path.read_text())
+    del record["settings"]["crop"]["fit"]
+    path.write_text(json.dumps(record))
+    assert align_aside(source, tmp_path / "crop") == 0
+    assert json.loads(capsys.readouterr().out)["reused"] == 3
+    assert align_aside(source, tmp_path / "crop", "--fit", "photo") == 2
+    assert "crop.fit is 'crop' there, and 'photo' now" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fit", ["crop", "photo"])
+def test_landmarks_of_no_face_drop_the_photo_alone(source, tmp_path, fit):
+    landmarks = {name: tuple((POINTS + 5).ravel()) for name in PLACES}
+    landmarks["Ada/2.jpg"] = (50.0, 60.0) * 5
+    summary = align_photos(
+        source,
+        tmp_path / "out",
+        processes=1,
+        landmarks=landmarks,
+        crop=CropGeometry(fit=fit),
+    )
+    assert summary.dropped == {"landmarks that fit no face": 1}
+    assert summary.kept == 2
+
+
 def test_the_audit_page_is_of_this_size(aligned):
     text = write_audit(aligned).read_text("utf-8")
     assert text.count('viewBox="-0.5 -0.5 160 160"') == 2  # landmarks, average face
@@ -144,13 +237,14 @@ def test_the_audit_page_is_of_this_size(aligned):
         ("9" * 5000 + "x96", "must be HEIGHTxWIDTH"),
         ("0x96", "no crops of 0 x 96: `height` and `width` must be integers from 1"),
         ("112x20", "no crops of 112 x 20: .* room for the face"),
+        ("160x160 --template=norm_crop", "no crops of 160 x 160: .* 112 or 128 only"),
     ],
 )
 def test_bad_size_is_one_line_and_nothing_is_written(
     source, tmp_path, capsys, size, message
 ):
     out = tmp_path / "out"
-    assert main([str(source), "--out", str(out), f"--size={size}"]) == 2
+    assert main([str(source), "--out", str(out), *f"--size={size}".split()]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert re.match(f"error: .*{message}", line) and len(line) < 250
     assert not out.exists()

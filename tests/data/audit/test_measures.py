@@ -7,7 +7,12 @@ import pytest
 
 from tf_sphereface.data.aligned.manifest import KEPT, ManifestRow
 from tf_sphereface.data.audit.measures import fit_similarities, measure_crops
-from tf_sphereface.geometry import LANDMARK_TEMPLATE, similarity_transform
+from tf_sphereface.geometry import (
+    LANDMARK_TEMPLATE,
+    CropGeometry,
+    crop_transform,
+    similarity_transform,
+)
 
 
 def measure(landmarks, box=(0.0, 0.0, 30.0, 40.0)):
@@ -22,18 +27,19 @@ def measure(landmarks, box=(0.0, 0.0, 30.0, 40.0)):
     return measure_crops([row], LANDMARK_TEMPLATE)
 
 
-def test_fit_is_that_of_the_warp():
+@pytest.mark.parametrize("fit", ["crop", "photo"])
+def test_fit_is_that_of_the_warp(fit):
     rng = np.random.default_rng(0)
     landmarks = 60 * rng.normal(size=(50, 5, 2)) + 100
     landmarks[:25] = LANDMARK_TEMPLATE * 2 + 3 * rng.normal(size=(25, 5, 2))
-    turns, warped = fit_similarities(landmarks, LANDMARK_TEMPLATE)
+    turns, warped = fit_similarities(landmarks, LANDMARK_TEMPLATE, fit)
     for points, turn, landed in zip(landmarks, turns, warped, strict=True):
-        matrix = similarity_transform(points, LANDMARK_TEMPLATE)
+        matrix = crop_transform(points, CropGeometry(fit=fit))
         np.testing.assert_allclose(
-            [turn.real, turn.imag], matrix[:, 0], rtol=0, atol=1e-9
+            [turn.real, turn.imag], matrix[:, 0], rtol=1e-9, atol=1e-9
         )
         expected = points @ matrix[:, :2].T + matrix[:, 2]
-        np.testing.assert_allclose(landed, expected, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(landed, expected, rtol=1e-9, atol=1e-8)
 
 
 @pytest.mark.parametrize("degrees", [-170, -30, 0, 45, 120])

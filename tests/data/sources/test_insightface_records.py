@@ -97,6 +97,12 @@ def test_crops_of_another_size_cannot_be_made_of_them(insightface, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_crops_are_not_fitted_anew(insightface, tmp_path):
+    with pytest.raises(InputError, match="holds aligned faces: they are not fitted"):
+        align_photos(insightface, tmp_path / "out", crop=CropGeometry(fit="photo"))
+    assert not (tmp_path / "out").exists()
+
+
 def test_second_run_reuses_everything(insightface, tmp_path):
     align_photos(open_photo_source(insightface), tmp_path / "out", processes=1)
     again = align_photos(open_photo_source(insightface), tmp_path / "out", processes=1)

@@ -1,11 +1,15 @@
 """Tests for tf_sphereface.evaluation.embeddings: models and files as sources."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import normalize
 
+from tf_sphereface.backbones import SphereFaceCNN
+from tf_sphereface.data.alignment.settings import given_landmarks
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import (
     EmbeddingFile,
@@ -14,9 +18,11 @@ from tf_sphereface.evaluation import (
     PairList,
     embed_folder,
     evaluate_verification,
+    load_embedding_source,
     pair_list_of_set,
 )
 from tf_sphereface.evaluation.verification.pair_evaluator import require_one_length
+from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.preprocessing import PixelContract
 
 
@@ -59,6 +65,47 @@ def pairs():
             Pair(f"{one}/{n}.png", f"{two}/{n}.png", False, fold) for n in (1, 2)
         ]
     return PairList(tuple(listed), 2)
+
+
+@pytest.mark.parametrize(
+    ("fit", "shift", "message"),
+    [
+        ("crop", 0, None),
+        (None, 0, None),  # what another program has aligned
+        ("photo", 0, "their least squares are in the photo, not in the crop"),
+        ("crop", 0.6, "their landmarks are up to 0.8 pixels apart"),
+    ],
+)
+def test_crops_that_the_model_does_not_take_are_noted(
+    images, pairs, fit, shift, message
+):
+    points = np.arange(10.0).reshape(5, 2)
+    if fit:
+        crop = CropGeometry(2, 2, points + shift, fit)
+        record = {"library_version": "1", "settings": given_landmarks(crop)}
+        (images / "align.json").write_text(json.dumps(record))
+    taken = CropGeometry(2, 2, points)
+    source = ModelEmbeddings(CornerEmbedder(), notes=("first",), crop=taken)
+    for _ in range(2):
+        source.features(pairs.photos(), images)
+    first, *others = source.notes
+    assert first == "first" and len(others) == (message is not None)
+    assert all(message in note and str(images) in note for note in others)
+
+
+def test_models_say_the_crops_that_they_take(tmp_path):
+    crop = CropGeometry(24, 24, fit="photo")
+    arguments = {"embedding_dim": 4, "width_multiplier": 0.0625}
+    network = SphereFaceCNN(4, height=24, width=24, crop=crop.kind, **arguments)
+    network.save(tmp_path / "model.keras")
+    usual = tmp_path / "crops"
+    usual.mkdir()
+    record = {"settings": given_landmarks(CropGeometry(24, 24))}
+    (usual / "align.json").write_text(json.dumps(record))
+    Image.new("RGB", (24, 24)).save(usual / "1.png")
+    source = load_embedding_source(tmp_path / "model.keras")
+    source.features(["1.png"], usual)
+    assert "in the crop, not in the photo" in source.notes[-1]
 
 
 def test_folder_becomes_a_file_of_embeddings(images):

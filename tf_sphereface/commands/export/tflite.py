@@ -65,7 +65,7 @@ def measurement(images, pairs_file, progress_bar):
 
     pairs = read_lfw_pairs(pairs_file)
     evaluator = PairEvaluator(images, pairs, progress_bar=progress_bar)
-    return Measure(evaluator.plain, evaluator.cross_variant, pairs_file.name)
+    return Measure(evaluator.plain, evaluator.cross_variant, pairs_file.name, images)
 
 
 def summary(bundle):

@@ -11,7 +11,11 @@ from tf_sphereface.data.aligned.manifest import (
     alignment_is_complete,
     read_manifest_rows,
 )
-from tf_sphereface.data.aligned.settings import described_crop, read_alignment_settings
+from tf_sphereface.data.aligned.settings import (
+    described_crop,
+    read_alignment_settings,
+    recorded_crop,
+)
 from tf_sphereface.data.photos.exclusions import without_identities
 from tf_sphereface.data.photos.folders import list_photos
 from tf_sphereface.data.photos.images import decode_photo, read_content, read_header
@@ -119,9 +123,8 @@ def crop_geometry(
     Raises: InputError if align.json or the crop is damaged, or if the crops are of
         another size than it should be.
     """
-    settings = read_alignment_settings(aligned) or {}
-    if {"height", "width"} <= settings.get("crop", {}).keys():
-        found = described_crop(settings)
+    found = recorded_crop(aligned)
+    if found is not None:
         if said not in (None, found):
             raise InputError(f"the crops of {aligned} are {found}. Received: {said}")
         return found
@@ -135,6 +138,7 @@ def crop_geometry(
             f"width); run `sphereface align {aligned}` first, or say --size "
             f"{height}x{width} if another program has aligned the faces"
         )
+    settings = read_alignment_settings(aligned) or {}
     return described_crop(settings, height, width)
 
 

@@ -1,6 +1,7 @@
 """align.json: the settings under which an aligned folder was made."""
 
 import json
+import math
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
@@ -9,6 +10,8 @@ from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH, CropGeometry
 
 SETTINGS_NAME = "align.json"
 LOCK_NAME = ".align.lock"
+_SAME_PLACE = 0.25  # pixels between landmarks that are taken for the same
+_FIRST_FIT = "crop"  # of all folders that do not say
 
 
 def are_settings(settings: object) -> bool:
@@ -39,8 +42,45 @@ def described_crop(
     """
     said = settings.get("crop", {})
     return CropGeometry(
-        said.get("height", height), said.get("width", width), said.get("template")
+        said.get("height", height),
+        said.get("width", width),
+        said.get("template"),
+        said.get("fit", _FIRST_FIT),
     )
+
+
+def recorded_crop(folder: Path) -> CropGeometry | None:
+    """The crops of a folder, by its align.json; None if it does not say their size.
+
+    Raises: InputError if the file is damaged.
+    """
+    settings = read_alignment_settings(folder) or {}
+    if {"height", "width"} <= settings.get("crop", {}).keys():
+        return described_crop(settings)
+    return None
+
+
+def differing_crops(found: CropGeometry, wanted: CropGeometry) -> str | None:
+    """Words on what tells crops of one size apart, or None.
+
+    Args:
+        found: What a folder holds.
+        wanted: What a network takes.
+    """
+    if found.fit != wanted.fit:
+        return (
+            f"their least squares are in the {found.fit}, not in the {wanted.fit} "
+            f"(`align --fit {wanted.fit}`)"
+        )
+    apart = max(
+        math.dist(ours, theirs)
+        for ours, theirs in zip(found.template, wanted.template, strict=True)
+    )
+    if apart > _SAME_PLACE:
+        return (
+            f"their landmarks are up to {apart:.1f} pixels apart (`align --template`)"
+        )
+    return None
 
 
 def agree_on_settings(folder: Path, settings: dict, version: str) -> None:
@@ -57,7 +97,8 @@ def agree_on_settings(folder: Path, settings: dict, version: str) -> None:
     path = folder / SETTINGS_NAME
     if path.exists():
         known = read_alignment_settings(folder)
-        new, old = _flat(settings), _flat(known)
+        unsaid = {"crop.fit": _FIRST_FIT}
+        new, old = unsaid | _flat(settings), unsaid | _flat(known)
         differing = [k for k in sorted(new | old) if new.get(k) != old.get(k)]
         if differing:
             # A number says more than ten: the size of crops, not their template.

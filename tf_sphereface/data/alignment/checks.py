@@ -38,6 +38,8 @@ def check_options(
             f"{source.path} holds aligned faces: no landmarks and no choice of faces "
             "can be applied"
         )
+    if source.aligned and crop.fit != DEFAULT_CROP.fit:
+        raise InputError(f"{source.path} holds aligned faces: they are not fitted anew")
     if source.aligned and crop not in (DEFAULT_CROP, INSIGHTFACE_CROP):
         raise InputError(
             f"{source.path} holds faces aligned at {INSIGHTFACE_CROP}: the crops must "

@@ -26,10 +26,11 @@ from tf_sphereface.geometry import (
     DEFAULT_CROP,
     CropGeometry,
     align_face,
-    similarity_transform,
+    crop_transform,
 )
 
 JPEG_QUALITY = 95
+LANDMARKS_NO_FACE = "landmarks that fit no face"
 LANDMARKS_OUTSIDE = "landmarks outside the photo"
 # Faces are looked for in no more pixels than this: memory and time are bounded.
 MOST_PIXELS = 24_000_000
@@ -168,6 +169,8 @@ class PhotoAligner:
             ]
         except InputError as error:
             return [dataclasses.replace(row, reason=_reason(error))]
+        except ValueError:  # such as five times the same point
+            return [dataclasses.replace(row, reason=LANDMARKS_NO_FACE)]
         rows = []
         for number, (face, crop) in enumerate(zip(chosen, crops, strict=True), start=1):
             name = crop_name(row.photo, number)
@@ -227,7 +230,7 @@ def align_large(
     points = picture.from_photo(landmarks)
     if picture.reduction == 1:
         return align_face(picture.pixels, landmarks, crop)
-    linear = similarity_transform(points, crop.template)[:, :2]
+    linear = crop_transform(points, crop)[:, :2]
     if np.linalg.det(linear) > 1 + 1e-6:
         return align_face(decode_photo(content, name).pixels, landmarks, crop)
     return align_face(picture.pixels, points, crop)

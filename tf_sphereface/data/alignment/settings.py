@@ -8,24 +8,33 @@ from tf_sphereface.data.alignment.crops import CHOICE_RECORDS, INSIGHTFACE_CROP
 from tf_sphereface.data.alignment.photo_aligner import JPEG_QUALITY
 from tf_sphereface.detection import NETWORK_NAMES, MTCNNSettings
 from tf_sphereface.errors import InputError
-from tf_sphereface.geometry import DEFAULT_CROP, CropGeometry
+from tf_sphereface.geometry import DEFAULT_CROP, CropGeometry, landmark_template
 
 _JPEG = {"format": "JPEG", "quality": JPEG_QUALITY}
 
 
-def crop_of_size(height: int, width: int) -> CropGeometry:
-    """`CropGeometry` of a size that a user asked for.
+def crop_of_size(
+    height: int, width: int, fit: str = "crop", template: str = "scaled"
+) -> CropGeometry:
+    """`CropGeometry` of what a user asked for.
 
-    Raises: InputError if there are no crops of this size.
+    Args:
+        height: Rows, pixels.
+        width: Columns, pixels.
+        fit: One of `FITS`.
+        template: Rule of `landmark_template`.
+
+    Raises: InputError if there are no such crops.
     """
     try:
-        return CropGeometry(height, width)
+        points = landmark_template(height, width, template)
+        return CropGeometry(height, width, points, fit)
     except ValueError as error:
         raise InputError(f"no crops of {height} x {width}: {error}") from error
 
 
-def parse_size(text: str) -> CropGeometry:
-    """The crops of a size "HEIGHTxWIDTH", pixels.
+def parse_size(text: str, fit: str = "crop", template: str = "scaled") -> CropGeometry:
+    """The crops of a size "HEIGHTxWIDTH", pixels; the rest as for `crop_of_size`.
 
     Raises: InputError if it is no such size.
     """
@@ -35,7 +44,7 @@ def parse_size(text: str) -> CropGeometry:
         raise InputError(
             f"--size must be HEIGHTxWIDTH, such as 112x96. Received: {text!r:.40}"
         )
-    return crop_of_size(int(height), int(width))
+    return crop_of_size(int(height), int(width), fit, template)
 
 
 def detected(
@@ -73,7 +82,7 @@ def _record(crop, encoding, choice, detector):
         "crop": {
             "height": crop.height,
             "width": crop.width,
-            "template": [list(point) for point in crop.template],
+            **crop.kind,
             "channel_order": "RGB",
             **encoding,
         },

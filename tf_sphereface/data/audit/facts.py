@@ -75,7 +75,7 @@ def read_facts(folder: Path) -> CollectionFacts:
         )
     settings = read_alignment_settings(folder) or {}
     crop = described_crop(settings)
-    crops = measure_crops(rows.values(), np.array(crop.template))
+    crops = measure_crops(rows.values(), np.array(crop.template), crop.fit)
     people = Counter(map(identity_of, crops.names))
     everyone = {row.identity for row in rows.values()}
     return CollectionFacts(

@@ -40,12 +40,15 @@ class CropMeasures:
     warped: np.ndarray
 
 
-def measure_crops(rows: Iterable[ManifestRow], template: np.ndarray) -> CropMeasures:
+def measure_crops(
+    rows: Iterable[ManifestRow], template: np.ndarray, fit: str = "crop"
+) -> CropMeasures:
     """Measures the crops of a manifest.
 
     Args:
         rows: Of the manifest, in any order; dropped photos are passed over.
         template: Float (5, 2), where the landmarks shall lie in a crop.
+        fit: As in `CropGeometry`.
 
     Raises: InputError that names a crop with half a box or a few landmarks only.
     """
@@ -57,7 +60,7 @@ def measure_crops(rows: Iterable[ManifestRow], template: np.ndarray) -> CropMeas
     landmarks = _table([row.landmarks for row in kept], 10).reshape(-1, 5, 2)
     turns = np.full(len(kept), complex(np.nan, np.nan))
     warped, known = np.full_like(landmarks, np.nan), np.isfinite(landmarks[:, 0, 0])
-    turns[known], warped[known] = fit_similarities(landmarks[known], template)
+    turns[known], warped[known] = fit_similarities(landmarks[known], template, fit)
     distances = np.square(warped - template).sum(axis=2)
     return CropMeasures(
         names=tuple(row.crop for row in kept),
@@ -82,16 +85,18 @@ def _table(rows, width):
 
 
 def fit_similarities(
-    landmarks: np.ndarray, template: np.ndarray
+    landmarks: np.ndarray, template: np.ndarray, fit: str = "crop"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`geometry.similarity_transform` of many faces at once.
+    """`geometry.crop_transform` of many faces at once.
 
     With points as complex numbers a similarity is q = a p + b, and the least-squares
-    a is sum(conj(p) q) / sum |p|^2 of the centred points.
+    a is sum(conj(p) q) / sum |p|^2 of the centred points; fitted in the photo it is
+    sum |q|^2 / sum(conj(q) p).
 
     Args:
         landmarks: Float64 (n, 5, 2), x,y pixels of the photos.
         template: Float64 (5, 2), x,y pixels of the crop.
+        fit: As in `CropGeometry`.
 
     Returns: a, complex (n,), whose modulus is the scale and whose argument the turn;
         and the warped landmarks, float64 (n, 5, 2).
@@ -99,8 +104,12 @@ def fit_similarities(
     points = landmarks[..., 0] + 1j * landmarks[..., 1]
     target = template[:, 0] + 1j * template[:, 1]
     centred = points - points.mean(axis=1, keepdims=True)
-    variance = np.square(np.abs(centred)).sum(axis=1)
-    products = (np.conj(centred) * (target - target.mean())).sum(axis=1)
-    turns = products / np.maximum(variance, 1e-12)
+    aim = target - target.mean()
+    products = (np.conj(centred) * aim).sum(axis=1)
+    if fit == "photo":
+        turns = np.square(np.abs(aim)).sum() / np.conj(products)
+    else:
+        variance = np.square(np.abs(centred)).sum(axis=1)
+        turns = products / np.maximum(variance, 1e-12)
     warped = turns[:, None] * centred + target.mean()
     return turns, np.stack([warped.real, warped.imag], axis=2)

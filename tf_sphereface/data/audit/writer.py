@@ -95,6 +95,8 @@ def _settings(settings):
         f"{crop.get('width')} × {crop.get('height')} px, {crop.get('channel_order')}, "
         f"{crop.get('format')} quality {crop.get('quality')}"
     )
+    if crop.get("fit") == "photo":
+        form += ", fitted in the photo"
     networks = detector.pop("networks_sha256", "not recorded")
     name = detector.pop("name", "not recorded")
     described = ", ".join(

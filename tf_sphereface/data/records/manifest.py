@@ -8,6 +8,7 @@ import pydantic
 from tf_sphereface.data.records.frames import find_damage, record_spans
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import sha256_of
+from tf_sphereface.geometry import CropGeometry
 
 MANIFEST_NAME = "manifest.json"
 FORMAT_VERSION = 1
@@ -23,6 +24,7 @@ class CropContract(pydantic.BaseModel, extra="forbid", frozen=True):
         mean: Subtracted from the pixel value 0..255 before training.
         scale: Divides the difference.
         template: Five x,y pixels, 0-based, where the landmarks lie in the crop.
+        fit: Where the least squares of the landmarks were taken.
     """
 
     height: int = pydantic.Field(ge=1)
@@ -31,6 +33,12 @@ class CropContract(pydantic.BaseModel, extra="forbid", frozen=True):
     mean: float
     scale: float = pydantic.Field(gt=0)
     template: list[tuple[float, float]] = pydantic.Field(min_length=5, max_length=5)
+    fit: Literal["crop", "photo"] = "crop"
+
+    @property
+    def geometry(self) -> CropGeometry:
+        """Size, template and fit of the crops."""
+        return CropGeometry(self.height, self.width, self.template, self.fit)
 
 
 class Shard(pydantic.BaseModel, extra="forbid", frozen=True):

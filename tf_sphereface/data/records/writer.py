@@ -220,7 +220,7 @@ def _manifest(aligned, chosen, shards, seed, geometry):
         identities=list(chosen.identities),
         images_per_identity=[counts[identity] for identity in chosen.identities],
         seed=seed,
-        crop=CropContract(**pixels, template=geometry.template),
+        crop=CropContract(**pixels, template=geometry.template, fit=geometry.fit),
         detector=settings.get("detector"),
         shards=shards,
     )

@@ -12,7 +12,7 @@ from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.deployment.quantization.variants import is_exact
 from tf_sphereface.detection import nearest_to_centre
 from tf_sphereface.errors import InputError
-from tf_sphereface.geometry import CropGeometry, align_face
+from tf_sphereface.geometry import align_face
 
 # Other processors round sums in another order; integer kernels make steps of that.
 LANDMARK_TOLERANCE = 0.1  # pixels of the photo
@@ -123,12 +123,8 @@ def _detection_difference(detector, photo, expected):
 
 
 def _crop_difference(bundle, photo, face):
-    contract = bundle.contract
     try:
-        geometry = CropGeometry(
-            contract.pixels.height, contract.pixels.width, contract.landmark_template
-        )
-        crop = align_face(photo, np.asarray(face["landmarks"]), geometry)
+        crop = align_face(photo, np.asarray(face["landmarks"]), bundle.contract.crop)
     except ValueError as error:  # points that coincide, a size of no crop
         return f"no crop can be cut ({error})"
     expected = read_photo(bundle.path / face["crop"])

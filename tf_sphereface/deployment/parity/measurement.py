@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from tf_sphereface.bundle.bundle import Bundle, load_bundle
 from tf_sphereface.bundle.calibration import (
@@ -24,12 +25,18 @@ class Measure:
         cross_variant: Given two sources that `plain` had, gallery and probe, returns
             the report of pairs of a gallery face and a probe.
         pairs: Description of the pairs, for the model card, or None.
+        images: Folder of the pairs' crops, or None if not known.
     """
 
     def __init__(
-        self, plain: Callable, cross_variant: Callable, pairs: str | None = None
+        self,
+        plain: Callable,
+        cross_variant: Callable,
+        pairs: str | None = None,
+        images: Path | None = None,
     ):
-        self._plain, self._cross_variant, self.pairs = plain, cross_variant, pairs
+        self._plain, self._cross_variant = plain, cross_variant
+        self.pairs, self.images = pairs, images
 
     def plain(self, source) -> VariantMeasurement:
         """Measurement of a variant alone."""

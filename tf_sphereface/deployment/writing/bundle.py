@@ -31,6 +31,7 @@ from tf_sphereface.detection import (
     cached_networks,
     load_detector,
 )
+from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.model_files import CONTRACT_FILE
 from tf_sphereface.preprocessing import PixelContract
 
@@ -57,6 +58,7 @@ class BundleContent:
     Args:
         model: The model that was exported.
         pixel_contract: Of the network.
+        crop: The crops that the network takes.
         embedding_dim: Of one image.
         feature: The feature, and the steps to it that the files do themselves.
         variants: By name; the first is the default.
@@ -68,6 +70,7 @@ class BundleContent:
 
     model: ModelRecord
     pixel_contract: PixelContract
+    crop: CropGeometry
     embedding_dim: int
     feature: FeatureRecord
     variants: dict[str, CheckedVariant]
@@ -96,7 +99,8 @@ def write_bundle(out: Path, content: BundleContent, overwrite: bool = False) -> 
             model=content.model,
             pixels=content.pixel_contract,
             embedding_dim=content.embedding_dim,
-            landmark_template=content.pixel_contract.crop.template,
+            landmark_template=content.crop.template,
+            landmark_fit=content.crop.fit,
             feature=content.feature,
             detector=detector,
             variants=variants,
@@ -116,7 +120,8 @@ def _add_variant(folder, name, variant, content):
         name=content.model.name,
         variant=name,
         pixels=content.pixel_contract,
-        landmark_template=content.pixel_contract.crop.template,
+        landmark_template=content.crop.template,
+        landmark_fit=content.crop.fit,
         feature=content.feature,
         embedding_dim=content.embedding_dim,
         licence=content.model.licence,

@@ -105,6 +105,7 @@ def contract_table(contract: BundleContract) -> str:
     rows = [
         ("crop", f"{pixels.height} x {pixels.width} pixels (height x width)"),
         ("landmarks in it (x, y)", points),
+        ("least squares of their fit", f"in the {contract.landmark_fit}"),
         ("channels", pixels.channel_order),
         ("pixels", pixels.arithmetic),
         ("inside the files", ", ".join(inside) or "the network alone"),

@@ -8,10 +8,12 @@ import numpy as np
 
 from tf_sphereface.bundle.features import CropEmbedder
 from tf_sphereface.data.aligned.crops import select_crops
+from tf_sphereface.data.aligned.settings import differing_crops, recorded_crop
 from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.data.photos.kinds import is_photo
 from tf_sphereface.data.photos.lookup import find_photos
 from tf_sphereface.errors import InputError
+from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.preprocessing import mirror as mirror_faces
 from tf_sphereface.progress import Progress
 
@@ -26,7 +28,9 @@ class ModelEmbeddings:
             and its `mirror` is their policy, "none", "concat" or "mean"; its crops are
             not mirrored once more.
         batch_size: Crops in a forward pass.
-        notes: Sentences on what was assumed of the model, for reports.
+        notes: Sentences on what was assumed of the model, for reports; one is added
+            if a folder holds other crops than the model takes.
+        crop: The crops that the model takes; None if that is not known.
 
     Attributes:
         kind: As the embedder's, such as "keras".
@@ -41,11 +45,12 @@ class ModelEmbeddings:
         embedder: CropEmbedder,
         batch_size: int = _BATCH_SIZE,
         notes: Sequence[str] = (),
+        crop: CropGeometry | None = None,
     ):
         if batch_size < 1:
             raise ValueError(f"`batch_size` must be >= 1. Received: {batch_size=}")
         self._embedder, self._batch_size = embedder, batch_size
-        self.notes = tuple(notes)
+        self.notes, self._crop = tuple(notes), crop
         self._calls = []
         self.kind = getattr(embedder, "kind", "tflite")
         self.pixel_contract = embedder.pixel_contract
@@ -122,6 +127,7 @@ class ModelEmbeddings:
             pixel contract or is damaged, or an embedding is not finite.
         """
         files = find_photos(_required(images_dir), names)
+        self._compare_crops(Path(images_dir))
         mirror = mirror and not self.mirrors_itself
         width = self.embedding_dim * (2 if mirror else 1)
         features = np.full((len(files), width), np.nan, np.float32)
@@ -141,6 +147,17 @@ class ModelEmbeddings:
             if progress is not None:
                 progress(start + len(rows), len(present))
         return features
+
+    def _compare_crops(self, folder):
+        found = self._crop and recorded_crop(folder)
+        if not found or (found.height, found.width) != (
+            self._crop.height,
+            self._crop.width,
+        ):
+            return  # another size is refused where crops are read
+        if difference := differing_crops(found, self._crop):
+            note = f"{folder} holds other crops than the model takes: {difference}."
+            self.notes = tuple(dict.fromkeys((*self.notes, note)))
 
 
 def _required(images_dir):

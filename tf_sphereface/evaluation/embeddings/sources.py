@@ -17,6 +17,7 @@ from tf_sphereface.evaluation.embeddings.crop_embedders import (
 )
 from tf_sphereface.evaluation.embeddings.model_embeddings import ModelEmbeddings
 from tf_sphereface.evaluation.embeddings.npz import SUFFIX, read_embeddings
+from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.model_files import CONTRACT_FILE, RUN_MODELS, model_file
 from tf_sphereface.native_messages import load_tensorflow
 from tf_sphereface.preprocessing import (
@@ -133,10 +134,10 @@ def load_embedding_source(
     if is_bundle(path):
         if pixels:
             raise InputError(f"a bundle has its own pixel contract: {path}")
-        return ModelEmbeddings(_guarded(_load_bundle, path, variant))
-    embedder, note = _guarded(_loader(path), path, pixels or {})
+        return _guarded(_load_bundle, path, variant)
+    embedder, note, crop = _guarded(_loader(path), path, pixels or {})
     notes = filter(None, (note, _guarded(_note_on_outputs, path, embedder)))
-    return ModelEmbeddings(embedder, notes=tuple(notes))
+    return ModelEmbeddings(embedder, notes=tuple(notes), crop=crop)
 
 
 def _note_on_outputs(path, embedder):
@@ -172,7 +173,8 @@ def source_of_bundle(bundle: "Bundle", variant: str | None = None) -> ModelEmbed
 
     Raises: InputError if there is no such variant, or its file is damaged.
     """
-    return ModelEmbeddings(_bundle_embedder(bundle, variant))
+    crop = _crop_of(vars(bundle.contract))
+    return ModelEmbeddings(_bundle_embedder(bundle, variant), crop=crop)
 
 
 def is_bundle(path: Path) -> bool:
@@ -204,7 +206,7 @@ def _load_keras(path, pixels):
     # In float32 whatever the training's precision was: this is what is exported.
     backbone = load_backbone(path)
     contract, note = network_pixels(backbone, pixels, str(path))
-    return KerasEmbedder(backbone, contract), note
+    return KerasEmbedder(backbone, contract), note, getattr(backbone, "crop", None)
 
 
 def _load_saved_model(path, pixels):
@@ -212,7 +214,7 @@ def _load_saved_model(path, pixels):
     own = _contract_of_file(path, path.parent)
     feature = _stored_contract(path).get("feature", {})
     embedder = SavedModelEmbedder(path, own, feature.get("mirror"))
-    return embedder, _set_pixels(embedder, path, own, pixels)
+    return embedder, _set_pixels(embedder, path, own, pixels), None
 
 
 def _load_tflite(path, pixels):
@@ -223,10 +225,11 @@ def _load_tflite(path, pixels):
     own = _contract_of_file(path.parent)
     network = TFLiteEmbedder(path, own)
     note = _set_pixels(network, path, own, pixels)
-    feature = _stored_contract(path.parent).get("feature", {})
+    stored = _stored_contract(path.parent)
+    feature, crop = stored.get("feature", {}), _crop_of({**stored, "pixels": own})
     if "mirror" not in feature.get("inside", ()):
-        return network, note
-    return FeatureSource(network, FeatureRecord(**feature)), note
+        return network, note, crop
+    return FeatureSource(network, FeatureRecord(**feature)), note, crop
 
 
 def _set_pixels(embedder, path, own, pixels):
@@ -240,10 +243,22 @@ def _set_pixels(embedder, path, own, pixels):
     return note
 
 
+def _crop_of(contract):
+    """The crops by the fields of a contract; None if it does not say them."""
+    pixels, template = contract.get("pixels"), contract.get("landmark_template")
+    if pixels is None or template is None:
+        return None
+    fit = contract.get("landmark_fit", "crop")
+    try:
+        return CropGeometry(pixels.height, pixels.width, template, fit)
+    except ValueError:  # a size of no crop: nothing was aligned to it
+        return None
+
+
 def _load_bundle(path, variant):
     from tf_sphereface.bundle.bundle import load_bundle
 
-    return _bundle_embedder(load_bundle(path), variant)
+    return source_of_bundle(load_bundle(path), variant)
 
 
 def _bundle_embedder(bundle, variant):
