@@ -37,7 +37,7 @@ _OWN = frozenset(
 _LISTS = frozenset(
     {
         *("pairs", "templates", "gallery", "probes", "known", "extra"),
-        *("probe_noise", "distractor_noise"),
+        *("probe_noise", "distractor_noise", "photo_scores"),
     }
 )
 
@@ -103,7 +103,8 @@ def _add_protocol_options(parser):
         "--rule",
         choices=("sphereface", "insightface"),
         help="how folds of pairs are judged: cosines without the mean of the other "
-        "folds (default), or InsightFace's distances of the sum with the mirror image",
+        "folds (default), or InsightFace's distances of the sum with the mirror image; "
+        "with ijb, insightface is that project's pooling and rates",
     )
     parser.add_argument(
         "--missing",

@@ -54,6 +54,13 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="TEMPLATE,SUBJECT lines, as ijbc_1N_probe_mixed.csv",
     )
+    templates.add_argument(
+        "--photo-scores",
+        type=Path,
+        metavar="FILE",
+        help="with --rule insightface, NAME ... SCORE lines, as "
+        "ijbc_name_5pts_score.txt: photos count by the detector's score",
+    )
     videos = parser.add_argument_group("videos")
     videos.add_argument(
         "--pooling",

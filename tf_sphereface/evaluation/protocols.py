@@ -84,6 +84,6 @@ PROTOCOLS: dict[str, Protocol] = {
         "templates.protocol.evaluate_ijb",
         "templates of IJB-B and IJB-C: --pairs, or --gallery with --probes",
         ("templates",),
-        ("images", "mirror", "pairs", "gallery", "probes"),
+        ("images", "mirror", "pairs", "gallery", "probes", "rule", "photo_scores"),
     ),
 }

@@ -4,6 +4,7 @@ from tf_sphereface.evaluation.templates.ijb_lists import (
     PhotoList,
     TemplatePairs,
     read_photo_list,
+    read_photo_scores,
     read_subjects,
     read_template_pairs,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "evaluate_templates",
     "pool_templates",
     "read_photo_list",
+    "read_photo_scores",
     "read_subjects",
     "read_template_pairs",
     "verify_templates",

@@ -1,7 +1,9 @@
 """Lists of IJB-B and IJB-C as InsightFace and the benchmark give them."""
 
 import dataclasses
+import math
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,6 +58,38 @@ def read_photo_list(path: Path) -> PhotoList:
         rows.append(fields)
     names, template, media = zip(*rows, strict=True)
     return PhotoList(names, np.array(template, np.int64), np.array(media, np.int64))
+
+
+def read_photo_scores(path: Path, names: Sequence[str]) -> np.ndarray:
+    """Reads the detector's scores, such as `ijbc_name_5pts_score.txt`.
+
+    A line begins with the photo's name and ends with its score.
+
+    Args:
+        path: The list.
+        names: Of the photos whose scores are wanted.
+
+    Returns: Float32 (names,).
+    Raises: InputError with the line number for any other content, or if a photo is
+        not in the list.
+    """
+    scores = {}
+    for number, line in _lines(path, "scores"):
+        name, *_, score = line.split() if " " in line else (line, "")
+        try:
+            scores[name] = float(score)
+        except ValueError:
+            scores[name] = math.nan
+        if not 0 <= scores[name] < math.inf:
+            raise InputError(
+                f"{path} line {number}: a line must be NAME ... SCORE, the score a "
+                f"number of 0 or more. Received: {line!r}"
+            )
+    if missing := [name for name in names if name not in scores]:
+        raise InputError(
+            f"{path}: {len(missing):,} photos have no score; the first is {missing[0]}"
+        )
+    return np.array([scores[name] for name in names], np.float32)
 
 
 def read_template_pairs(path: Path) -> TemplatePairs:

@@ -32,14 +32,16 @@ class Templates:
 
 
 def pool_templates(
-    embeddings: np.ndarray, template: np.ndarray, media: np.ndarray
+    embeddings: np.ndarray,
+    template: np.ndarray,
+    media: np.ndarray,
+    keep_lengths: bool = False,
 ) -> Templates:
     """Mean of the frames of each video, then the mean over the media of the template.
 
     A video with a hundred frames so counts as much as one photo. Embeddings are
-    L2-normalised first, and templates last. (InsightFace's `eval_ijbc.py` does the same
-    but for its defaults: there each embedding also keeps its length and is multiplied
-    by the score of the face detector.)
+    L2-normalised first, and templates last. In InsightFace's `eval_ijbc.py` each
+    embedding keeps its length by default.
 
     Args:
         embeddings: Float (photos, dim); a row of NaN is a missing photo, which counts
@@ -47,6 +49,7 @@ def pool_templates(
         template: Int (photos,), which template the photo is of.
         media: Int (photos,), which photo or video it is; a number may occur in several
             templates.
+        keep_lengths: Weigh each photo by the length of its embedding.
 
     Raises: ValueError if the lengths differ.
     Reference: N. Crosswhite et al., "Template adaptation for face verification and
@@ -63,7 +66,8 @@ def pool_templates(
     there = np.isfinite(embeddings).all(axis=1)
     pooled = np.full((len(ids), embeddings.shape[1]), np.nan, np.float32)
     if there.any():
-        rows = unit_rows(np.asarray(embeddings)[there])
+        rows = np.asarray(embeddings)[there]
+        rows = rows if keep_lengths else unit_rows(rows)
         means, owners = _means(rows, np.stack([template[there], media[there]], axis=1))
         means, owners = _means(means, owners[:, :1])
         pooled[np.searchsorted(ids, owners[:, 0])] = unit_rows(means)

@@ -1,5 +1,6 @@
 """Verification and identification of templates, as IJB-B and IJB-C have them."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,13 @@ from tf_sphereface.evaluation.identification.identify import (
 from tf_sphereface.evaluation.rates.thresholds import FAR_TARGETS
 from tf_sphereface.evaluation.rates.top_scores import rates_at_fars
 from tf_sphereface.evaluation.templates.ijb_lists import TemplatePairs
+from tf_sphereface.evaluation.templates.insightface_rule import (
+    NOTE,
+    RULE,
+    rates_at_nearest_fars,
+    rates_of_search,
+    search_fars,
+)
 from tf_sphereface.evaluation.templates.pooling import Templates
 from tf_sphereface.evaluation.templates.template_report import TemplateReport
 
@@ -28,6 +36,7 @@ def evaluate_templates(
     probes: Subjects | None = None,
     fars: Sequence[float] = FAR_TARGETS,
     fpirs: Sequence[float] = IJB_FPIRS,
+    rule: str | None = None,
 ) -> TemplateReport:
     """TAR at FAR of pairs of templates, and search of templates in galleries.
 
@@ -46,12 +55,15 @@ def evaluate_templates(
         probes: As `read_subjects` gives them.
         fars: Targets in (0, 1].
         fpirs: Targets in (0, 1].
+        rule: "insightface" for rates as that project's scripts take them: TAR at the
+            nearest FAR, and the search in both galleries together.
 
     Raises: InputError if there is neither a pair list nor a gallery, or one of
-        gallery and probes is missing.
+        gallery and probes is missing, or the rule is unknown.
     Reference: C. Whitelam et al., "IARPA Janus Benchmark-B face dataset", CVPR
         Workshops 2017; B. Maze et al., "IARPA Janus Benchmark - C", ICB 2018.
     """
+    check_rule(rule)
     if bool(galleries) != (probes is not None) or not (galleries or pairs):
         raise InputError(
             "there must be template pairs, or galleries with probes. "
@@ -62,8 +74,11 @@ def evaluate_templates(
     genuine, falling = (np.empty(0),) * 2
     if pairs is not None:
         genuine, falling = verify_templates(templates, pairs)
-    closed, open_sets = None, ()
-    if galleries:
+    closed, open_sets, searched = None, (), {}
+    if galleries and rule == RULE:
+        closed = _search_together(templates, galleries, probes, fpirs)
+        searched = rates_of_search(closed, fpirs)
+    elif galleries:
         closed, open_sets = _search(templates, galleries, probes, fpirs)
     empty = ~np.isfinite(templates.embeddings).all(axis=1)
     counts = {
@@ -78,14 +93,20 @@ def evaluate_templates(
             f"{int(empty.sum()):,} of {len(empty):,} templates have no photo: they "
             "count as wrong."
         )
+    if rule == RULE:
+        notes.append(NOTE)
     for number, part in enumerate(open_sets, start=1):
         notes += [f"Gallery {number}: {note}" for note in part.notes]
+    rates = {}
+    if pairs is not None and rule == RULE:
+        rates = rates_at_nearest_fars(genuine, falling, fars)
+    elif pairs is not None:
+        rates = rates_at_fars(genuine, falling, len(falling), fars)
     return TemplateReport(
-        tar_at_far=rates_at_fars(genuine, falling, len(falling), fars)
-        if pairs is not None
-        else {},
+        tar_at_far=rates,
         closed=closed,
         open=open_sets,
+        searched=searched,
         counts=counts,
         notes=tuple(notes),
         genuine=genuine,
@@ -111,12 +132,26 @@ def verify_templates(
     return scores[pairs.same], np.sort(scores[~pairs.same])[::-1]
 
 
-def _search(templates, galleries, probes, fpirs):
+def check_rule(rule: str | None) -> None:
+    """Raises: InputError if there is no such rule for templates."""
+    if rule not in (None, RULE):
+        raise InputError(f"`rule` must be {RULE}, or not be given. Received: {rule!r}")
+
+
+def _search_together(templates, galleries, probes, fpirs=()):
+    """Ranks in all galleries; with FPIRs, the scores that `rates_of_search` needs."""
     looked_for = _faces(templates, probes)
     together = tuple(np.concatenate(parts) for parts in zip(*galleries, strict=True))
+    fars = search_fars(len(looked_for.names), len(set(together[1])), fpirs)
     closed = evaluate_identification(
-        looked_for, _faces(templates, together), fars=(), protocol="ijb"
+        looked_for, _faces(templates, together), fars=fars, protocol="ijb"
     )
+    return dataclasses.replace(closed, tar_at_far={})
+
+
+def _search(templates, galleries, probes, fpirs):
+    looked_for = _faces(templates, probes)
+    closed = _search_together(templates, galleries, probes)
     # With one gallery that knows everyone there is no open set to speak of.
     open_sets = [
         evaluate_identification(

@@ -22,6 +22,8 @@ class TemplateReport(Report):
         tar_at_far: Verification of the pairs, by FAR target; {} without pairs.
         closed: Ranks in all galleries together; None without galleries.
         open: Open set, in each gallery by itself.
+        searched: By InsightFace's rule, in place of it: the share of the probes above
+            a threshold, by FPIR target.
         counts: Numbers by what is counted.
         notes: Sentences on what limits the result.
         genuine: Float32 (genuine pairs,), scores; -inf if a template has no photo.
@@ -34,6 +36,7 @@ class TemplateReport(Report):
     open: tuple[IdentificationReport, ...]
     counts: dict[str, int]
     notes: tuple[str, ...]
+    searched: dict[float, RatePoint] = dataclasses.field(default_factory=dict)
     missing_photos: tuple[str, ...] = ()
     genuine: np.ndarray = dataclasses.field(repr=False, compare=False, default=())
     falling: np.ndarray = dataclasses.field(repr=False, compare=False, default=())
@@ -42,6 +45,8 @@ class TemplateReport(Report):
 
     def dir_at_fpir(self) -> dict[float, float]:
         """Mean of the galleries' DIR at rank 1, by FPIR target; FNIR is 1 minus it."""
+        if self.searched:
+            return {fpir: point.tar for fpir, point in self.searched.items()}
         return {
             fpir: float(np.mean([part.dir_at_fpir[fpir].tar for part in self.open]))
             for fpir in (self.open[0].dir_at_fpir if self.open else ())
@@ -112,5 +117,6 @@ class TemplateReport(Report):
             "protocol": self.protocol,
             **self.summary(),
             "open_sets": [part.to_json() for part in self.open],
+            "searched": without_nan(rates_json(self.searched, "fpir", "dir")),
             "missing_photos": list(self.missing_photos),
         }
