@@ -42,6 +42,7 @@ def test_summary_is_json_on_stdout(source, tmp_path, capsys):
         "reused": 0,
         "other_files": 0,
         "excluded_identities": 0,
+        "several_faces": 0,
     }
 
 

@@ -141,7 +141,8 @@ def test_deeper_photos_are_split_if_asked_for(tmp_path):
         (source / str(person) / "2004").mkdir(parents=True)
         for name in ("1.jpg", "2004/1.jpg"):
             (source / str(person) / name).write_bytes(name.encode())
-    with pytest.raises(InputError, match="has 0 people with at least 2 photos"):
+    told = "has 0 people with at least 2 photos.*--subfolders takes them"
+    with pytest.raises(InputError, match=told):
         prepare_photos(str(source), tmp_path / "out", None, silent_bar)
     split = prepare_photos(str(source), tmp_path / "out", None, silent_bar, True)
     for folder in (split.train, split.unseen):

@@ -190,6 +190,8 @@ def _align(args, runner):
         )
     if note := exclusion_note(args.exclude, excluded, summary.excluded_identities):
         tell(note)
+    if doubts := summary.doubts(args.choose):
+        tell(f"note: {doubts}")
     if summary.dropped.get(NEEDS_HEIF):
         tell(f"note: {heif_note(args.out)}")
     if hasattr(source, "pairs"):

@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
         overrides=tuple(args.set),
         command=shlex.join(["sphereface", "quickstart", *arguments]),
         progress_bar=progress_bar,
-        say=lambda line: errors.print(printable(line), style="bold"),
+        say=lambda line: errors.print(printable(line), style="bold", soft_wrap=True),
         on_evaluated=lambda result: _print_figures(result, args.out),
     )
     _print_matches(result.matches, args.out)

@@ -213,9 +213,11 @@ def _align(
     with progress_bar("aligning", "photos") as progress:
         summary = align_photos(source, out, progress=progress, crop=crop)
     if summary.dropped.get(NEEDS_HEIF):
-        say(heif_note(out))
+        say("note: " + heif_note(out))
     if failure := summary.failure():
         raise InputError(f"{failure} ({source})")
+    for note in filter(None, (summary.losses(), summary.doubts("centre"))):
+        say(f"note: {out}: {note}")
     with progress_bar("auditing", "crops") as progress:
         write_audit(out, command=command, source=source, progress=progress)
     return summary

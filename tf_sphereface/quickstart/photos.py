@@ -132,9 +132,11 @@ def check_people(
         people.setdefault(identity_of(photo), {})[photo] = place
     several = sum(len(names) >= 2 for names in people.values())
     if several < 2 * _FEWEST_UNSEEN:
+        notes = listed.passed_over.notes("--subfolders")
         raise InputError(
-            f"{source} has {several} people with at least 2 photos; "
-            f"quickstart needs {2 * _FEWEST_UNSEEN}, half of them to verify on"
+            f"{source} has {several} {'person' if several == 1 else 'people'} with at "
+            f"least 2 photos; quickstart needs {2 * _FEWEST_UNSEEN}, half of them to "
+            "verify on" + "".join(f"; {note}" for note in notes)
         )
     return people, listed.passed_over
 

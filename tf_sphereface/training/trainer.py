@@ -207,7 +207,7 @@ def _take_crops(backbone, crop: CropGeometry) -> None:
     """Tells the network its crops, for the export; a note if it knew others."""
     if backbone.crop and (difference := differing_crops(crop, backbone.crop)):
         _LOG.warning(
-            "note: the records hold other crops than the network was trained on: %s",
+            "the records hold other crops than the network was trained on: %s",
             difference,
         )
     backbone.crop = crop

@@ -113,3 +113,4 @@ def test_deeper_crops_are_not_lost_without_a_word(tmp_path, caplog):
         (tmp_path / name).touch()
     assert select_crops(tmp_path).crops == ("Ada/1.jpg",)
     assert "1 photos below a person's folder were passed over, such as" in caplog.text
+    assert "note:" not in caplog.text  # the command says it

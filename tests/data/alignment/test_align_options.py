@@ -1,5 +1,6 @@
 """Tests for given landmarks, the choice of faces and people that are left out."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 from tf_sphereface.commands import records as records_command
 from tf_sphereface.commands.align import main
 from tf_sphereface.data.aligned.manifest import read_manifest_rows
-from tf_sphereface.data.alignment.align import align_photos
+from tf_sphereface.data.alignment.align import AlignmentSummary, align_photos
 from tf_sphereface.data.alignment.crops import (
     choose_faces,
     crop_name,
@@ -186,7 +187,7 @@ def test_all_faces_of_a_group_have_crops_and_rows(group, tmp_path):
     assert [rows[name].faces for name in sorted(rows)] == [3, 3, 3]
     assert 350 < np.mean(rows["Ada/x.jpg"].box[::2]) < 510
     again = align_photos(group, out, processes=1, choice="all")
-    assert (again.reused, again.kept) == (1, 3)
+    assert (again.reused, again.kept, again.several_faces) == (1, 3, 1)
     (out / "Ada" / "x#3.jpg").unlink()
     again = align_photos(group, out, processes=1, choice="all")
     assert (again.reused, again.kept, len(list(out.rglob("*.jpg")))) == (0, 3, 3)
@@ -197,9 +198,28 @@ def test_largest_and_centre_differ_in_a_group(group, tmp_path):
         summary = align_photos(group, tmp_path / choice, processes=1, choice=choice)
         row = read_manifest_rows(tmp_path / choice)["Ada/x.jpg"]
         assert (summary.kept, row.faces) == (1, 3)
+        assert summary.several_faces == 1 and "photos with several faces: 1" in (
+            summary.doubts(choice)
+        )
         assert low < np.mean(row.box[::2]) < high
     with pytest.raises(InputError, match="choice is 'nearest to the centre' there"):
         align_photos(group, tmp_path / "centre", processes=1, choice="all")
+
+
+def test_summary_tells_losses_and_doubts():
+    counts = {"identities": 2, "reused": 0, "other_files": 0, "excluded_identities": 0}
+    summary = AlignmentSummary(
+        photos=20,
+        kept=13,
+        dropped={"a": 1, "b": 6},
+        several_faces=3,
+        seconds=1,
+        **counts,
+    )
+    assert summary.losses() == "7 of 20 photos gave no crop: 6 b, 1 a"
+    assert "3; the face nearest the centre was taken" in summary.doubts("centre")
+    whole = dataclasses.replace(summary, kept=20, dropped={}, several_faces=0)
+    assert whole.losses() is whole.doubts("all") is None
 
 
 def test_names_of_further_faces():

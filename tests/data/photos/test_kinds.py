@@ -35,6 +35,7 @@ NOTES = [
     "--subfolders takes them",
     "1 photos in no person's folder were passed over, such as beside.png",
     "files that are no photos were passed over: 1 .mp4, 1 .txt, 1 without a suffix",
+    "no photo was taken from 1 folder: Eve",
 ]
 
 
@@ -50,6 +51,16 @@ def collection(request, tmp_path):
         (tmp_path / "people" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "people" / name).write_text(name)
     return tmp_path / "people"
+
+
+def test_people_of_whom_no_photo_is_taken_are_named_up_to_five():
+    people = [f"{number}/2004/1.jpg" for number in range(6)] + ["Ada/1.raw", "x/1.jpg"]
+    files = [(name, tuple(name.split("/"))) for name in people]
+    _, passed_over = kinds.sort_files(files)
+    note = "no photo was taken from 7 folders: 0, 1, 2, 3, 4 and 2 more"
+    assert passed_over.notes()[-1] == note
+    _, passed_over = kinds.sort_files(files, subfolders=True)
+    assert passed_over.left_out == ["Ada"]
 
 
 def test_what_is_passed_over_is_said_with_names_and_suffixes(collection):
@@ -70,7 +81,7 @@ def test_photos_in_deeper_folders_are_taken_by_an_option(collection):
         "Ada/2004_May_4.gif": "Ada/2004/May/4.gif",
         "Eve/2005_5.avif": "Eve/2005/5.avif",
     }
-    assert source.passed_over.notes() == NOTES[1:]
+    assert source.passed_over.notes() == NOTES[1:3]
 
 
 def test_deeper_photos_of_one_name_are_refused():

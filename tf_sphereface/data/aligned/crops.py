@@ -185,6 +185,6 @@ def _list_crops(aligned):
     if not rows:
         listed = list_photos(aligned)
         if listed.passed_over.deeper[0]:
-            _LOG.warning("note: %s", listed.passed_over.notes()[0])
+            _LOG.warning("%s", listed.passed_over.notes()[0])
         return list(listed.photos)
     return [row.crop for row in rows.values() if row.status == KEPT]

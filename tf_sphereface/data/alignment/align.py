@@ -53,6 +53,7 @@ class AlignmentSummary:
         photos: Number of photos of the source, without those of excluded people.
         kept: Number of crops.
         dropped: Number of photos without a crop, by reason.
+        several_faces: Number of photos with a crop in which several faces were found.
         identities: Number of identities with a crop.
         reused: Number of photos that an earlier run had done.
         other_files: Number of files that were passed over, as
@@ -64,6 +65,7 @@ class AlignmentSummary:
     photos: int
     kept: int
     dropped: dict[str, int]
+    several_faces: int
     identities: int
     reused: int
     other_files: int
@@ -76,8 +78,36 @@ class AlignmentSummary:
             return None
         if self.dropped.keys() == {"no face"}:
             return "no face in any photo"
-        reasons = (f"{count:,} {reason}" for reason, count in self.dropped.items())
-        return f"no crop of any photo: {', '.join(reasons)}"
+        return f"no crop of any photo: {self._reasons()}"
+
+    def losses(self) -> str | None:
+        """The number of photos without a crop and the reasons; None if all have one."""
+        lost = sum(self.dropped.values())
+        if not lost:
+            return None
+        return f"{lost:,} of {self.photos:,} photos gave no crop: {self._reasons()}"
+
+    def doubts(self, choice: str) -> str | None:
+        """A warning of photos of several people; None if there are none.
+
+        Args:
+            choice: As for `align_photos`.
+        """
+        if not self.several_faces:
+            return None
+        taken = {
+            "centre": "the face nearest the centre was taken",
+            "largest": "the largest was taken",
+            "all": "all were taken as faces of the folder's person",
+        }[choice]
+        return (
+            f"photos with several faces: {self.several_faces:,}; {taken}, which may be "
+            "another person's: look at audit.html"
+        )
+
+    def _reasons(self):
+        counts = sorted(self.dropped.items(), key=lambda entry: (-entry[1], entry[0]))
+        return ", ".join(f"{count:,} {reason}" for reason, count in counts)
 
 
 def align_photos(
@@ -234,6 +264,7 @@ def _summarize(rows, photos, reused, other_files, excluded, seconds):
         photos=photos,
         kept=kept,
         dropped=dict(sorted(rows.count_dropped().items())),
+        several_faces=rows.count_several_faces(),
         identities=identities,
         reused=reused,
         other_files=other_files,

@@ -16,7 +16,7 @@ from tf_sphereface.data.aligned.manifest import (
     row_to_line,
     write_manifest_lines,
 )
-from tf_sphereface.data.alignment.crops import row_name
+from tf_sphereface.data.alignment.crops import is_further_face, row_name
 from tf_sphereface.data.alignment.photo_aligner import LANDMARKS_OUTSIDE
 from tf_sphereface.data.photos.kinds import (
     INSTALL_HEIF,
@@ -31,11 +31,11 @@ PRAGMA journal_mode = OFF;
 PRAGMA cache_size = -4096;
 CREATE TABLE known (
     photo TEXT PRIMARY KEY, identity TEXT, status TEXT, reason TEXT, crop TEXT,
-    line TEXT
+    faces INTEGER, line TEXT
 ) WITHOUT ROWID;
 CREATE TABLE done (
     photo TEXT PRIMARY KEY, identity TEXT, status TEXT, reason TEXT, crop TEXT,
-    line TEXT
+    faces INTEGER, line TEXT
 ) WITHOUT ROWID;
 """
 
@@ -107,11 +107,16 @@ class AlignmentRows:
         query = "SELECT reason, COUNT(*) FROM done WHERE status = ? GROUP BY reason"
         return Counter(dict(self._database.execute(query, (DROPPED,))))
 
+    def count_several_faces(self) -> int:
+        """The number of photos with a crop in which several faces were found."""
+        query = "SELECT COUNT(*) FROM done WHERE status = ? AND faces > 1"
+        return self._database.execute(query, (KEPT,)).fetchone()[0]
+
     def _insert(self, table, rows):
         values = ((*_columns(row), row_to_line(row)) for row in rows)
         self._database.execute("BEGIN")
         self._database.executemany(
-            f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?, ?)", values
+            f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?)", values
         )
         self._database.execute("COMMIT")
 
@@ -187,7 +192,9 @@ def heif_note(out: Path) -> str:
 
 
 def _columns(row):
-    return row.photo, row.identity, row.status, row.reason, row.crop
+    # The further faces of a photo have rows of their own, and are counted in its first.
+    faces = 0 if is_further_face(row.photo) else row.faces
+    return row.photo, row.identity, row.status, row.reason, row.crop, faces
 
 
 def _has_crop(row, out):

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from PIL import Image
 
-from tf_sphereface.data.photos.names import RESERVED_NAMES, check_name
+from tf_sphereface.data.photos.names import RESERVED_NAMES, check_name, identity_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import is_clutter
 
@@ -25,6 +25,7 @@ _FORMATS = frozenset(
     {"AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP"}
 )
 _HEIF_BRANDS = (b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
+_NAMED = 5  # folders that a note names
 NEEDS_HEIF = "HEIC needs pillow-heif"
 INSTALL_HEIF = "pip install 'tf-sphereface[heic]'"
 
@@ -53,11 +54,13 @@ class PassedOver:
         kinds: Number of files by suffix that are of no kind which is read.
         deeper: Photos in folders below a person's: their number and the first name.
         beside: Photos that lie in no person's folder, likewise.
+        left_out: Folders of people with such files and without a photo that is taken.
     """
 
     def __init__(self):
         self.kinds = Counter()
         self.deeper = self.beside = (0, "")
+        self.left_out = []
 
     @property
     def count(self) -> int:
@@ -87,6 +90,14 @@ class PassedOver:
             kinds = sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))
             listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds)
             found.append(f"files that are no photos were passed over: {listed}")
+        if self.left_out:
+            more = len(self.left_out) - _NAMED
+            found.append(
+                f"no photo was taken from {len(self.left_out):,} "
+                f"{'folder' if len(self.left_out) == 1 else 'folders'}: "
+                + ", ".join(self.left_out[:_NAMED])
+                + (f" and {more:,} more" if more > 0 else "")
+            )
         return found
 
 
@@ -105,17 +116,19 @@ def sort_files(
     Raises: InputError if two photos would have one name, or if a name cannot be a
         file name on all systems.
     """
-    places, other = {}, PassedOver()
+    places, other, passed = {}, PassedOver(), set()
     for place, parts in sorted(files):
         if _is_hidden(parts) or parts[0] in RESERVED_NAMES:
             continue
         if not is_photo(parts):
             suffix = PurePosixPath(parts[-1]).suffix.lower()
             other.kinds[suffix or "without a suffix"] += 1
+            passed.update(parts[:-1][:1])
         elif len(parts) < 2:
             other.beside = other.beside[0] + 1, other.beside[1] or "/".join(parts)
         elif len(parts) > 2 and not subfolders:
             other.deeper = other.deeper[0] + 1, other.deeper[1] or "/".join(parts)
+            passed.add(parts[0])
         else:
             name = f"{parts[0]}/{'_'.join(parts[1:])}"
             check_name(name)
@@ -125,6 +138,7 @@ def sort_files(
                     f"{place!r}; rename one"
                 )
             places[name] = place
+    other.left_out = sorted(passed - set(map(identity_of, places)))
     return dict(sorted(places.items())), other
 
 
