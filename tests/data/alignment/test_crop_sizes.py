@@ -11,6 +11,7 @@ from PIL import Image
 from tf_sphereface.commands.align import main
 from tf_sphereface.data.alignment.align import align_photos
 from tf_sphereface.data.audit import write_audit
+from tf_sphereface.data.audit.facts import read_facts
 from tf_sphereface.data.records.manifest import read_manifest
 from tf_sphereface.data.records.writer import write_records
 from tf_sphereface.errors import InputError
@@ -135,14 +136,12 @@ def align_aside(source, out, *options):
     return main([str(source), "--out", str(out), *fixed, *options])
 
 
-def warped_as_cp2tform(photo, template, size):
-    """The crop whose template, moved onto the photo, lies nearest to the landmarks."""
+def matrix_as_cp2tform(template):
+    """The map that moves the template nearest to the landmarks in the photo."""
     (x, y), zeros, ones = template.T, np.zeros(5), np.ones(5)
     system = np.block([[x, y], [y, -x], [ones, zeros], [zeros, ones]]).T
     a, b, *shift = np.linalg.lstsq(system, ASIDE.T.ravel(), rcond=None)[0]
-    matrix = np.array([[a, b, shift[0]], [-b, a, shift[1]]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(photo, matrix, size, flags=flags)
+    return np.array([[a, b, shift[0]], [-b, a, shift[1]]])
 
 
 @pytest.mark.parametrize(
@@ -163,7 +162,8 @@ def test_fit_in_the_photo_goes_from_align_to_records_and_audit(
     aligned = tmp_path / "aligned"
     assert align_aside(source, aligned, "--fit", "photo", *options) == 0
     crop = np.asarray(Image.open(aligned / "Ada" / "1.jpg")).astype(int)
-    expected = warped_as_cp2tform(photo, template, size)
+    matrix, flags = matrix_as_cp2tform(template), cv2.INTER_LINEAR
+    expected = cv2.warpAffine(photo, matrix, size, flags=flags | cv2.WARP_INVERSE_MAP)
     assert np.abs(crop - expected).mean() < 2  # JPEG
     settings = json.loads((aligned / "align.json").read_text())["settings"]
     assert settings["crop"]["fit"] == "photo"
@@ -175,6 +175,8 @@ def test_fit_in_the_photo_goes_from_align_to_records_and_audit(
     assert (
         "quality 95, fitted in the photo</dd>" in (aligned / "audit.html").read_text()
     )
+    scale = 1 / np.sqrt(np.linalg.det(matrix[:, :2]))
+    np.testing.assert_allclose(read_facts(aligned).crops.scales, scale, rtol=1e-9)
     other = tmp_path / "other"
     assert align_aside(source, other, *options) == 0
     usual = np.asarray(Image.open(other / "Ada" / "1.jpg")).astype(int)
