@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -171,6 +172,16 @@ def test_validation_while_training_gives_the_same_accuracy(run, prepared):
         "verification_auc": result["auc"],
         "verification_eer": result["eer"],
     }
+
+
+def test_people_of_the_training_are_noted(run, prepared):
+    (prepared / "run").mkdir()
+    shutil.copy(prepared / "my model.keras", prepared / "run" / "best.keras")
+    names = "José 1\nJosé 5\nEve\n".encode()
+    (prepared / "run" / "trained_people.txt").write_bytes(names)
+    _, out, err = run(model="run")
+    assert "note: 2 of the 8 people of the pairs have the names of people" in err
+    assert "names of people" not in run()[2]
 
 
 def test_thumbnails_need_a_folder_of_images(prepared, tmp_path, capsys):

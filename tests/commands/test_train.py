@@ -1,8 +1,13 @@
 """Tests for tf_sphereface.commands.train: exit codes and messages."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from tf_sphereface.commands import train
+from tf_sphereface.commands.export import tflite
 from tf_sphereface.commands.train import main
+from tf_sphereface.data.records import manifest
 
 
 @pytest.fixture
@@ -38,3 +43,23 @@ def test_images_without_pairs_are_refused(recipe_file, tmp_path):
     with pytest.raises(SystemExit) as stop:
         run(recipe_file, "--records", "r", "--run", "x", "--images", tmp_path)
     assert stop.value.code == 2
+
+
+def test_training_and_export_note_pairs_of_people_who_are_trained_on(
+    tmp_path, capsys, monkeypatch
+):
+    pairs = tmp_path / "pairs.txt"
+    pairs.write_text("2\t1\nann\t1\t2\nann\t1\tbo\t1\ncy\t1\t2\ncy\t1\tdi\t1\n")
+    known = SimpleNamespace(identities=["di"])
+    monkeypatch.setattr(manifest, "read_manifest", lambda records: known)
+    train._warn_of_known_people(tmp_path, pairs)
+    (tmp_path / "last.keras").touch()
+    tflite._warn_of_known_people(tmp_path, pairs)
+    (tmp_path / "trained_people.txt").write_text("ann\ncy\nx\n")
+    tflite._warn_of_known_people(tmp_path, pairs)
+    tflite._warn_of_known_people(tmp_path, None)
+    notes = capsys.readouterr().err.splitlines()
+    assert [note.split(" have")[0] for note in notes] == [
+        "note: 1 of the 4 people of the pairs",
+        "note: 2 of the 4 people of the pairs",
+    ]

@@ -106,6 +106,8 @@ def test_other_data_in_the_same_folder_is_refused(finished, tmp_path):
     out, _ = finished
     with pytest.raises(InputError, match="holds a quickstart on synthetic"):
         run_quickstart(out, "lfw")
+    with pytest.raises(InputError, match="another recipe; give the same .*--set"):
+        run_quickstart(out, overrides=(*FEW_STEPS, "schedule.steps=3"))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("x")
     with pytest.raises(InputError, match="is not a quickstart folder"):

@@ -34,6 +34,9 @@ def test_a_run_leaves_models_history_and_resolved_recipe(records, tmp_path):
         assert classifier.head.num_classes == 4
     assert list((tmp_path / "run" / "logs").rglob("events*"))
     assert (tmp_path / "run" / "environment.json").exists()
+    people = [f"person {number}" for number in range(4)]
+    names = (tmp_path / "run" / "trained_people.txt").read_text()
+    assert names.splitlines() == people
     assert 'precision = "float32"' in (tmp_path / "run" / "recipe.toml").read_text()
 
 

@@ -7,7 +7,7 @@ from tf_sphereface.bundle.records import Variant
 from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
 from tf_sphereface.detection import MTCNN, MTCNNSettings, load_detector
 from tf_sphereface.errors import InputError
-from tf_sphereface.model_files import CONTRACT_FILE
+from tf_sphereface.model_files import CONTRACT_FILE, bundle_folder
 
 
 class Bundle:
@@ -70,9 +70,7 @@ def load_bundle(path: Path) -> Bundle:
 
     Raises: InputError if the folder is no bundle, or a file is missing or changed.
     """
-    path = Path(path)
-    if not (path / CONTRACT_FILE).is_file():
-        raise InputError(f"not a bundle (no {CONTRACT_FILE}): {path}")
+    path = bundle_folder(path)
     contract = BundleContract.read(path / CONTRACT_FILE)
     for expected in contract.file_records():
         if file_record(path, expected.file).sha256 != expected.sha256:

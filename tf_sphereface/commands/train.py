@@ -6,7 +6,11 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.terminal.errors import reports_errors
-from tf_sphereface.commands.terminal.output import add_json_option, print_result
+from tf_sphereface.commands.terminal.output import (
+    add_json_option,
+    print_notes,
+    print_result,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -57,6 +61,7 @@ def main(argv: list[str] | None = None) -> int:
         from tf_sphereface.evaluation import verification_metrics
 
         validate = verification_metrics(args.images, args.pairs)
+        _warn_of_known_people(args.records, args.pairs)
     load_tensorflow()
     from tf_sphereface.training.trainer import train
 
@@ -65,6 +70,15 @@ def main(argv: list[str] | None = None) -> int:
     )
     print_result(dataclasses.asdict(summary), args.json)
     return 0
+
+
+def _warn_of_known_people(records, pairs_file):
+    from tf_sphereface.data.records.manifest import read_manifest
+    from tf_sphereface.evaluation.pairs.pair_list import read_lfw_pairs
+    from tf_sphereface.evaluation.pairs.people import note_on_training, people_of_pairs
+
+    people = people_of_pairs(read_lfw_pairs(pairs_file))
+    print_notes(note_on_training(people, read_manifest(records).identities))
 
 
 if __name__ == "__main__":

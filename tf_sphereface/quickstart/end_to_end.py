@@ -19,6 +19,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.report_types import Figure
 from tf_sphereface.files import is_vacant, write_atomically
 from tf_sphereface.geometry import CropGeometry
+from tf_sphereface.model_files import QUICKSTART_RUN
 from tf_sphereface.progress import ProgressBar
 from tf_sphereface.quickstart.contact_sheet import SHEET_FILE, draw_matches, write_sheet
 from tf_sphereface.quickstart.formats import (
@@ -113,6 +114,7 @@ def run_quickstart(
             say(f"note: {note}")
         data = str(Path(data).resolve())
     _claim(out, data)
+    _agree_on_recipe(out, checked)
     with stage("photos", f"photos of people ({data})"):
         photos = out / "photos"
         folders = prepare_photos(data, photos, starter, progress_bar, subfolders)
@@ -204,6 +206,18 @@ def _claim(out: Path, data: str) -> None:
     write_atomically(marker, data.encode())
 
 
+def _agree_on_recipe(out: Path, recipe) -> None:
+    """Refuses another training than that of `out` before the photos are aligned."""
+    from tf_sphereface.training.recipe import read_recipe
+
+    earlier = out / QUICKSTART_RUN / "recipe.toml"
+    if earlier.exists() and read_recipe(earlier) != recipe:
+        raise InputError(
+            f"{out} holds a quickstart with another recipe; give the same --recipe and "
+            "--set, or another --out"
+        )
+
+
 def _align(
     source: Path, out: Path, crop: CropGeometry, command: str, progress_bar, say
 ) -> AlignmentSummary:
@@ -267,4 +281,4 @@ def _crop_of(recipe) -> CropGeometry:
 def _train(out: Path, recipe):
     from tf_sphereface.training.trainer import train
 
-    return train(recipe, out / "records", out / "train")
+    return train(recipe, out / "records", out / QUICKSTART_RUN)

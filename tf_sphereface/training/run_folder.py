@@ -10,9 +10,10 @@ from pathlib import Path
 import filelock
 import tensorflow as tf
 
-from tf_sphereface.data.records.manifest import MANIFEST_NAME
+from tf_sphereface.data.records.manifest import MANIFEST_NAME, read_manifest
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import entries, sha256_of, write_atomically
+from tf_sphereface.model_files import PEOPLE_FILE
 from tf_sphereface.training.recipe import Recipe, read_recipe
 
 BACKUP, BEST_MODEL, LAST_MODEL = "backup/state.weights.h5", "best.keras", "last.keras"
@@ -23,6 +24,7 @@ _INITIAL = "initial_weights.sha256"
 _OTHER = {
     RECIPE: "another recipe",
     RECORDS: "other records",
+    PEOPLE_FILE: "other people",
     _INITIAL: "other initial weights",
 }
 _PACKAGES = ("tf-sphereface", "tensorflow", "keras", "numpy")
@@ -37,9 +39,11 @@ def open_run(run: Path, recipe: Recipe, records: Path) -> Iterator[None]:
     Raises: InputError if it is of another recipe, other records or other initial
         weights, is no run folder, or another process has it.
     """
+    people = read_manifest(records).identities
     contents = {
         RECIPE: recipe.to_toml().encode(),
         RECORDS: sha256_of(records / MANIFEST_NAME).encode(),
+        PEOPLE_FILE: "".join(f"{name}\n" for name in people).encode(),
     }
     if recipe.fine_tuning is not None:
         contents[_INITIAL] = sha256_of(recipe.fine_tuning.initial_file).encode()
@@ -82,7 +86,14 @@ def _agree(run: Path, contents: dict[str, bytes], recipe: Recipe) -> None:
 
 def _has_foreign_files(run: Path) -> bool:
     """True if there is more than a run leaves that was killed in its first moments."""
-    ours = {RECORDS, _INITIAL, _ENVIRONMENT, _LOCK, Path(BACKUP).parent.name}
+    ours = {
+        RECORDS,
+        PEOPLE_FILE,
+        _INITIAL,
+        _ENVIRONMENT,
+        _LOCK,
+        Path(BACKUP).parent.name,
+    }
     return run.exists() and any(
         path.name not in ours and ".tmp." not in path.name for path in entries(run)
     )

@@ -55,6 +55,11 @@ def test_several_results_are_numbered():
     assert lines_of([{"score": 1.0}, {"score": 0.5}]) == ["1  score 1", "2  score 0.5"]
 
 
+def test_an_unknown_among_lines_that_are_alike_is_told():
+    rates = {"tar": [{"far": 0.1, "tar": 0.5}, {"far": 0.001, "tar": None}]}
+    assert lines_of(rates) == ["tar 1  far 0.1, tar 0.5", "tar 2  far 0.001, tar -"]
+
+
 # These print tables, text or the figures of their own process.
 OTHERS = {"quickstart", "quantization-train", "export", "recipes"}
 

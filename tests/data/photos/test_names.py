@@ -2,7 +2,12 @@
 
 import pytest
 
-from tf_sphereface.data.photos.names import check_name, identity_of, split_name
+from tf_sphereface.data.photos.names import (
+    check_name,
+    identity_of,
+    refuse_merging,
+    split_name,
+)
 from tf_sphereface.errors import InputError
 
 
@@ -28,3 +33,8 @@ def test_a_name_that_no_folder_of_people_can_have_is_refused(name):
         check_name(name)
     assert "\n" not in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+def test_a_name_in_an_older_encoding_is_to_be_renamed():
+    with pytest.raises(InputError, match=r"'caf\\udce9' \(identities\); rename it"):
+        refuse_merging(["caf\udce9"], "identities")

@@ -7,6 +7,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import Pair, PairList
 from tf_sphereface.evaluation.pairs.people import (
     check_folds,
+    note_on_training,
     notes_on_list,
     people_of_pairs,
     person_of,
@@ -23,6 +24,13 @@ PAIRS = (
 def notes_of(*pairs):
     listed = PairList(tuple(pairs), folds=2)
     return notes_on_list(listed, people_of_pairs(listed))
+
+
+def test_people_that_a_model_was_trained_on_are_counted():
+    people = people_of_pairs(PairList(PAIRS, folds=2))
+    (note,) = note_on_training(people, ["bo", "cy", "eve"])
+    assert note.startswith("2 of the 4 people of the pairs have the names of people")
+    assert note_on_training(people, ["eve"]) == note_on_training(people, ()) == ()
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,8 @@ def test_without_errors_intervals_are_unknown_null_and_noted():
     assert all(map(math.isnan, report.intervals.accuracy))
     assert math.isnan(report.intervals.tar_at_far[0.01].low)
     assert report.to_json()["intervals"]["accuracy"] == [None, None]
-    assert any("no interval: all resamples" in note for note in report.notes)
+    (note,) = (note for note in report.notes if "no interval: all res" in note)
+    assert note.endswith(": accuracy, EER, TAR at FAR 0.1.")
     few = PairPeople(left // 20, right // 20, people.left_names, people.right_names)
     report = with_intervals(dataclasses.replace(report, people=few), resamples=50)
     assert report.notes[-1].endswith("no interval: 4 people are fewer than 10.")

@@ -12,7 +12,7 @@ from tf_sphereface.commands.export.options import (
     ready_files,
 )
 from tf_sphereface.commands.terminal.messages import tell
-from tf_sphereface.commands.terminal.output import print_result
+from tf_sphereface.commands.terminal.output import print_notes, print_result
 
 NEXT_STEPS = (
     "next: another variant (fp16 loses least), --keep-float with the layers that "
@@ -49,10 +49,22 @@ def run(args):
         options = export_options(args)
     except ValueError as error:
         args.parser.error(str(error))
+    _warn_of_known_people(args.model, args.pairs)
     measure = measurement(args.images, args.pairs, progress_bar)
     bundle = export_bundle(args.model, args.out, options, measure, progress_bar)
     print_result(summary(bundle), args.json)
     return report_gates(bundle)
+
+
+def _warn_of_known_people(model, pairs_file):
+    if pairs_file is None:
+        return
+    from tf_sphereface.evaluation.pairs.pair_list import read_lfw_pairs
+    from tf_sphereface.evaluation.pairs.people import note_on_training, people_of_pairs
+    from tf_sphereface.model_files import trained_people
+
+    people = people_of_pairs(read_lfw_pairs(pairs_file))
+    print_notes(note_on_training(people, trained_people(model)))
 
 
 def measurement(images, pairs_file, progress_bar):

@@ -64,6 +64,9 @@ def _entries(content, name):
         isinstance(e, dict) for e in content
     ):
         for number, value in enumerate(content, start=1):
+            # One of several lines that are alike: an unknown in it is told.
+            if isinstance(value, dict) and _is_flat(value):
+                value = {key: "-" if v is None else v for key, v in value.items()}
             yield from _entries(value, f"{name} {number}".strip())
     elif (text := _text(content)) is not None:
         yield name, text if len(text) <= _MOST_WIDTH else f"{text[: _MOST_WIDTH - 1]}…"

@@ -79,7 +79,9 @@ def refuse_merging(
         try:
             name.encode("utf-8")
         except UnicodeEncodeError as error:
-            raise InputError(f"not a valid Unicode name: {name!r} ({what})") from error
+            raise InputError(
+                f"not a valid Unicode name: {name!r} ({what}); rename it"
+            ) from error
         key = identity_key(identity_key(saved_as(name)).casefold())
         if key in seen:
             raise InputError(

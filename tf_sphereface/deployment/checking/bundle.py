@@ -21,7 +21,7 @@ from tf_sphereface.deployment.checking.golden import (
 from tf_sphereface.deployment.writing.model_card import MODEL_CARD_FILE
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import is_clutter, sha256_of
-from tf_sphereface.model_files import CONTRACT_FILE
+from tf_sphereface.model_files import CONTRACT_FILE, bundle_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,9 +58,7 @@ def check_bundle(path: Path) -> BundleCheck:
 
     Raises: InputError if it is no bundle, or its contract cannot be read.
     """
-    path = Path(path)
-    if not (path / CONTRACT_FILE).is_file():
-        raise InputError(f"not a bundle (no {CONTRACT_FILE}): {path}")
+    path = bundle_folder(path)
     bundle = Bundle(path, BundleContract.read(path / CONTRACT_FILE))
     contract = bundle.contract
     differences = contract_differences(path)

@@ -31,6 +31,8 @@ class ModelEmbeddings:
         notes: Sentences on what was assumed of the model, for reports; one is added
             if a folder holds other crops than the model takes.
         crop: The crops that the model takes; None if that is not known.
+        trained_people: Names of the people whom the model was trained on, if they are
+            known.
 
     Attributes:
         kind: As the embedder's, such as "keras".
@@ -46,11 +48,13 @@ class ModelEmbeddings:
         batch_size: int = _BATCH_SIZE,
         notes: Sequence[str] = (),
         crop: CropGeometry | None = None,
+        trained_people: frozenset[str] = frozenset(),
     ):
         if batch_size < 1:
             raise ValueError(f"`batch_size` must be >= 1. Received: {batch_size=}")
         self._embedder, self._batch_size = embedder, batch_size
         self.notes, self._crop = tuple(notes), crop
+        self.trained_people = trained_people
         self._calls = []
         self.kind = getattr(embedder, "kind", "tflite")
         self.pixel_contract = embedder.pixel_contract

@@ -18,7 +18,12 @@ from tf_sphereface.evaluation.embeddings.crop_embedders import (
 from tf_sphereface.evaluation.embeddings.model_embeddings import ModelEmbeddings
 from tf_sphereface.evaluation.embeddings.npz import SUFFIX, read_embeddings
 from tf_sphereface.geometry import CropGeometry
-from tf_sphereface.model_files import CONTRACT_FILE, RUN_MODELS, model_file
+from tf_sphereface.model_files import (
+    CONTRACT_FILE,
+    RUN_MODELS,
+    run_model,
+    trained_people,
+)
 from tf_sphereface.native_messages import load_tensorflow
 from tf_sphereface.preprocessing import (
     PixelContract,
@@ -137,7 +142,10 @@ def load_embedding_source(
         return _guarded(_load_bundle, path, variant)
     embedder, note, crop = _guarded(_loader(path), path, pixels or {})
     notes = filter(None, (note, _guarded(_note_on_outputs, path, embedder)))
-    return ModelEmbeddings(embedder, notes=tuple(notes), crop=crop)
+    people = trained_people(path)
+    return ModelEmbeddings(
+        embedder, notes=tuple(notes), crop=crop, trained_people=people
+    )
 
 
 def _note_on_outputs(path, embedder):
@@ -156,8 +164,7 @@ def found_model(path: Path) -> Path:
     path = Path(path)
     if not path.exists():
         raise InputError(f"no such model: {path}")
-    runs = any((path / name).is_file() for name in RUN_MODELS)
-    return model_file(path) if runs and not is_bundle(path) else path
+    return path if is_bundle(path) else run_model(path) or path
 
 
 def source_of_bundle(bundle: "Bundle", variant: str | None = None) -> ModelEmbeddings:

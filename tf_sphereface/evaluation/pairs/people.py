@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -82,6 +82,24 @@ def person_of(photo: str) -> str:
     stem = PurePosixPath(photo).stem
     name, _, number = stem.rpartition("_")
     return name if name and number.isdigit() else stem
+
+
+def note_on_training(people: PairPeople, trained: Collection[str]) -> tuple[str, ...]:
+    """A sentence if a model was trained on people of the pairs: its figures flatter.
+
+    Args:
+        people: Of the pairs.
+        trained: Names of the people whom the model was trained on.
+    """
+    names = {*people.left_names.tolist(), *people.right_names.tolist()}
+    known = len(names.intersection(trained))
+    if not known:
+        return ()
+    return (
+        f"{known:,} of the {len(names):,} people of the pairs have the names of people "
+        "whom the model was trained on: if they are the same, the figures are too "
+        "good. Verify on others, such as those of `records --holdout-identities`.",
+    )
 
 
 def check_folds(same: np.ndarray, fold: np.ndarray) -> None:

@@ -15,6 +15,7 @@ from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.pairs.pair_list import PairList, read_lfw_pairs
 from tf_sphereface.evaluation.pairs.people import (
     check_folds,
+    note_on_training,
     notes_on_list,
     people_of_pairs,
 )
@@ -75,7 +76,8 @@ def evaluate_verification(
     absent_photos = tuple(np.array(photos)[absent].tolist())
     _check_missing(absent_photos, len(photos), missing, source.place(images_dir))
     people = people_of_pairs(pairs, source.people(photos) or None)
-    notes = notes_on_list(pairs, people)
+    trained = getattr(source, "trained_people", ())
+    notes = (*note_on_training(people, trained), *notes_on_list(pairs, people))
     rows = {photo: row for row, photo in enumerate(photos)}
     left = np.array([rows[pair.left] for pair in pairs.pairs])
     right = np.array([rows[pair.right] for pair in pairs.pairs])

@@ -108,13 +108,17 @@ def _plain_figures(scores, same, fars):
 
 
 def _notes(intervals, people):
-    bounds = [intervals.accuracy, intervals.auc, intervals.eer]
-    bounds += [point.tar for point in intervals.at_far]
-    if any(np.isnan(bound.low) for bound in bounds):
+    bounds = {"accuracy": intervals.accuracy, "AUC": intervals.auc}
+    bounds["EER"] = intervals.eer
+    for point in intervals.at_far:
+        bounds[f"TAR at FAR {point.far_target:g}"] = point.tar
+    lacking = [name for name, bound in bounds.items() if np.isnan(bound.low)]
+    if lacking:
         few = people < FEWEST_PEOPLE
         yield "Some figures have no interval: " + (
             f"{people:,} people are fewer than {FEWEST_PEOPLE}."
             if few
             else "all resamples of the people give the same figure, as without any "
-            "error, or too few of them give one."
+            "error, or too few of them give one, as where a fold has few people: "
+            f"{', '.join(lacking)}."
         )
