@@ -14,7 +14,7 @@ from tf_sphereface.model_files import (
 
 @pytest.fixture
 def quickstart(tmp_path):
-    """What a quickstart leaves, as far as names go."""
+    """Names of the files that a quickstart leaves."""
     for name in ("train/last.keras", "train/best.keras", "bundle/contract.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
