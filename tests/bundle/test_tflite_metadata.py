@@ -39,7 +39,7 @@ def files():
     backbone = SphereFaceCNN(4, embedding_dim=32, width_multiplier=0.125)
     model = FloatModel(backbone, backbone.pixel_contract)
     crops = np.zeros((1, 112, 96, 3), np.uint8)
-    dynamic = quantize(model, "dynamic", crops)
+    dynamic = quantize(model, "dynamic", crops).content
     return {"none": model.content, "dynamic": dynamic}
 
 

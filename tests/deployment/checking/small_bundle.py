@@ -54,7 +54,7 @@ def make_bundle(folder):
     crops = np.zeros((1, pixels.height, pixels.width, 3), np.uint8)
     contents = {
         "none": model.content,
-        "dynamic": quantize(model, "dynamic", crops),
+        "dynamic": quantize(model, "dynamic", crops).content,
     }
     parts = {
         "library_version": "0.1.0",

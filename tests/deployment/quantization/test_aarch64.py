@@ -49,7 +49,7 @@ def files(aarch64, tiny, tmp_path_factory):
 def _content(model, variant, crops):
     if variant == FLOAT:
         return model.content
-    return quantize(model, variant, crops)
+    return quantize(model, variant, crops).content
 
 
 @pytest.fixture(scope="module")

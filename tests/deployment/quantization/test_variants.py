@@ -80,7 +80,7 @@ def weight_types(content):
     ],
 )
 def test_variant_is_small_and_near_float(model, crops, variant, kind, least, share):
-    content = quantize(model, variant, crops)
+    content = quantize(model, variant, crops).content
     inputs = model.inputs(crops)
     first, second = embed(model.content, inputs), embed(content, inputs)
     norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
@@ -94,7 +94,7 @@ def test_variant_is_small_and_near_float(model, crops, variant, kind, least, sha
 
 
 def test_weights_have_a_scale_for_each_channel(model, crops):
-    content = quantize(model, "int8", crops)
+    content = quantize(model, "int8", crops).content
     _, kernels = weight_types(content)
     for kernel in kernels:
         scales = kernel.quantization.scale
@@ -103,7 +103,7 @@ def test_weights_have_a_scale_for_each_channel(model, crops):
 
 
 def test_int8_range_is_not_the_moving_average(model, crops):
-    content = quantize(model, "int8-io", crops)
+    content = quantize(model, "int8-io", crops).content
     output = Interpreter(model_content=content).get_output_details()[0]
     scale, zero_point = output["quantization"]
     embeddings = embed(model.content, model.inputs(crops))
@@ -114,7 +114,7 @@ def test_int8_range_is_not_the_moving_average(model, crops):
 def test_depthwise_convolutions_do_not_break_the_graph_apart(crops):
     network = MobileFaceNet(width_multiplier=0.125, embedding_dim=8)
     small = FloatModel(fold_batch_norm(network), network.pixel_contract)
-    content = quantize(small, "dynamic", crops)
+    content = quantize(small, "dynamic", crops).content
     assert delegate_partitions(content).outside == {}
     graph = schema.ModelT.InitFromPackedBuf(content, 0)
     kernels = {
@@ -126,7 +126,7 @@ def test_depthwise_convolutions_do_not_break_the_graph_apart(crops):
 
 
 def test_kept_layer_is_float_and_no_other(model, crops):
-    kept = quantize(model, "dynamic", crops, ("conv1_1",))
+    kept = quantize(model, "dynamic", crops, ("conv1_1",)).content
     assert weight_types(kept)[0] == ["FLOAT32", "INT8", "INT8", "INT8", "INT8"]
     with pytest.raises(InputError, match="no layer 'conv9' .* conv1_1, "):
         quantize(model, "dynamic", crops, ("conv9",))
@@ -189,8 +189,8 @@ def convert_to_int8(model, crops):
 
 def test_analysis_tells_what_stayed_float(model, crops):
     inputs = model.inputs(crops[:3])
-    whole = quantize(model, "int8-io", crops)
-    kept = quantize(model, "int8-io", crops, ("conv4_1",))
+    whole = quantize(model, "int8-io", crops).content
+    kept = quantize(model, "int8-io", crops, ("conv4_1",)).content
     record = analyse_quantization(whole, model.content, inputs, "ai-edge-quantizer")
     # PReLU is not in what ai-edge-quantizer knows.
     assert record.float_weights == ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -218,7 +218,7 @@ def test_graph_with_everything_inside_keeps_each_weight_once(model, crops):
     feature = FeatureRecord(mirror="concat", inside=("pixels", "mirror", "l2"))
     full = FloatModel(model.backbone, model.pixel_contract, feature)
     assert len(full.content) < 1.03 * len(model.content) + 8192
-    content = quantize(full, "int8-io", crops)
+    content = quantize(full, "int8-io", crops).content
     assert (
         Interpreter(model_content=content).get_input_details()[0]["dtype"] == np.uint8
     )

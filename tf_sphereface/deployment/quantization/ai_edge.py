@@ -1,24 +1,31 @@
 """Quantised variants of a network, made by ai-edge-quantizer from the float file."""
 
+import collections
 import contextlib
+import dataclasses
 import io
 import re
 import warnings
 
 import numpy as np
-from ai_edge_quantizer import calibrator, quantizer, recipe_manager
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_quantizer import quantizer, recipe_manager
 from ai_edge_quantizer.algorithm_manager import AlgorithmName
 from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
-from ai_edge_quantizer.utils import qsv_utils
 
-from tf_sphereface.deployment.conversion.tflite import SIGNATURE, FloatModel
+from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.quantization.analysis import layers_of
+from tf_sphereface.deployment.quantization.equalization import (
+    equalize,
+    observe_channels,
+)
+from tf_sphereface.deployment.quantization.tflite_graph import TFLiteGraph, packed
 from tf_sphereface.errors import InputError
-from tf_sphereface.litert import open_interpreter
 from tf_sphereface.progress import Progress
 
 _ALL, _EVERYWHERE = TFLOperationName.ALL_SUPPORTED, ".*"
-_REPORTED_TOGETHER = 16  # samples between two reports of progress
+# Of a range that was seen as one number a crop: other crops go up to 5 times beyond it.
+_ONE_PIXEL_MARGIN = 2.0
 _ENDS = (TFLOperationName.INPUT, TFLOperationName.OUTPUT)
 
 
@@ -57,17 +64,31 @@ RECIPES = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Quantized:
+    """A variant, and the float file of the same function that it was made from.
+
+    Args:
+        content: Of the variant's TFLite file.
+        float_content: Its layers are those of `content`, one by one.
+    """
+
+    content: bytes
+    float_content: bytes
+
+
 def quantize(
     model: FloatModel,
     variant: str,
     aligned_faces: np.ndarray,
     keep_float: tuple[str, ...] = (),
     progress: Progress | None = None,
-) -> bytes:
-    """Content of the TFLite file of a variant.
+) -> Quantized:
+    """The TFLite file of a variant.
 
-    The range of the input is not taken from the crops: it is the contract's own, so
-    that a darker or brighter photo than those is not clipped.
+    Where activations have static ranges, the channels are equalised before. The range
+    of the input is not taken from the crops: it is the contract's own, so that a darker
+    or brighter photo than those is not clipped.
 
     Args:
         model: The float model.
@@ -78,39 +99,80 @@ def quantize(
 
     Raises: InputError if there is no such layer.
     """
+    content, ranges = model.content, None
     manager = recipe_manager.RecipeManager()
     RECIPES[variant](manager)
-    for layer in _known_layers(model.content, keep_float):
-        _leave_float(manager, _ALL, rf"(^|[/;]){re.escape(layer)}_\d+/")
-    ranges = None
     with _quietly():
-        if manager.need_calibration():
+        static = manager.need_calibration()
+        if static:
             inputs = model.inputs(aligned_faces)
-            ranges = _observed_ranges(model.content, manager, inputs, progress)
-            if "pixels" not in model.feature.inside:
-                _set_input_range(ranges, _input_ends(model.pixel_contract))
-        engine = quantizer.Quantizer(model.content, manager.get_quantization_recipe())
+            observed = observe_channels(content, inputs, progress)
+            content, observed = equalize(content, observed)
+            graph = TFLiteGraph(content)
+            if variant == "int8":
+                _relax(manager, graph)
+            ranges = _tensor_ranges(graph, observed, model)
+        for layer in _known_layers(content, keep_float):
+            _leave_float(manager, _ALL, rf"(^|[/;]){re.escape(layer)}_\d+/")
+        engine = quantizer.Quantizer(content, manager.get_quantization_recipe())
         result = engine.quantize(ranges, enable_progress_report=False)
-    return bytes(result.quantized_model)
+    written = schema.ModelT.InitFromPackedBuf(bytearray(result.quantized_model), 0)
+    return Quantized(packed(written), content)
 
 
-def _observed_ranges(content, manager, inputs, progress):
-    """Least and greatest value of each tensor over all inputs, by the tensor's name.
+def _relax(recipe, graph):
+    """Leaves float what 8 bits would cost most, at no time.
 
-    `Quantizer.calibrate` keeps a moving average instead, which clips every crop that is
-    beyond the average: SphereFace-4 then drifts more than twice as far.
+    A depthwise convolution between two PReLUs, which are float, would only add borders
+    between 8 bits and float. And where a map is one pixel, a channel's range was seen
+    as one number a crop: other crops go beyond it.
     """
-    observer = calibrator.Calibrator(
-        content, num_threads=2, qsv_update_func=qsv_utils.min_max_update
-    )
-    (name,) = open_interpreter(content).get_signature_list()[SIGNATURE]["inputs"]
-    samples = [{name: sample[None]} for sample in inputs]
-    for start in range(0, len(samples), _REPORTED_TOGETHER):
-        part = samples[start : start + _REPORTED_TOGETHER]
-        observer.calibrate({SIGNATURE: part}, manager)
-        if progress:
-            progress(start + len(part), len(samples))
-    return observer.get_model_qsvs()
+    makers = {operator.output: operator for operator in graph.operators}
+    takers = collections.defaultdict(list)
+    for operator in graph.operators:
+        for index in operator.inputs:
+            takers[index].append(operator)
+    for operator in graph.operators:
+        scope = f"^{re.escape(graph.name(operator.output))};"
+        if operator.name == "DEPTHWISE_CONV_2D":
+            maker = makers.get(operator.inputs[0])
+            beside = [maker, *takers[operator.output]]
+            between = all(each and each.name == "PRELU" for each in beside)
+            if between or _is_one_pixel(graph, operator.output):
+                recipe.add_weight_only_config(
+                    scope, TFLOperationName.DEPTHWISE_CONV_2D, 8
+                )
+        elif operator.name == "CONV_2D" and _is_one_pixel(graph, operator.inputs[0]):
+            recipe.add_dynamic_config(scope, TFLOperationName.CONV_2D, 8)
+            for taker in takers[operator.output]:
+                if taker.name == "RESHAPE":  # it would round what is float now
+                    after = f"^{re.escape(graph.name(taker.output))};"
+                    _leave_float(recipe, TFLOperationName.RESHAPE, after)
+
+
+def _is_one_pixel(graph, index):
+    shape = graph.shape(index)
+    return len(shape) == 4 and shape[1:3] == (1, 1)
+
+
+def _tensor_ranges(graph, observed, model):
+    """Least and greatest value of each tensor, by name, for the quantiser."""
+    ends = None
+    if "pixels" not in model.feature.inside:
+        ends = _input_ends(model.pixel_contract)
+    ranges = {}
+    for index in observed.low:
+        low, high = observed.low[index].min(), observed.high[index].max()
+        if index in graph.inputs and ends:
+            low, high = ends
+        elif _is_one_pixel(graph, index) and index not in graph.outputs:
+            low, high = _ONE_PIXEL_MARGIN * low, _ONE_PIXEL_MARGIN * high
+        shape = (1,) * len(graph.shape(index))
+        ranges[graph.name(index)] = {
+            "min": np.full(shape, low, np.float32),
+            "max": np.full(shape, high, np.float32),
+        }
+    return ranges
 
 
 def _known_layers(content, names):
@@ -140,20 +202,9 @@ def _input_ends(contract):
     return contract.ends(-0.5, 255.5)
 
 
-def _set_input_range(ranges, ends):
-    low, high = ends
-    (name,) = [name for name in ranges if name.startswith(f"{SIGNATURE}_")]
-    ranges[name] = {
-        **ranges[name],
-        "min": np.full_like(ranges[name]["min"], low),
-        "max": np.full_like(ranges[name]["max"], high),
-    }
-
-
 @contextlib.contextmanager
 def _quietly():
-    # The calibrator keeps all tensors on purpose, is warned about it by the
-    # interpreter, and draws a progress bar that cannot be turned off.
+    # All tensors are kept on purpose, of which the interpreter warns.
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         yield

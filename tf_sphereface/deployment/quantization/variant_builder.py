@@ -107,16 +107,18 @@ class VariantBuilder:
     def _build(self, name, directory):
         if name in self._options.ready:
             content, quantizer = _read(self._options.ready[name]), "training"
+            float_content = self._network.content
         else:
             quantizer = ai_edge.NAME
             with self._progress_bar(f"making {name}", "crops") as progress:
-                content = ai_edge.quantize(
+                quantized = ai_edge.quantize(
                     self._network,
                     name,
                     self.samples.representative,
                     self._options.keep_float,
                     progress,
                 )
+            content, float_content = quantized.content, quantized.float_content
         embedder = self._opened(directory, name, content)
         if embedder.embedding_dim != self._reference.shape[1]:
             raise InputError(
@@ -129,7 +131,7 @@ class VariantBuilder:
         measured = self._measured(source)
         record = analyse_quantization(
             content,
-            self._network.content,
+            float_content,
             self._network.inputs(self.samples.compared[:_INSPECTED]),
             quantizer,
             self._options.keep_float if quantizer != "training" else (),

@@ -1,0 +1,191 @@
+"""Tests for tf_sphereface.deployment.quantization.equalization and `packed`."""
+
+import flatbuffers
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tests.deployment.quantization.test_variants import embed
+from tf_sphereface.backbones import MobileFaceNet
+from tf_sphereface.bundle.records import FeatureRecord
+from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
+from tf_sphereface.deployment.conversion.tflite import FloatModel
+from tf_sphereface.deployment.quantization import ai_edge
+from tf_sphereface.deployment.quantization.ai_edge import quantize
+from tf_sphereface.deployment.quantization.equalization import (
+    equalize,
+    observe_channels,
+)
+from tf_sphereface.deployment.quantization.tflite_graph import TFLiteGraph, packed
+from tf_sphereface.litert import open_interpreter
+from tf_sphereface.preprocessing import PixelContract
+
+
+def converted(network):
+    """The float TFLite file of a Keras model."""
+    return FloatModel(network, PixelContract(*network.input_shape[1:3])).content
+
+
+def uneven(network, seed=0):
+    """Gives the channels of all kernels, biases and PReLUs very different sizes."""
+    rng = np.random.default_rng(seed)
+    for layer in network._flatten_layers():
+        weights = [
+            weight * np.exp(rng.normal(0, 1.5, weight.shape[-1]))
+            if "conv" in layer.name
+            else rng.normal(0.2, 0.3, weight.shape)
+            for weight in layer.get_weights()
+        ]
+        layer.set_weights(weights)
+    return network
+
+
+def spread(ranges, tensors):
+    """Reach of the widest channel by that of the median one, worst tensor."""
+    reaches = [ranges.reach(index) for index in tensors]
+    return max(reach.max() / np.median(reach) for reach in reaches)
+
+
+def far_apart(first, second):
+    norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return 1 - ((first * second).sum(axis=1) / norms).min()
+
+
+IMAGE = keras.Input((12, 12, 3))
+
+
+def plain(x):
+    x = layers.Conv2D(8, 3, name="conv_a")(x)
+    x = layers.PReLU(shared_axes=[1, 2])(x)
+    x = layers.ZeroPadding2D(1)(x)
+    x = layers.DepthwiseConv2D(3, name="conv_b")(x)
+    x = layers.PReLU(shared_axes=[1, 2])(x)
+    return layers.Conv2D(8, 1, name="conv_c")(x)
+
+
+def residual(x):
+    x = layers.Conv2D(8, 3, padding="same", name="conv_a")(x)
+    y = layers.PReLU(shared_axes=[1, 2])(layers.Conv2D(8, 1, name="conv_b")(x))
+    y = layers.Conv2D(8, 1, name="conv_c")(y)
+    return layers.Conv2D(6, 1, name="conv_d")(layers.Add()([x, y]))
+
+
+def fused_relu(x):
+    x = layers.Conv2D(8, 3, activation="relu", name="conv_a")(x)
+    x = layers.MaxPooling2D()(x)
+    return layers.Conv2D(6, 1, name="conv_b")(x)
+
+
+def multiplied(x):
+    x = layers.Conv2D(8, 3, name="conv_a")(x)
+    x = layers.DepthwiseConv2D(3, depth_multiplier=2, name="conv_b")(x)
+    return layers.Conv2D(6, 1, name="conv_c")(x)
+
+
+def called_twice(x):
+    shared = layers.Conv2D(8, 1, name="conv_s")
+    x = layers.Conv2D(8, 3, name="conv_a")(x)
+    x = layers.PReLU(shared_axes=[1, 2])(shared(x))
+    x = layers.PReLU(shared_axes=[1, 2])(shared(x))
+    return layers.Conv2D(6, 1, name="conv_b")(x)
+
+
+def relu6(x):
+    x = layers.Conv2D(8, 3, activation="relu6", name="conv_a")(x)
+    return layers.Conv2D(6, 1, name="conv_b")(x)
+
+
+def grouped(x):
+    x = layers.Conv2D(8, 3, name="conv_a")(x)
+    return layers.Conv2D(8, 1, groups=2, name="conv_b")(x)
+
+
+def shifted(x):
+    x = layers.Conv2D(8, 3, activation="relu", name="conv_a")(x)
+    # With "valid" the converter would make the 1 a part of the bias.
+    return layers.Conv2D(6, 3, padding="same", name="conv_b")(x + 1.0)
+
+
+def silu(x):
+    x = layers.Conv2D(8, 3, activation="silu", name="conv_a")(x)
+    return layers.Conv2D(6, 1, name="conv_b")(x)
+
+
+EQUALIZED = [plain, residual, fused_relu, multiplied, called_twice]
+LEFT_ALONE = [relu6, grouped, shifted, silu]
+
+
+@pytest.mark.parametrize("architecture", EQUALIZED + LEFT_ALONE)
+def test_function_stays_and_channels_become_alike(architecture):
+    outputs = layers.Flatten()(architecture(IMAGE))
+    content = converted(uneven(keras.Model(IMAGE, outputs)))
+    inputs = np.random.default_rng(1).normal(size=(6, 12, 12, 3)).astype(np.float32)
+    ranges = observe_channels(content, inputs)
+    equal, told = equalize(content, ranges)
+    expected, actual = embed(content, inputs), embed(equal, inputs)
+    assert far_apart(expected, actual) < 1e-10
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 * expected.max())
+    again = observe_channels(equal, inputs)
+    for index in told.low:  # what is told is what is seen
+        np.testing.assert_allclose(
+            told.high[index], again.high[index], rtol=1e-4, atol=1e-5
+        )
+    changed = [i for i in told.low if not np.array_equal(told.high[i], ranges.high[i])]
+    assert bool(changed) == (architecture in EQUALIZED)
+    if changed:
+        assert spread(again, changed) < 0.6 * spread(ranges, changed)
+
+
+@pytest.fixture(scope="module")
+def uneven_network():
+    """A MobileFaceNet whose channels differ, as those of trained networks do."""
+    keras.utils.set_random_seed(0)
+    network = fold_batch_norm(MobileFaceNet(width_multiplier=0.125, embedding_dim=16))
+    rng = np.random.default_rng(2)
+    for layer in network._flatten_layers():
+        if isinstance(layer, layers.PReLU):
+            layer.set_weights(
+                [w + rng.uniform(-0.2, 0.4, w.shape) for w in layer.get_weights()]
+            )
+        elif layer.get_weights() and "conv" in type(layer).__name__.lower():
+            kernel, *bias = layer.get_weights()
+            size = np.exp(rng.normal(0, 0.7, kernel.shape[-1]))
+            if "Depthwise" in type(layer).__name__:
+                size = np.exp(rng.normal(0, 0.7, kernel.shape[2]))[:, None]
+            layer.set_weights([kernel * size, *bias])
+    return FloatModel(network, PixelContract())
+
+
+@pytest.mark.parametrize("variant", ["int8", "int8-io"])
+def test_8_bits_hold_for_uneven_channels(uneven_network, crops, variant, monkeypatch):
+    inputs = uneven_network.inputs(crops)
+    expected = embed(uneven_network.content, inputs)
+    made = quantize(uneven_network, variant, crops)
+    drift = far_apart(expected, embed(made.content, inputs))
+    monkeypatch.setattr(ai_edge, "equalize", lambda content, ranges: (content, ranges))
+    monkeypatch.setattr(ai_edge, "_relax", lambda recipe, graph: None)
+    without = quantize(uneven_network, variant, crops)
+    assert drift < 0.5 * far_apart(expected, embed(without.content, inputs))
+
+
+def test_equal_vectors_are_written_once_and_nothing_changes(uneven_network, crops):
+    content = quantize(uneven_network, "int8", crops).content
+    model = TFLiteGraph(content).model
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    large = bytes(builder.Output())
+    assert len(packed(model)) == len(content) < 0.95 * len(large)
+    inputs = uneven_network.inputs(crops)
+    np.testing.assert_array_equal(embed(content, inputs), embed(large, inputs))
+
+
+def test_layers_that_share_weights_keep_them_once(tiny, crops):
+    network = tiny()
+    inside = FeatureRecord(mirror="concat", inside=("mirror",))
+    model = FloatModel(network, network.pixel_contract, inside)
+    inputs = model.inputs(crops)
+    equal, _ = equalize(model.content, observe_channels(model.content, inputs))
+    assert len(equal) < 1.05 * len(model.content)
+    assert far_apart(embed(model.content, inputs), embed(equal, inputs)) < 1e-10
+    open_interpreter(equal).allocate_tensors()
