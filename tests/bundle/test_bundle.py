@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.bundle.sealing import edit_contract
 from tf_sphereface.deployment import TFLiteEmbedder, load_bundle
 from tf_sphereface.deployment.folders import replacing_export
 from tf_sphereface.errors import InputError
@@ -54,11 +55,12 @@ def test_folder_without_contract_is_no_bundle(tmp_path):
 
 
 def test_bad_detector_settings_are_an_input_error(copy):
-    content = json.loads((copy / "contract.json").read_text())
-    content["detector"]["settings"]["smallest_face"] = 1
-    (copy / "contract.json").write_text(json.dumps(content))
+    settings = {"smallest_face": 1}
+    edit_contract(
+        copy, lambda content: content["detector"]["settings"].update(settings)
+    )
     with pytest.raises(InputError, match="detector settings"):
-        load_bundle(copy).detector()
+        load_bundle(copy)
 
 
 def test_golden_faces_lead_from_photo_to_embedding(bundle):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.bundle.sealing import edit_contract
 from tf_sphereface.bundle.calibration import (
     Calibration,
     ProbabilityMap,
@@ -70,10 +71,8 @@ def folder(bundle, tmp_path):
     ],
 )
 def test_damaged_calibration_is_an_input_error(folder, key, value):
-    path = folder / "contract.json"
-    contract = json.loads(path.read_text())
-    contract["variants"]["none"]["calibration"] = {**STORED, key: value}
-    path.write_text(json.dumps(contract))
+    damaged = {"calibration": {**STORED, key: value}}
+    edit_contract(folder, lambda content: content["variants"]["none"].update(damaged))
     with pytest.raises(InputError, match="damaged contract"):
         load_bundle(folder)
 

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from tests.bundle.contract_example import RECORD, example, variant
+from tests.bundle.sealing import edit_contract
 from tf_sphereface import deployment
 from tf_sphereface.bundle.contract import (
     BundleContract,
@@ -173,9 +174,7 @@ def test_threshold_key(far, key):
 def damaged_bundle(bundle, tmp_path, change):
     folder = tmp_path / "bundle"
     shutil.copytree(bundle.path, folder)
-    content = json.loads((folder / "contract.json").read_text())
-    change(content)
-    (folder / "contract.json").write_text(json.dumps(content))
+    edit_contract(folder, change)
     return folder
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.bundle.contract_example import example, networks
+from tests.bundle.sealing import reseal
 from tf_sphereface.bundle.bundle import load_bundle
 from tf_sphereface.bundle.contract import (
     BundleContract,
@@ -19,7 +20,6 @@ from tf_sphereface.bundle.embedder import Embedder
 from tf_sphereface.deployment.checking.bundle import check_bundle
 from tf_sphereface.deployment.parity.measurement import write_calibrations
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import sha256_of
 
 # Written by the library when 2 was its format; every field has a value.
 STORED = Path(__file__).with_name("contract_format_2.json")
@@ -102,9 +102,8 @@ def old(bundle, tmp_path):
         "default_variant": "none",
         "settings": {**detector["settings"], "package_arithmetic": 0.0},
     }
-    path = written(folder, {**content, "format_version": 2})
-    checksum = f"{sha256_of(path)}  contract.json\n"
-    (folder / "contract.json.sha256").write_text(checksum)
+    written(folder, {**content, "format_version": 2})
+    reseal(folder)
     return folder
 
 

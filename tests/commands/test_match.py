@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.bundle.sealing import edit_contract
 from tf_sphereface.commands.match import main
 
 
@@ -18,10 +19,8 @@ def bundles(bundle, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundles")
     plain = shutil.copytree(bundle.path, folder / "plain")
     measured = shutil.copytree(plain, folder / "measured")
-    contract = json.loads((plain / "contract.json").read_text())
-    thresholds = {"far_0.01": -1.0, "far_0.001": 1.0}
-    contract["variants"]["none"]["thresholds"] = thresholds
-    (measured / "contract.json").write_text(json.dumps(contract))
+    said = {"thresholds": {"far_0.01": -1.0, "far_0.001": 1.0}}
+    edit_contract(measured, lambda content: content["variants"]["none"].update(said))
     return plain, measured
 
 

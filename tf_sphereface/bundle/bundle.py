@@ -1,17 +1,30 @@
 """The bundle: a folder with all that a phone needs to match faces."""
 
+import os
+from functools import cached_property
 from pathlib import Path
 
-from tf_sphereface.bundle.contract import BundleContract, file_record
-from tf_sphereface.bundle.records import Variant
+from tf_sphereface.bundle.contained_files import read_contained, read_recorded
+from tf_sphereface.bundle.contract import (
+    BundleContract,
+    checksum_file,
+    checksum_line,
+)
+from tf_sphereface.bundle.records import FileRecord, Variant
+from tf_sphereface.bundle.signatures import require_signature, sign
 from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
 from tf_sphereface.detection import MTCNN, MTCNNSettings, load_detector
 from tf_sphereface.errors import InputError
 from tf_sphereface.model_files import CONTRACT_FILE, bundle_folder
 
+_MOST_CONTRACT_BYTES = 4 * 2**20  # one of five variants has 30 kB
+
 
 class Bundle:
     """A bundle whose files are those that its contract names.
+
+    Files are compared with the contract again whenever they are used: the bytes that
+    were compared are those that run.
 
     Args:
         path: The folder.
@@ -35,13 +48,26 @@ class Bundle:
             )
         return self.contract.variants[name]
 
+    def content(self, record: FileRecord) -> bytes:
+        """Content of a file that the contract names.
+
+        Raises: InputError if it is missing, changed or no regular file.
+        """
+        return read_recorded(self.path, record)
+
     def embedder(
         self, variant: str | None = None, threads: int | None = None
     ) -> TFLiteEmbedder:
-        """The embedding network, ready to use."""
-        path = self.path / self.variant(variant).file
-        contract = self.contract
-        embedder = TFLiteEmbedder(path, contract.pixels, threads, contract.feature)
+        """The embedding network, ready to use.
+
+        Raises: InputError if there is no such variant, or its file is not the one of
+            the contract.
+        """
+        record, contract = self.variant(variant), self.contract
+        path = self.path / record.file
+        embedder = TFLiteEmbedder(
+            path, contract.pixels, threads, contract.feature, self.content(record)
+        )
         expected = contract.feature.output_dim(contract.embedding_dim)
         if embedder.embedding_dim != expected:
             raise InputError(
@@ -50,32 +76,102 @@ class Bundle:
             )
         return embedder
 
+    @property
+    def detector_settings(self) -> MTCNNSettings:
+        """Settings of the bundle's own face detector.
+
+        Raises: InputError if they are unusable.
+        """
+        try:
+            return MTCNNSettings(**self.contract.detector.settings)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"detector settings of {self.path} are unusable: {error}"
+            ) from error
+
+    @cached_property
+    def _networks(self) -> dict[str, bytes]:
+        files = self.contract.detector.files
+        return {name: self.content(record) for name, record in files.items()}
+
     def detector(self, threads: int = 1) -> MTCNN:
         """The bundle's own face detector.
 
         Raises: InputError if its settings or files are unusable.
         """
-        record = self.contract.detector
-        try:
-            settings = MTCNNSettings(**record.settings)
-        except (TypeError, ValueError) as error:
-            raise InputError(
-                f"detector settings of {self.path} are unusable: {error}"
-            ) from error
-        return load_detector(self.path / record.folder, settings, threads)
+        return load_detector(self._networks, self.detector_settings, threads)
 
 
-def load_bundle(path: Path) -> Bundle:
-    """Reads a bundle and compares every file with its checksum.
+def load_bundle(path: Path, trust: Path | None = None) -> Bundle:
+    """Opens a bundle: the only way from a folder to networks and thresholds.
 
-    Raises: InputError if the folder is no bundle, or a file is missing or changed.
+    The contract is compared with its checksum, every file with the contract. That tells
+    accidents; forgers are told by a signature alone.
+
+    Args:
+        path: Folder of the bundle.
+        trust: File of the public key that must have signed it; None asks for no
+            signature.
+
+    Raises: InputError if the folder is no bundle; a file is missing, changed or no
+        regular one; or the signature is not of that key.
     """
     path = bundle_folder(path)
-    contract = BundleContract.read(path / CONTRACT_FILE)
-    for expected in contract.file_records():
-        if file_record(path, expected.file).sha256 != expected.sha256:
-            raise InputError(
-                f"damaged bundle: {path / expected.file} is not the file that was "
-                "exported (its checksum differs)"
-            )
-    return Bundle(path, contract)
+    content = contract_content(path)
+    if trust is not None:
+        require_signature(path, content, trust)
+    return _opened(path, content)
+
+
+def sign_bundle(path: Path, key_file: Path) -> Path:
+    """Signs a bundle that is whole.
+
+    Args:
+        path: Folder of the bundle.
+        key_file: Private key of Ed25519, as `make_key` makes one.
+
+    Returns: The file with the signature, in the bundle.
+    Raises: InputError as `load_bundle`, or if the key is none; OSError if the folder is
+        not writable.
+    """
+    path = bundle_folder(path)
+    content = contract_content(path)
+    _opened(path, content)
+    return sign(path, content, key_file)
+
+
+def _opened(path, content):
+    if difference := contract_difference(path, content):
+        raise InputError(
+            f"damaged bundle: {path}: {difference}; copy or export it again"
+        )
+    bundle = Bundle(path, BundleContract.parse_file(content, path / CONTRACT_FILE))
+    for record in bundle.contract.file_records():
+        bundle.content(record)
+    _ = bundle.detector_settings  # raises what is wrong with them
+    return bundle
+
+
+def contract_content(path: Path) -> bytes:
+    """Content of a bundle's contract; nothing vouches for it yet.
+
+    Raises: InputError if there is none, or it is no regular file.
+    """
+    return read_contained(path, CONTRACT_FILE, _MOST_CONTRACT_BYTES)
+
+
+def contract_difference(path: Path, content: bytes) -> str | None:
+    """Difference between a contract and the checksum beside it, in a line.
+
+    Args:
+        path: Folder of the bundle.
+        content: Of its contract.
+
+    Raises: InputError if the checksum's file is no regular one.
+    """
+    checksum, expected = checksum_file(path / CONTRACT_FILE), checksum_line(content)
+    if not os.path.lexists(checksum):
+        return f"{checksum.name}: missing"
+    if read_contained(path, checksum.name, 1024) != expected:
+        return f"{CONTRACT_FILE}: its checksum differs from {checksum.name}"
+    return None

@@ -26,12 +26,27 @@ class ContractPart(BaseModel):
     )
 
 
+# Rounding may take a cosine beyond 1, and a threshold that no pair reaches is above it.
+Cosine = Annotated[FiniteFloat, Field(ge=-1.0001, le=1.0001)]
+# Of a FAR as "%g" writes it, from 1 down to 1e-99.
+ThresholdKey = Annotated[
+    str,
+    Field(
+        pattern=r"^(accuracy|far_(1|0\.[0-9]*[1-9]|"
+        r"[1-9](\.[0-9]*[1-9])?e-(0[5-9]|[1-9][0-9])))$"
+    ),
+]
+# Other keys are refused by readers that have the schema only, too.
+NO_OTHERS = Field(json_schema_extra={"additionalProperties": False})
+Thresholds = Annotated[dict[ThresholdKey, Cosine], NO_OTHERS]
+
+
 class ThresholdInterval(ContractPart):
     """Confidence interval of a threshold, cosines."""
 
-    low: FiniteFloat
+    low: Cosine
     """Lower end."""
-    high: FiniteFloat
+    high: Cosine
     """Upper end."""
 
     @model_validator(mode="after")
@@ -73,13 +88,13 @@ class Calibration(ContractPart):
     """Number of people in them."""
     confidence: Annotated[FiniteFloat, Field(gt=0, lt=1)]
     """Confidence level of the intervals, in (0, 1)."""
-    threshold_intervals: dict[str, ThresholdInterval]
+    threshold_intervals: Annotated[dict[ThresholdKey, ThresholdInterval], NO_OTHERS]
     """Intervals by the key of the threshold; unknown ones are left out."""
     probability: ProbabilityMap
     """Map from a score to a probability."""
     frr_target: Annotated[FiniteFloat, Field(gt=0, lt=1)]
     """Share of the genuine pairs that may be called different."""
-    different_below: FiniteFloat | None
+    different_below: Cosine | None
     """A score below this, and below the threshold in use, is of two people; None if the
     pairs did not suffice.
     """

@@ -13,8 +13,10 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from tf_sphereface.bundle.calibration import ContractPart
+from tf_sphereface.bundle.plain_json import require_plain_json
 from tf_sphereface.bundle.records import (
     DetectorRecord,
     Drift,
@@ -26,11 +28,13 @@ from tf_sphereface.bundle.records import (
 )
 from tf_sphereface.bundle.upgrade import upgraded
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import sha256_of, write_atomically
+from tf_sphereface.files import write_atomically
 from tf_sphereface.geometry import CropGeometry
+from tf_sphereface.model_files import CONTRACT_FILE
 from tf_sphereface.preprocessing import PixelContract
 
 FORMAT_VERSION = 3
+_MOST_BYTES = 4 * 2**30  # of all files of a bundle: they are read whole to be compared
 
 
 def _all_pixel_keys(value):
@@ -43,6 +47,8 @@ def _all_pixel_keys(value):
             each = value[key] if isinstance(value[key], list) else [value[key]]
             if not all(isinstance(x, int | float) and low <= x <= high for x in each):
                 raise ValueError(f"{key} must be between {low:g} and {high:g}")
+            if isinstance(value[key], list):  # strict types know lists in JSON only
+                value = {**value, key: tuple(value[key])}
     return value
 
 
@@ -118,9 +124,18 @@ class Document(ContractPart):
     def parse(cls, content: bytes) -> Self:
         """Reads JSON of the present format version, or of the one before.
 
+        Types are strict: "-1" and true are no numbers.
+
         Raises: pydantic.ValidationError if it is damaged or of another version.
         """
-        return cls.model_validate_json(cls.upgraded(content))
+        try:
+            require_plain_json(content)
+        except ValueError as error:
+            reason = PydanticCustomError("json", "{reason}", {"reason": str(error)})
+            raise ValidationError.from_exception_data(
+                cls.__name__, [InitErrorDetails(type=reason, input=None)]
+            ) from error
+        return cls.model_validate_json(cls.upgraded(content), strict=True)
 
     @classmethod
     def upgraded(cls, content: bytes) -> bytes:
@@ -134,15 +149,25 @@ class Document(ContractPart):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Reads a contract that `write` wrote.
+        """Reads a contract that `write` wrote; nothing vouches for it.
 
-        Raises: InputError if the file is missing, damaged, of another format version,
-            or has a key that this version does not know.
+        Raises: InputError if the file is missing, or as `parse_file`.
         """
         try:
-            return cls.parse(path.read_bytes())
+            content = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise InputError(f"no such contract: {path}") from error
+        return cls.parse_file(content, path)
+
+    @classmethod
+    def parse_file(cls, content: bytes, path: Path) -> Self:
+        """Reads the content of the file at `path`, which errors name.
+
+        Raises: InputError if it is damaged, of another format version, or has a key
+            that this version does not know.
+        """
+        try:
+            return cls.parse(content)
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 if detail["loc"] == ("format_version",):
@@ -204,8 +229,7 @@ class BundleContract(Document):
     def write(self, path: Path) -> None:
         """Writes the contract, and beside it its SHA-256 as `sha256sum` writes it."""
         super().write(path)
-        checksum = f"{sha256_of(path)}  {path.name}\n"
-        write_atomically(checksum_file(path), checksum.encode())
+        write_atomically(checksum_file(path), checksum_line(path.read_bytes()))
 
     @model_validator(mode="after")
     def _template_is_a_face_in_the_crop(self):
@@ -215,6 +239,12 @@ class BundleContract(Document):
         upright = left_eye[0] < right_eye[0] and left_mouth[0] < right_mouth[0]
         if not (inside and max(ys) < self.pixels.height and upright):
             raise ValueError("`landmark_template` must be a face inside the crop")
+        return self
+
+    @model_validator(mode="after")
+    def _bytes_are_bounded(self):
+        if sum(record.bytes for record in self.file_records()) > _MOST_BYTES:
+            raise ValueError(f"all files must have {_MOST_BYTES} bytes at most")
         return self
 
     @model_validator(mode="after")
@@ -266,6 +296,15 @@ class OnnxContract(Document):
 def checksum_file(path: Path) -> Path:
     """The file with the checksum of a contract; nothing else keeps one of it."""
     return path.with_name(f"{path.name}.sha256")
+
+
+def checksum_line(contract: bytes) -> bytes:
+    """Content of that file, as `sha256sum contract.json` prints it.
+
+    Args:
+        contract: Content of contract.json.
+    """
+    return f"{hashlib.sha256(contract).hexdigest()}  {CONTRACT_FILE}\n".encode()
 
 
 def threshold_key(far: float) -> str:

@@ -36,6 +36,7 @@ def match_photos(
     variant: str | None = None,
     far: float = 0.01,
     choose: Literal["all", "centre", "largest"] = "all",
+    trust: Path | None = None,
 ) -> dict:
     """Compares the faces of two photos; ready for JSON.
 
@@ -51,6 +52,7 @@ def match_photos(
         far: False accept rate of a pair of faces, whose threshold decides.
         choose: Faces of a photo that are compared: "all", the one nearest its middle
             ("centre"), or the largest.
+        trust: Public key that must have signed the bundle, as for `load_bundle`.
 
     Returns: `score`; `threshold`, `same` and `decision` ("same", "different" or
         "unknown", as `decide` has it), all None if the bundle has no measured
@@ -62,7 +64,7 @@ def match_photos(
     """
     if choose not in CHOICES:
         raise ValueError(f"`choose` must be one of {CHOICES}. Received: {choose=}")
-    embedder = Embedder(load_bundle(bundle_path), variant)
+    embedder = Embedder(load_bundle(bundle_path, trust), variant)
     threshold = embedder.threshold(far)
     photos = [_read(path, embedder, choose) for path in photo_paths]
     scores = embedder.compare(*(photo.features for photo in photos))

@@ -10,12 +10,18 @@ from pydantic import (
     model_validator,
 )
 
-from tf_sphereface.bundle.calibration import Calibration, ContractPart
+from tf_sphereface.bundle.calibration import (
+    NO_OTHERS,
+    Calibration,
+    ContractPart,
+    Cosine,
+    ThresholdKey,
+    Thresholds,
+)
 
 # Names of the input and the output of every exported graph.
 INPUT_NAME, OUTPUT_NAME = "aligned_face", "embedding"
 
-Cosine = Annotated[FiniteFloat, Field(ge=-1.0001, le=1.0001)]
 Rate = Annotated[FiniteFloat, Field(ge=0, le=1)]
 
 
@@ -206,7 +212,7 @@ class Verification(ContractPart):
     """Number of pairs."""
     accuracy: Rate
     """Accuracy of the protocol."""
-    tar_at_far: dict[str, Rate]
+    tar_at_far: Annotated[dict[ThresholdKey, Rate], NO_OTHERS]
     """True accept rate by the key of the threshold, such as "far_0.001"."""
 
 
@@ -215,7 +221,7 @@ class VariantMeasurement(ContractPart):
 
     verification: Verification
     """Accuracy and true accept rates."""
-    thresholds: dict[str, FiniteFloat]
+    thresholds: Thresholds
     """Accept if score >= threshold. "accuracy" is the threshold of the best accuracy;
     the others are by their FAR, such as "far_0.001".
     """
@@ -236,7 +242,7 @@ class Variant(FileRecord):
     """Result of the quantisation; None for the float file."""
     verification: Verification | None = None
     """Accuracy and true accept rates; None if no pairs were given."""
-    thresholds: dict[str, FiniteFloat] | None = None
+    thresholds: Thresholds | None = None
     """Accept if score >= threshold. "accuracy" is the threshold of the best accuracy;
     the others are by their FAR, such as "far_0.001".
     """

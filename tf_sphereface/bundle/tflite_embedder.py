@@ -31,6 +31,8 @@ class TFLiteEmbedder:
         threads: CPU threads that crops are divided among; None is 1.
         feature: The steps that the file does itself; None: it takes raw pixels if its
             input is uint8 without a scale, and nothing else is inside.
+        content: Of the file, if it was read and compared already; the path is then its
+            name in messages only.
 
     Attributes:
         embedding_dim: Length of the output, int; of a file with the mirror image
@@ -50,10 +52,11 @@ class TFLiteEmbedder:
         pixel_contract: PixelContract | None = None,
         threads: int | None = None,
         feature: FeatureRecord | None = None,
+        content: bytes | None = None,
     ):
         if threads is not None and threads < 1:
             raise ValueError(f"`threads` must be at least 1. Received: {threads!r}")
-        self._content = _read(Path(model_path))
+        self._content = _read(Path(model_path)) if content is None else content
         interpreter = _open_interpreter(self._content, model_path)
         details = interpreter.get_input_details(), interpreter.get_output_details()
         self.input_details = _only(details[0], "input", model_path)

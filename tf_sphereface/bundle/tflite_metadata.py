@@ -10,8 +10,9 @@ from typing import ClassVar
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from pydantic import FiniteFloat, ValidationError
+from pydantic import ValidationError
 
+from tf_sphereface.bundle.calibration import Thresholds
 from tf_sphereface.bundle.contract import (
     BundleContract,
     Document,
@@ -47,7 +48,7 @@ class FileMetadata(Document):
     """Pixels of the least squares, as in the contract."""
     licence: str | None = None
     """Terms of use, as the exporter gave them; None if not given."""
-    thresholds: dict[str, FiniteFloat] | None = None
+    thresholds: Thresholds | None = None
     """Thresholds of the export; later ones in a bundle's `contract.json` count."""
 
     @classmethod

@@ -1,8 +1,9 @@
-"""Check a bundle against its contract, or show what it says of its variants.
+"""Check a bundle against its contract, show what it says of its variants, or sign it.
 
 `verify` compares checksums, tensors and metadata of every file, and sends the golden
 faces from photo to embedding. With a model it measures the drift again, with pairs
-accuracy and thresholds.
+accuracy and thresholds. Checksums tell accidents; `keygen`, `sign` and --trust tell
+forgers.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from pathlib import Path
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import printable, tell
 from tf_sphereface.commands.terminal.output import print_result
+from tf_sphereface.commands.trust_option import add_trust_option
 from tf_sphereface.errors import InputError
 
 
@@ -27,8 +29,22 @@ def build_parser() -> argparse.ArgumentParser:
         help="exit 0 if all holds, 1 if something differs, 2 if it is no bundle",
     )
     show = actions.add_parser("show", help="the variants and their figures")
-    for action in (verify, show):
+    sign = actions.add_parser("sign", help="sign it, so that --trust can tell forgers")
+    for action in (verify, show, sign):
         action.add_argument("bundle", type=Path, help="folder that was exported")
+    for action in (verify, show):
+        add_trust_option(action)
+    sign.add_argument(
+        "--key", type=Path, required=True, metavar="FILE", help="of `bundle keygen`"
+    )
+    keygen = actions.add_parser("keygen", help="make a key of Ed25519 to sign with")
+    keygen.add_argument(
+        "out",
+        type=Path,
+        metavar="OUT",
+        help="new file of the private key; the public one is OUT.pub",
+    )
+    for action in (verify, show, sign, keygen):
         action.add_argument("--json", action="store_true", help="JSON alone, no table")
     verify.add_argument(
         "--model", type=Path, help="the .keras file or run folder that was exported"
@@ -51,13 +67,31 @@ def build_parser() -> argparse.ArgumentParser:
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
-    return _show(args) if args.action == "show" else _verify(args)
+    return {"show": _show, "verify": _verify, "sign": _sign, "keygen": _keygen}[
+        args.action
+    ](args)
+
+
+def _keygen(args):
+    from tf_sphereface.bundle.signatures import make_key
+
+    keys = {"private_key": str(args.out), "public_key": str(make_key(args.out))}
+    print_result(keys, args.json, ensure_ascii=False)
+    return 0
+
+
+def _sign(args):
+    from tf_sphereface.bundle.bundle import sign_bundle
+
+    signed = {"signature": str(sign_bundle(args.bundle, args.key))}
+    print_result({"bundle": str(args.bundle), **signed}, args.json, ensure_ascii=False)
+    return 0
 
 
 def _show(args):
     from tf_sphereface.bundle.bundle import load_bundle
 
-    contract = load_bundle(args.bundle).contract
+    contract = load_bundle(args.bundle, args.trust).contract
     if args.json:
         print(contract.model_dump_json(indent=2))
         return 0
@@ -72,7 +106,7 @@ def _verify(args):
         raise InputError("--pairs and --images belong together")
     if args.calibration is not None and args.model is None:
         raise InputError("--calibration needs --model")
-    check = check_bundle(args.bundle)
+    check = check_bundle(args.bundle, args.trust)
     differences, measured = list(check.differences), {}
     if args.model is not None:
         differences += _drift(args, check, measured)
@@ -132,7 +166,7 @@ def _verification(args, check, measured):
     differences = []
     for name in check.intact_variants():
         try:
-            source = open_features(args.bundle, name)
+            source = open_features(args.bundle, name, trust=args.trust)
         except InputError as error:  # any damaged file, as `check` has told
             return [f"accuracy: not measured ({error})"]
         with progress_bar(f"measuring {name}", "faces") as progress:

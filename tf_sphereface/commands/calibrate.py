@@ -5,12 +5,14 @@ score to probability, go into the bundle's contract.json; `match` uses both.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
+from tf_sphereface.commands.trust_option import add_trust_option
 from tf_sphereface.errors import InputError
 
 
@@ -53,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="of the people, for the intervals (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the resamples")
+    add_trust_option(parser)
     add_json_option(parser)
     return parser
 
@@ -73,6 +76,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _calibrate(args):
+    from tf_sphereface.bundle.signatures import SIGNATURE_FILE
     from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.deployment import load_bundle
     from tf_sphereface.deployment.parity.measurement import (
@@ -94,9 +98,11 @@ def _calibrate(args):
             "--resamples must be at least 20 and --seed at least 0. "
             f"Received: {args.resamples}, {args.seed}"
         )
-    bundle = load_bundle(args.bundle)
+    bundle = load_bundle(args.bundle, args.trust)
     pairs = read_lfw_pairs(args.pairs)
     measured, notes = {}, []
+    if os.path.lexists(bundle.path / SIGNATURE_FILE):
+        notes.append("the signature was of the former contract and is gone: sign again")
     for name in bundle.contract.variants:
         with progress_bar(f"measuring {name}", "faces") as progress:
             report = evaluate_verification(

@@ -19,6 +19,7 @@ from tf_sphereface.commands.terminal.output import (
     print_notes,
     print_result,
 )
+from tf_sphereface.commands.trust_option import add_trust_option
 from tf_sphereface.errors import InputError
 
 
@@ -45,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="embed the face alone, without its mirror image: twice as fast",
     )
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
+    add_trust_option(parser)
     add_pixel_options(parser)
     add_json_option(parser)
     return parser
@@ -89,7 +91,9 @@ def _clean(args, command):
             raise InputError(f"{option} must be new: {path}")
         if path is not None and not path.parent.is_dir():
             raise InputError(f"no such folder: {path.parent}")
-    source = load_embedding_source(args.model, args.variant, given_pixels(args))
+    source = load_embedding_source(
+        args.model, args.variant, given_pixels(args), args.trust
+    )
     with progress_bar("embedding", "crops") as progress:
         report = propose_cleaning(
             source, args.aligned, mirror=not args.no_mirror, progress=progress

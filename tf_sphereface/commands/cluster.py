@@ -17,6 +17,7 @@ from tf_sphereface.commands.terminal.output import (
     print_notes,
     print_result,
 )
+from tf_sphereface.commands.trust_option import add_trust_option
 from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 
@@ -77,6 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="also write the embeddings for `tensorboard --logdir DIR`",
     )
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
+    add_trust_option(parser)
     add_pixel_options(parser)
     add_json_option(parser)
     return parser
@@ -160,7 +162,7 @@ def _threshold(args):
     from tf_sphereface.bundle.scores import measured_threshold
     from tf_sphereface.deployment import load_bundle
 
-    variant = load_bundle(args.model).variant(args.variant)
+    variant = load_bundle(args.model, args.trust).variant(args.variant)
     far = _DEFAULT_FAR if args.far is None else args.far
     threshold = measured_threshold(variant.thresholds, far)
     if threshold is None:
@@ -177,14 +179,16 @@ def _embeddings(args):
     from tf_sphereface.evaluation.embeddings.npz import SUFFIX
     from tf_sphereface.evaluation.embeddings.sources import is_bundle
 
-    source = evaluation.open_features(args.model, args.variant, given_pixels(args))
+    source = evaluation.open_features(
+        args.model, args.variant, given_pixels(args), args.trust
+    )
     # All faces of a file are sorted, whatever the folder holds that the page shows.
     images = None if args.model.suffix == SUFFIX else args.images
     mirror = True
     if is_bundle(args.model):  # its thresholds hold for its own policy only
         from tf_sphereface.deployment import load_bundle
 
-        mirror = load_bundle(args.model).contract.feature.mirror == "concat"
+        mirror = load_bundle(args.model, args.trust).contract.feature.mirror == "concat"
     with progress_bar("embedding", "faces") as progress:
         file = evaluation.embed_folder(source, images, mirror, progress)
     return file, source

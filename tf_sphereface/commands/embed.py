@@ -15,6 +15,7 @@ from tf_sphereface.commands.terminal.output import (
     print_notes,
     print_result,
 )
+from tf_sphereface.commands.trust_option import add_trust_option
 from tf_sphereface.errors import InputError
 
 
@@ -41,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="embed the face alone, without its mirror image: twice as fast",
     )
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
+    add_trust_option(parser)
     add_pixel_options(parser)
     add_json_option(parser)
     return parser
@@ -74,7 +76,7 @@ def _embed(args):
     if not args.out.parent.is_dir():
         raise InputError(f"no such folder: {args.out.parent}")
     source = evaluation.load_embedding_source(
-        args.model, args.variant, given_pixels(args)
+        args.model, args.variant, given_pixels(args), args.trust
     )
     with progress_bar("embedding", "photos") as progress:
         file = evaluation.embed_folder(

@@ -22,6 +22,7 @@ from tf_sphereface.commands.terminal.output import (
     print_notes,
     print_result,
 )
+from tf_sphereface.commands.trust_option import add_trust_option
 from tf_sphereface.errors import InputError
 
 # Options that belong to the command itself; all others are passed to the protocol, if
@@ -29,7 +30,7 @@ from tf_sphereface.errors import InputError
 _OWN = frozenset(
     {
         *("model", "protocol", "out", "variant", "minimum_accuracy"),
-        *("thumbnails", "json", *PIXEL_OPTIONS),
+        *("thumbnails", "trust", "json", *PIXEL_OPTIONS),
     }
 )
 # The options that say what is compared with what: their files' checksums tell which
@@ -81,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_protocol_options(parser)
     add_search_options(parser)
+    add_trust_option(parser)
     add_pixel_options(parser)
     add_json_option(parser)
     return parser
@@ -165,7 +167,9 @@ def _evaluate(args, command):
     options = _protocol_options(args, protocol)
     if args.thumbnails and args.images is None:
         raise InputError("--thumbnails needs --images")
-    source = evaluation.open_features(args.model, args.variant, given_pixels(args))
+    source = evaluation.open_features(
+        args.model, args.variant, given_pixels(args), args.trust
+    )
     with progress_bar("embedding", "photos") as progress:
         report = protocol.load()(source, args.protocol, progress=progress, **options)
     report = dataclasses.replace(report, notes=(*source.notes, *report.notes))

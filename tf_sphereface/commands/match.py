@@ -7,6 +7,7 @@ from pathlib import Path
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
+from tf_sphereface.commands.trust_option import add_trust_option
 
 
 def build_parser():
@@ -30,6 +31,7 @@ def build_parser():
         help="of several faces in a photo: all, of which the best pair is told "
         "(default), the nearest to its middle, or the largest",
     )
+    add_trust_option(parser)
     add_json_option(parser)
     return parser
 
@@ -40,7 +42,9 @@ def main(argv=None):
     from tf_sphereface.deployment import match_photos  # after parsing: fast --help
 
     photos = args.first, args.second
-    result = match_photos(args.bundle, photos, args.variant, args.far, args.choose)
+    result = match_photos(
+        args.bundle, photos, args.variant, args.far, args.choose, args.trust
+    )
     if result["threshold"] is None:
         tell(
             "no threshold was measured for this bundle, so `same` is null; measure "

@@ -4,8 +4,9 @@ import functools
 import json
 from pathlib import Path
 
+from tf_sphereface.bundle.bundle import contract_content
 from tf_sphereface.errors import InputError
-from tf_sphereface.model_files import CONTRACT_FILE, model_file
+from tf_sphereface.model_files import model_file
 from tf_sphereface.whole_folders import replacing_folder
 
 
@@ -31,8 +32,8 @@ def check_output(out: Path, overwrite: bool) -> None:
 def _is_export(folder):
     """True if its contract.json is one of ours: others have files of that name too."""
     try:
-        content = json.loads((folder / CONTRACT_FILE).read_bytes())
-    except (OSError, ValueError):
+        content = json.loads(contract_content(folder))
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and {"library_version", "pixels"} <= content.keys()
 

@@ -1,5 +1,6 @@
 """Face detection: MTCNN on the LiteRT interpreter, without TensorFlow."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tf_sphereface.detection.cascade import (
@@ -27,21 +28,21 @@ __all__ = [
 
 
 def load_detector(
-    directory: Path | None = None,
+    networks: Path | Mapping[str, bytes] | None = None,
     settings: MTCNNSettings | None = None,
     threads: int = 1,
 ) -> MTCNN:
     """The face detector, ready to use.
 
     Args:
-        directory: Holds pnet.tflite, rnet.tflite and onet.tflite, as a bundle's
-            `detector` folder does. None takes the user's cache, which is filled on
-            the first call (some seconds, with TensorFlow) and never again.
+        networks: Folder or contents of the three networks, as for `LiteRTNetworks`.
+            None takes the user's cache, which is filled on the first call (some
+            seconds, with TensorFlow) and never again.
         settings: What to look for; None is `MTCNNSettings()`.
         threads: CPU threads of the networks.
 
     Raises: InputError if a network is missing or damaged; OSError if the cache is not
         writable.
     """
-    folder = cached_networks() if directory is None else directory
-    return MTCNN(LiteRTNetworks(folder, threads), settings)
+    networks = cached_networks() if networks is None else networks
+    return MTCNN(LiteRTNetworks(networks, threads), settings)

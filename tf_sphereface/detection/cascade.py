@@ -14,6 +14,10 @@ from tf_sphereface.detection.face import Face
 _CELL, _STRIDE = 12, 2  # P-Net's window and its step, pixels
 _RNET_SIDE, _ONET_SIDE = 24, 48
 _PIXELS_PER_CALL = 400_000  # of photos of one size that go through P-Net together
+# Proposals of a photo, strongest first: a crowd on 24 megapixels gives 8,000. The time
+# of suppression is the square of the number, and some settings ask for millions.
+_MOST_PROPOSALS = 10_000
+_OVERLAPS = ("level_overlap", "photo_overlap", "refined_overlap", "face_overlap")
 
 
 class Networks(Protocol):
@@ -42,7 +46,8 @@ class MTCNNSettings:
         refined_overlap: Greatest overlap of boxes after R-Net.
         face_overlap: Greatest overlap of two faces, as a fraction of the smaller.
 
-    Raises: ValueError if a value is out of range.
+    Raises: ValueError if a value is out of range: the time for a photo has a bound,
+        whoever chose the settings.
     """
 
     smallest_face: float = 20
@@ -59,16 +64,22 @@ class MTCNNSettings:
                 f"`smallest_face` must be at least {_CELL} pixels. "
                 f"Received: smallest_face={self.smallest_face!r}"
             )
-        if not 0.1 <= self.pyramid_factor <= 0.95:  # nearer to 1, levels without end
+        if not 0.1 <= self.pyramid_factor <= 0.9:  # nearer to 1, levels without end
             raise ValueError(
-                "`pyramid_factor` must be between 0.1 and 0.95. "
+                "`pyramid_factor` must be between 0.1 and 0.9. "
                 f"Received: pyramid_factor={self.pyramid_factor!r}"
             )
-        if len(self.thresholds) != 3 or not all(0 <= t < 1 for t in self.thresholds):
+        if len(self.thresholds) != 3 or not all(0.1 <= t < 1 for t in self.thresholds):
             raise ValueError(
-                "`thresholds` must be three numbers, each at least 0 and below 1. "
+                "`thresholds` must be three numbers, each at least 0.1 and below 1. "
                 f"Received: thresholds={self.thresholds!r}"
             )
+        for name in _OVERLAPS:
+            if not 0 < (overlap := getattr(self, name)) < 1:
+                raise ValueError(
+                    f"`{name}` must be above 0 and below 1. "
+                    f"Received: {name}={overlap!r}"
+                )
 
 
 class MTCNN:
@@ -122,7 +133,7 @@ class MTCNN:
                 *photo.shape[:2], _CELL, settings.smallest_face, settings.pyramid_factor
             ):
                 levels[level].append(owner)
-        boxes, scores, owners = [], [], []
+        proposals = [[] for _ in photos]  # boxes and scores of each level
         for (size, scales), members in levels.items():
             together = max(1, _PIXELS_PER_CALL // (size[0] * size[1]))
             for start in range(0, len(members), together):
@@ -130,12 +141,20 @@ class MTCNN:
                 for owner, found in zip(
                     group, self._scan(photos, group, size, scales), strict=True
                 ):
-                    boxes.append(found[0])
-                    scores.append(found[1])
-                    owners.append(np.full(len(found[0]), owner))
-        boxes = np.concatenate([np.empty((0, 4)), *boxes])
-        scores = np.concatenate([np.empty(0), *scores])
-        owners = np.concatenate([np.empty(0, int), *owners])
+                    proposals[owner].append(found)
+        boxes, scores, owners = [np.empty((0, 4))], [np.empty(0)], [np.empty(0, int)]
+        for owner, found in enumerate(proposals):
+            for level_boxes, level_scores in _strongest(found):
+                kept = suppress(
+                    level_boxes,
+                    level_scores,
+                    settings.level_overlap,
+                    rank=self._arithmetic.rank,
+                )
+                boxes.append(level_boxes[kept])
+                scores.append(level_scores[kept])
+                owners.append(np.full(len(kept), owner))
+        boxes, scores, owners = map(np.concatenate, (boxes, scores, owners))
         kept = self._suppress_each(boxes, scores, owners, settings.photo_overlap)
         return boxes[kept], owners[kept]
 
@@ -146,16 +165,15 @@ class MTCNN:
         )
         found = []
         for offsets, scores in zip(*self.networks.pnet(level), strict=True):
-            rows, columns = np.nonzero(scores > self.settings.thresholds[0])
+            cells = np.argwhere(scores > self.settings.thresholds[0])
+            cells = cells[_best(scores[tuple(cells.T)])]
+            rows, columns = cells.T
             # The + 1 belongs to the weights: their training counted pixels from 1.
-            corners = np.stack([columns, rows], axis=1) * _STRIDE + 1.0
+            corners = cells[:, ::-1] * _STRIDE + 1.0
             boxes = np.concatenate([corners, corners + _CELL - 1], axis=1)
             boxes += offsets[rows, columns] * (_CELL - 1)
             boxes /= np.tile(scales, 2)
-            scores = scores[rows, columns]
-            overlap = self.settings.level_overlap
-            kept = suppress(boxes, scores, overlap, rank=self._arithmetic.rank)
-            found.append((boxes[kept], scores[kept]))
+            found.append((boxes, scores[rows, columns]))
         return found
 
     def _judge_proposals(self, photos, boxes, owners):
@@ -200,3 +218,20 @@ class MTCNN:
             )
             kept.append(members[best])
         return np.concatenate(kept)
+
+
+def _best(scores):
+    """Indices of the `_MOST_PROPOSALS` highest scores, in their order."""
+    if len(scores) <= _MOST_PROPOSALS:
+        return np.arange(len(scores))
+    return np.sort(np.argsort(-scores, kind="stable")[:_MOST_PROPOSALS])
+
+
+def _strongest(levels):
+    """The strongest proposals of a photo, still level by level."""
+    kept = _best(np.concatenate([np.empty(0), *(scores for _, scores in levels)]))
+    start = 0
+    for boxes, scores in levels:
+        of_level = kept[(start <= kept) & (kept < start + len(scores))] - start
+        yield boxes[of_level], scores[of_level]
+        start += len(scores)

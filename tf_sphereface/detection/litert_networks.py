@@ -1,6 +1,7 @@
 """P-Net, R-Net and O-Net through the LiteRT interpreter: no TensorFlow, any machine."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,23 +24,26 @@ _ENDS = {
 
 
 class LiteRTNetworks:
-    """The three exported networks of one folder.
+    """The three exported networks.
 
     Interpreters are kept for the input shapes in use, since a new shape costs a third
     of the time of a photo. An object serves one thread at a time.
 
     Args:
-        directory: Holds pnet.tflite, rnet.tflite and onet.tflite.
+        networks: Folder of pnet.tflite, rnet.tflite and onet.tflite, or the contents
+            of the three by name, "pnet" and so on, which a caller has checked.
         threads: CPU threads of each interpreter.
 
     Raises: InputError if a file is missing or is no TFLite model.
     """
 
-    def __init__(self, directory: Path, threads: int = 1):
+    def __init__(self, networks: Path | Mapping[str, bytes], threads: int = 1):
         if threads < 1:
             raise ValueError(f"`threads` must be at least 1. Received: {threads!r}")
+        if not isinstance(networks, Mapping):
+            networks = _contents(Path(networks))
         self._networks = {
-            name: _Network(Path(directory), name, threads) for name in NETWORK_NAMES
+            name: _Network(networks[name], name, threads) for name in NETWORK_NAMES
         }
 
     def pnet(self, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -72,19 +76,14 @@ class LiteRTNetworks:
 class _Network:
     """One TFLite file with an interpreter for each recent input shape."""
 
-    def __init__(self, directory, name, threads):
-        path = directory / f"{name}.tflite"
-        try:
-            self._content = path.read_bytes()
-        except FileNotFoundError as error:
-            raise InputError(f"no such detector network: {path}") from error
-        self._threads = threads
+    def __init__(self, content, name, threads):
+        self._content, self._threads = content, threads
         self._interpreters = OrderedDict()
         try:
             interpreter = self._new_interpreter()
         except ValueError as error:
-            raise InputError(f"not a TFLite model: {path} ({error})") from error
-        _require_ends(interpreter, name, path)
+            raise InputError(f"not a TFLite model: {name}.tflite ({error})") from error
+        _require_ends(interpreter, name)
         # The order in the file is the converter's own; the output names keep ours.
         signature = interpreter.get_signature_list()["serving_default"]
         runner = interpreter.get_signature_runner("serving_default")
@@ -141,9 +140,17 @@ class _Network:
         return open_interpreter(self._content, self._threads)
 
 
-def _require_ends(interpreter, name, path):
+def _contents(folder):
+    paths = {name: folder / f"{name}.tflite" for name in NETWORK_NAMES}
+    try:
+        return {name: path.read_bytes() for name, path in paths.items()}
+    except FileNotFoundError as error:
+        raise InputError(f"no such detector network: {error.filename}") from error
+
+
+def _require_ends(interpreter, name):
     taken = [tuple(d["shape_signature"][1:]) for d in interpreter.get_input_details()]
     given = sorted(d["shape_signature"][-1] for d in interpreter.get_output_details())
     signed = "serving_default" in interpreter.get_signature_list()
     if not signed or (taken, given) != ([_ENDS[name][0]], _ENDS[name][1]):
-        raise InputError(f"not the network {name} of a face detector: {path}")
+        raise InputError(f"not the network {name} of a face detector: {name}.tflite")

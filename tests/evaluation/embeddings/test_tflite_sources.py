@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.bundle.sealing import reseal
 from tf_sphereface.bundle import bundle
 from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.errors import InputError
@@ -42,7 +43,7 @@ class StubBundle:
 )
 def test_bundle_gives_the_variant_and_its_hash(tmp_path, monkeypatch, variant, name):
     (tmp_path / "contract.json").write_text("{}")
-    monkeypatch.setattr(bundle, "load_bundle", lambda path: StubBundle())
+    monkeypatch.setattr(bundle, "load_bundle", lambda *arguments: StubBundle())
     assert load_embedding_source(tmp_path, variant).kind == name
     info = describe_model(tmp_path, variant)
     assert (info.variant, info.sha256) == (name, f"hash of {name}")
@@ -50,6 +51,7 @@ def test_bundle_gives_the_variant_and_its_hash(tmp_path, monkeypatch, variant, n
 
 def test_damaged_bundle_is_an_input_error(tmp_path):
     (tmp_path / "contract.json").write_text("{}")
+    reseal(tmp_path)
     with pytest.raises(InputError, match="^damaged contract"):
         load_embedding_source(tmp_path, "int8")
 

@@ -1,18 +1,27 @@
 """A bundle checked against its contract: files, tensors, metadata, golden faces."""
 
 import dataclasses
+import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
-from tf_sphereface.bundle.bundle import Bundle
-from tf_sphereface.bundle.contract import BundleContract, checksum_file, file_record
+from tf_sphereface.bundle.bundle import (
+    Bundle,
+    contract_content,
+    contract_difference,
+)
+from tf_sphereface.bundle.contained_files import read_contained
+from tf_sphereface.bundle.contract import BundleContract, checksum_file
 from tf_sphereface.bundle.records import TensorRecord, Variant
+from tf_sphereface.bundle.signatures import SIGNATURE_FILE, require_signature
 from tf_sphereface.bundle.tflite_metadata import (
     STANDARD_ENTRY,
     FileMetadata,
     metadata_entries,
     read_metadata,
 )
+from tf_sphereface.data.photos.images import LARGEST_PHOTO
 from tf_sphereface.deployment.checking.golden import (
     golden_differences,
     golden_files,
@@ -20,7 +29,7 @@ from tf_sphereface.deployment.checking.golden import (
 )
 from tf_sphereface.deployment.writing.model_card import MODEL_CARD_FILE
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import is_clutter, sha256_of
+from tf_sphereface.files import is_clutter
 from tf_sphereface.model_files import CONTRACT_FILE, bundle_folder
 
 
@@ -41,31 +50,40 @@ class BundleCheck:
     differences: tuple[str, ...]
 
     def intact_variants(self) -> list[str]:
-        """Variants of which no file, tensor or metadata differs."""
+        """Variants of which no file, tensor or metadata differs, nor the contract."""
         files = {name: v.file for name, v in self.bundle.contract.variants.items()}
         reported = {line.partition(":")[0] for line in self.differences}
+        contract = {CONTRACT_FILE, checksum_file(Path(CONTRACT_FILE)).name}
+        if reported & contract:
+            return []
         return [name for name, file in files.items() if file not in reported]
 
 
-def check_bundle(path: Path) -> BundleCheck:
+def check_bundle(path: Path, trust: Path | None = None) -> BundleCheck:
     """Compares a bundle with its contract.
 
     Checksums tell accidents, not forgers: who can change the contract can change the
-    checksum beside it.
+    checksum beside it. Of a contract whose own checksum differs, no network is run.
 
     Args:
         path: Folder of the bundle.
+        trust: As for `load_bundle`.
 
-    Raises: InputError if it is no bundle, or its contract cannot be read.
+    Raises: InputError if it is no bundle, its contract cannot be read, or it is not
+        signed with the key of `trust`.
     """
     path = bundle_folder(path)
-    bundle = Bundle(path, BundleContract.read(path / CONTRACT_FILE))
-    contract = bundle.contract
-    differences = contract_differences(path)
-    sums = {record.file: record.sha256 for record in contract.file_records()}
-    differences += _file_differences(path, sums)
+    content = contract_content(path)
+    if trust is not None:
+        require_signature(path, content, trust)
+    contract = BundleContract.parse_file(content, path / CONTRACT_FILE)
+    bundle, sums = Bundle(path, contract), _recorded_sums(contract)
+    if told := contract_difference(path, content):
+        differences = [told, *_file_differences(path, sums)]
+        return BundleCheck(bundle, len(sums) + 1, 0, tuple(differences))
+    differences = [*_file_differences(path, sums)]
     faces = _golden_faces(bundle, differences)
-    pictures = golden_files(faces)
+    pictures = {file: (sha256, None) for file, sha256 in golden_files(faces).items()}
     differences += _file_differences(path, pictures)
     # Without the golden file nothing says which pictures belong to it.
     unnamed = None if faces else Path(contract.golden.file).parent
@@ -79,23 +97,12 @@ def check_bundle(path: Path) -> BundleCheck:
     return BundleCheck(bundle, files, len(faces), tuple(differences))
 
 
-def contract_differences(path: Path) -> list[str]:
-    """Difference between contract.json and the checksum beside it."""
-    contract = path / CONTRACT_FILE
-    checksum = checksum_file(contract)
-    if not checksum.is_file():
-        return [f"{checksum.name}: missing"]
-    if checksum.read_bytes() != f"{sha256_of(contract)}  {CONTRACT_FILE}\n".encode():
-        return [f"{CONTRACT_FILE}: its checksum differs from {checksum.name}"]
-    return []
-
-
 def variant_differences(bundle: Bundle, name: str) -> list[str]:
     """Differences of a variant's tensors and metadata from the contract."""
     record = bundle.contract.variants[name]
     try:
         embedder = bundle.embedder(name, threads=1)
-        content = (bundle.path / record.file).read_bytes()
+        content = bundle.content(record)
         metadata, entries = read_metadata(content), metadata_entries(content)
     except InputError as error:
         return [f"{record.file}: {error}"]
@@ -113,13 +120,29 @@ def variant_differences(bundle: Bundle, name: str) -> list[str]:
     return [f"{record.file}: {difference}" for difference in found]
 
 
+def _recorded_sums(contract):
+    return {
+        record.file: (record.sha256, record.bytes) for record in contract.file_records()
+    }
+
+
 def _file_differences(path, sums):
-    for file, expected in sums.items():
-        try:
-            if file_record(path, file).sha256 != expected:
-                yield f"{file}: its checksum differs"
-        except InputError:
+    """Differences of files from their checksums and sizes."""
+    for file, (sha256, size) in sums.items():
+        if not os.path.lexists(path / file):
             yield f"{file}: missing"
+            continue
+        try:
+            content = read_contained(
+                path, file, LARGEST_PHOTO if size is None else size
+            )
+        except InputError as error:
+            yield f"{file}: {error}"
+            continue
+        if hashlib.sha256(content).hexdigest() != sha256:
+            yield f"{file}: its checksum differs"
+        elif size not in (None, len(content)):
+            yield f"{file}: its size differs"
 
 
 def _golden_faces(bundle, differences):
@@ -135,7 +158,7 @@ def _golden_faces(bundle, differences):
 
 def _unknown_files(path, known, unnamed):
     contract = path / CONTRACT_FILE
-    known = {*known, contract.name, checksum_file(contract).name}
+    known = {*known, contract.name, checksum_file(contract).name, SIGNATURE_FILE}
     present = (
         file.relative_to(path)
         for file in sorted(path.rglob("*"))

@@ -1,14 +1,16 @@
 """The golden faces of a bundle, computed again: detect, warp, embed."""
 
+import hashlib
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from tf_sphereface.bundle.bundle import Bundle
-from tf_sphereface.bundle.contract import Landmarks, file_record
+from tf_sphereface.bundle.contained_files import read_contained
+from tf_sphereface.bundle.contract import Landmarks
 from tf_sphereface.bundle.records import FileName
-from tf_sphereface.data.photos.images import read_photo
+from tf_sphereface.data.photos.images import LARGEST_PHOTO, decode_photo
 from tf_sphereface.deployment.quantization.variants import is_exact
 from tf_sphereface.detection import nearest_to_centre
 from tf_sphereface.errors import InputError
@@ -20,6 +22,8 @@ CROP_TOLERANCE = 1  # grey levels of 255
 # |a - b| / |b| of embeddings. Two processors may differ as much as rounding to integers
 # does at all, which is the drift of the variant.
 FLOAT_TOLERANCE, LEAST_INTEGER_TOLERANCE = 0.01, 0.05
+
+_PICTURES = ("photo", "crop")
 
 
 class _Detected(BaseModel):
@@ -52,8 +56,9 @@ def read_golden(bundle: Bundle) -> list[dict[str, Any]]:
     Raises: InputError if it is damaged.
     """
     path = bundle.path / bundle.contract.golden.file
+    content = bundle.content(bundle.contract.golden)
     try:
-        golden = _GoldenFile.model_validate_json(path.read_bytes())
+        golden = _GoldenFile.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "file"
@@ -65,9 +70,7 @@ def read_golden(bundle: Bundle) -> list[dict[str, Any]]:
 
 def golden_files(faces: list[dict[str, Any]]) -> dict[str, str]:
     """SHA-256 by the file, of all pictures."""
-    return {
-        face[kind]: face["sha256"][kind] for face in faces for kind in ("photo", "crop")
-    }
+    return {face[kind]: face["sha256"][kind] for face in faces for kind in _PICTURES}
 
 
 def golden_differences(
@@ -87,7 +90,7 @@ def golden_differences(
     differences = []
     detector = bundle.detector()
     for number, face in intact:
-        photo = read_photo(bundle.path / face["photo"])
+        photo = _picture(bundle, face, "photo")
         found = _detection_difference(detector, photo, face["detected"])
         found = found or _crop_difference(bundle, photo, face)
         if found:
@@ -99,10 +102,22 @@ def golden_differences(
 
 
 def _is_intact(bundle, face):
-    return all(
-        (bundle.path / file).is_file() and file_record(bundle.path, file).sha256 == sha
-        for file, sha in golden_files([face]).items()
-    )
+    try:
+        return all(_content(bundle, face, kind) for kind in _PICTURES)
+    except InputError:
+        return False
+
+
+def _picture(bundle, face, kind):
+    return decode_photo(_content(bundle, face, kind), face[kind]).pixels
+
+
+def _content(bundle, face, kind):
+    """The bytes that were compared with their checksum."""
+    content = read_contained(bundle.path, face[kind], LARGEST_PHOTO)
+    if hashlib.sha256(content).hexdigest() != face["sha256"][kind]:
+        raise InputError(f"{face[kind]}: its checksum differs")
+    return content
 
 
 def _detection_difference(detector, photo, expected):
@@ -127,7 +142,7 @@ def _crop_difference(bundle, photo, face):
         crop = align_face(photo, np.asarray(face["landmarks"]), bundle.contract.crop)
     except ValueError as error:  # points that coincide, a size of no crop
         return f"no crop can be cut ({error})"
-    expected = read_photo(bundle.path / face["crop"])
+    expected = _picture(bundle, face, "crop")
     if crop.shape != expected.shape:
         return f"the crop is {crop.shape}, not {expected.shape}"
     away = int(np.abs(crop.astype(int) - expected.astype(int)).max())
@@ -141,7 +156,7 @@ def _embedding_differences(bundle, intact, name):
     tolerance = _tolerance(name, bundle.variant(name).drift)
     for number, face in intact:
         try:
-            crop = read_photo(bundle.path / face["crop"])
+            crop = _picture(bundle, face, "crop")
             (embedding,) = embedder.embed(crop[None])
         except ValueError as error:  # a picture of another size
             yield f"golden face {number}: {name} cannot embed its crop ({error})"

@@ -13,6 +13,7 @@ from tf_sphereface.bundle.calibration import (
 from tf_sphereface.bundle.contract import file_record, threshold_key
 from tf_sphereface.bundle.records import VariantMeasurement, Verification
 from tf_sphereface.bundle.schema import SCHEMA_FILE, schema_content
+from tf_sphereface.bundle.signatures import SIGNATURE_FILE
 from tf_sphereface.errors import InputError
 from tf_sphereface.model_files import CONTRACT_FILE
 
@@ -114,7 +115,7 @@ def write_calibrations(
     """Puts measurements of variants into the contract of a bundle.
 
     The contract is written in the present format, and its schema with it; no other file
-    changes.
+    changes, but for a signature, which is removed: it was of the former contract.
 
     Args:
         bundle: What `load_bundle` gave.
@@ -138,4 +139,5 @@ def write_calibrations(
         update={"variants": variants, "documents": documents}
     )
     contract.write(bundle.path / CONTRACT_FILE)
+    (bundle.path / SIGNATURE_FILE).unlink(missing_ok=True)
     return load_bundle(bundle.path)

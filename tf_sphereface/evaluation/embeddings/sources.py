@@ -1,6 +1,7 @@
 """Embedding sources, and how each is opened by what lies at a path."""
 
 import json
+import os
 import sys
 import warnings
 import zipfile
@@ -99,23 +100,29 @@ class EmbeddingSource(Protocol):
 
 
 def open_features(
-    path: Path, variant: str | None = None, pixels: Pixels | None = None
+    path: Path,
+    variant: str | None = None,
+    pixels: Pixels | None = None,
+    trust: Path | None = None,
 ) -> EmbeddingSource:
     """A model, as `load_embedding_source` opens it, or a .npz of embeddings.
 
-    Raises: InputError, in one line, if it cannot be opened, or `variant` or `pixels`
-        are given for what has none.
+    Raises: InputError, in one line, if it cannot be opened, or `variant`, `pixels` or
+        `trust` are given for what has none.
     """
     path = Path(path)
-    if path.suffix == SUFFIX and variant is None:
+    if path.suffix == SUFFIX and variant is None and trust is None:
         if pixels:
             raise InputError(f"embeddings take no pixels any more: {path}")
         return read_embeddings(path)
-    return load_embedding_source(path, variant, pixels)
+    return load_embedding_source(path, variant, pixels, trust)
 
 
 def load_embedding_source(
-    path: Path, variant: str | None = None, pixels: Pixels | None = None
+    path: Path,
+    variant: str | None = None,
+    pixels: Pixels | None = None,
+    trust: Path | None = None,
 ) -> ModelEmbeddings:
     """Opens a model by what lies at `path`.
 
@@ -129,17 +136,20 @@ def load_embedding_source(
         variant: Which model of a bundle; the bundle's default if not given.
         pixels: Channel order, mean and scale of the pixels, by their names in
             `PixelContract`; what is given goes before the model's own.
+        trust: Public key that must have signed the bundle, as for `load_bundle`.
 
     Raises: InputError, in one line, if there is no such model, it cannot be loaded, or
-        `variant` or `pixels` are given for what has none.
+        `variant`, `pixels` or `trust` are given for what has none.
     """
     path = found_model(path)
     if variant is not None and not is_bundle(path):
         raise InputError(f"only a bundle has variants. Received: {path}, {variant!r}")
+    if trust is not None and not is_bundle(path):
+        raise InputError(f"only a bundle can be signed. Received: {path}")
     if is_bundle(path):
         if pixels:
             raise InputError(f"a bundle has its own pixel contract: {path}")
-        return _guarded(_load_bundle, path, variant)
+        return _guarded(_load_bundle, path, variant, trust)
     embedder, note, crop = _guarded(_loader(path), path, pixels or {})
     notes = filter(None, (note, _guarded(_note_on_outputs, path, embedder)))
     people = trained_people(path)
@@ -262,10 +272,10 @@ def _crop_of(contract):
         return None
 
 
-def _load_bundle(path, variant):
+def _load_bundle(path, variant, trust):
     from tf_sphereface.bundle.bundle import load_bundle
 
-    return source_of_bundle(load_bundle(path), variant)
+    return source_of_bundle(load_bundle(path, trust), variant)
 
 
 def _bundle_embedder(bundle, variant):
@@ -312,6 +322,15 @@ def _stored_contract(folder):
     path = folder / CONTRACT_FILE
     if not path.is_file():
         return {}
-    from tf_sphereface.bundle.contract import Document
+    from tf_sphereface.bundle.bundle import contract_content, contract_difference
+    from tf_sphereface.bundle.contract import Document, checksum_file
+    from tf_sphereface.bundle.plain_json import require_plain_json
 
-    return json.loads(Document.upgraded(path.read_bytes()))
+    content = contract_content(folder)
+    require_plain_json(content)
+    # A bundle's has a checksum beside it, that of another export has none.
+    if os.path.lexists(checksum_file(path)) and (
+        difference := contract_difference(folder, content)
+    ):
+        raise InputError(f"damaged bundle: {folder}: {difference}")
+    return json.loads(Document.upgraded(content))
