@@ -14,6 +14,7 @@ WALK = (
     "identification.md",
     "matching.md",
     "deployment.md",
+    "security.md",
     "import_weights.md",
 )
 # On a page whose commands are a record of what was done.

@@ -14,6 +14,7 @@ from tf_sphereface.bundle.calibration import (
     ProbabilityMap,
     decide,
 )
+from tf_sphereface.bundle.signatures import SIGNATURE_FILE
 from tf_sphereface.commands.calibrate import main
 from tf_sphereface.deployment import load_bundle, match_photos
 from tf_sphereface.deployment.samples import synthetic_faces
@@ -108,6 +109,7 @@ def test_command_writes_what_match_reads(folder, people, pairs, capsys):
         for path in folder.rglob("*")
         if path.is_file() and not path.name.startswith("contract.json")
     }
+    (folder / SIGNATURE_FILE).write_bytes(bytes(64))  # holds no longer
     options = ["--far", 0.1, 0.001, "--frr", 0.1, "--resamples", 20]
     assert run(folder, "--images", people, "--pairs", pairs, *options) == 0
     printed = capsys.readouterr()
@@ -118,6 +120,8 @@ def test_command_writes_what_match_reads(folder, people, pairs, capsys):
     assert result["none"]["calibration"]["genuine"] == 20
     assert result["none"]["calibration"]["people"] == 10
     assert {path: path.read_bytes() for path in before} == before
+    assert not (folder / SIGNATURE_FILE).exists()
+    assert "note: the signature was of the former contract" in printed.err
     photo = folder / "golden/photo_0.png"
     same = match_photos(folder, (photo, photo), far=0.1)
     assert same["decision"] == "same" and 0.5 < same["probability"] <= 1

@@ -142,6 +142,30 @@ def test_no_figure_is_cut_on_a_narrow_terminal(copy, capsys, monkeypatch):
     assert "…" not in printed and max(map(len, printed.splitlines())) <= 80
 
 
+def test_a_signed_bundle_holds_for_its_key_alone(copy, tmp_path, capsys):
+    pytest.importorskip("cryptography")
+    for name in ("key", "other"):
+        capsys.readouterr()
+        assert run("keygen", tmp_path / name) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "private_key": str(tmp_path / "other"),
+        "public_key": str(tmp_path / "other.pub"),
+    }
+    assert run("verify", copy, "--trust", tmp_path / "key.pub") == 2
+    assert capsys.readouterr().err.startswith("error: not signed: ")
+    assert run("sign", copy, "--key", tmp_path / "key") == 0
+    signature = copy / "contract.json.sha256.sig"
+    assert json.loads(capsys.readouterr().out)["signature"] == str(signature)
+    assert run("verify", copy, "--trust", tmp_path / "key.pub") == 0
+    assert json.loads(capsys.readouterr().out)["differences"] == []
+    assert run("show", copy, "--trust", tmp_path / "other.pub") == 2
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    (copy / "detector/contract.json.sha256.sig").write_bytes(b"x")
+    assert run("verify", copy, "--json") == 1
+    assert "the contract does not name it" in capsys.readouterr().err
+
+
 def test_without_a_model_tensorflow_is_not_loaded(whole):
     program = (
         "import sys; from tf_sphereface.commands.bundle import main; "

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from tests.bundle.sealing import edit_contract
+from tf_sphereface.bundle.bundle import sign_bundle
+from tf_sphereface.bundle.signatures import make_key
 from tf_sphereface.commands.match import main
 
 
@@ -58,6 +60,19 @@ def test_one_photo_against_itself_scores_one(bundles, photos, capsys):
     result = json.loads(capsys.readouterr().out)
     assert result["score"] == pytest.approx(1)
     assert result["variant"] == "dynamic"
+
+
+def test_a_bundle_that_nobody_has_signed_is_not_trusted(
+    bundles, photos, tmp_path, capsys
+):
+    pytest.importorskip("cryptography")
+    trust = ("--trust", make_key(tmp_path / "key"))
+    signed = shutil.copytree(bundles[1], tmp_path / "signed")
+    assert run(signed, *photos, *trust) == 2
+    assert capsys.readouterr().err.startswith("error: not signed: ")
+    sign_bundle(signed, tmp_path / "key")
+    assert run(signed, *photos, *trust) == 0
+    assert json.loads(capsys.readouterr().out)["same"] is True
 
 
 def test_without_thresholds_same_is_null_with_advice(bundles, photos, capsys):

@@ -18,6 +18,7 @@ from tf_sphereface.detection import (
     LiteRTNetworks,
     MTCNNSettings,
     cached_networks,
+    cascade,
     load_detector,
     nearest_to_centre,
 )
@@ -208,11 +209,61 @@ def test_other_arrays_are_refused(networks, photo):
         ({"pyramid_factor": 1.0}, "`pyramid_factor` .* pyramid_factor=1.0"),
         ({"thresholds": (0.6, 0.7)}, "`thresholds` must be three"),
         ({"thresholds": (0.6, 0.7, 1.2)}, "`thresholds` must be three"),
+        ({"thresholds": (0.0, 0.7, 0.9)}, "`thresholds` must be three"),
+        ({"pyramid_factor": 0.91}, "`pyramid_factor` .* pyramid_factor=0.91"),
+        ({"level_overlap": 1.0}, "`level_overlap` must be above 0 and below 1"),
+        ({"photo_overlap": float("nan")}, "`photo_overlap` .* photo_overlap=nan"),
+        ({"refined_overlap": 0}, "`refined_overlap` must be above 0"),
+        ({"face_overlap": 2}, "`face_overlap` must be above 0 and below 1"),
     ],
 )
 def test_bad_settings_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         MTCNNSettings(**options)
+
+
+class EverywhereAFace:
+    """Networks that see a face in every window, surer from window to window."""
+
+    def __init__(self):
+        self.judged = []
+
+    def pnet(self, photos):
+        shape = (len(photos), (photos.shape[1] - 10) // 2, (photos.shape[2] - 10) // 2)
+        scores = np.linspace(0.7, 1, np.prod(shape)).reshape(shape)
+        return np.zeros((*shape, 4)), scores
+
+    def rnet(self, crops):
+        self.judged.append(len(crops))
+        return np.zeros((len(crops), 4)), np.linspace(0.95, 1, len(crops))
+
+    def onet(self, crops):
+        self.judged.append(len(crops))
+        points = np.tile(np.linspace(0.3, 0.7, 10), (len(crops), 1))
+        return np.zeros((len(crops), 4)), points, np.linspace(0.95, 1, len(crops))
+
+
+@pytest.mark.parametrize("photos", [1, 3])
+def test_the_work_for_a_photo_has_a_bound(monkeypatch, photos):
+    """With overlaps that drop next to nothing: time is the square of the number."""
+    monkeypatch.setattr("tf_sphereface.detection.cascade._MOST_PROPOSALS", 100)
+    settings = MTCNNSettings(level_overlap=0.99, photo_overlap=0.99)
+    networks = EverywhereAFace()
+    MTCNN(networks, settings).detect([np.zeros((200, 300, 3), np.uint8)] * photos)
+    assert 50 * photos < networks.judged[0] <= 100 * photos
+
+
+def test_the_surest_proposals_are_kept_in_their_order(monkeypatch):
+    scores = np.random.default_rng(0).permutation(1000) / 1000
+    levels = [(np.stack([part] * 4, 1), part) for part in np.split(scores, [10, 600])]
+    monkeypatch.setattr("tf_sphereface.detection.cascade._MOST_PROPOSALS", 50)
+    kept = list(cascade._strongest(levels))
+    for (boxes, found), (_, before) in zip(kept, levels, strict=True):
+        np.testing.assert_array_equal(boxes[:, 0], found)
+        np.testing.assert_array_equal(found, before[before >= 0.95])
+    monkeypatch.setattr("tf_sphereface.detection.cascade._MOST_PROPOSALS", 1000)
+    for (_, found), (_, before) in zip(cascade._strongest(levels), levels, strict=True):
+        np.testing.assert_array_equal(found, before)
 
 
 @pytest.mark.slow
