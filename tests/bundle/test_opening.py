@@ -253,7 +253,9 @@ def test_only_regular_files_are_opened(copy, file, kind):
     else:
         targets = {"endless": "/dev/zero", "link": other, "dangling": copy / "none"}
         path.symlink_to(targets[kind])
-    with pytest.raises(InputError, match=r"regular files only|lacks a file|missing|not a b"):
+    with pytest.raises(
+        InputError, match=r"regular files only|lacks a file|missing|not a b"
+    ):
         load_bundle(copy)
     if file not in SEALS:
         assert any(line.startswith(file) for line in check_bundle(copy).differences)

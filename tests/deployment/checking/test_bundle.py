@@ -106,7 +106,8 @@ def test_a_bundle_without_a_model_card_is_told(copy):
 
 
 def test_what_is_no_bundle_is_an_input_error(tmp_path, copy):
-    for folder in (tmp_path / "missing", tmp_path, copy / "contract.json"):
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "missing", tmp_path / "empty", copy / "contract.json"):
         with pytest.raises(InputError, match="not a bundle"):
             check_bundle(folder)
     (copy / "contract.json").write_text("{")
