@@ -110,7 +110,7 @@ def test_every_photo_has_a_row_with_a_reason(source, tmp_path):
     assert (summary.photos, summary.kept, summary.other_files) == (11, 6, 2)
 
 
-def test_second_run_does_only_what_is_missing(source, tmp_path, rendered):
+def test_second_run_does_only_what_is_missing(source, tmp_path, rendered, caplog):
     out = tmp_path / "out"
     align_photos(source, out, processes=1)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.jpg")}
@@ -123,6 +123,7 @@ def test_second_run_does_only_what_is_missing(source, tmp_path, rendered):
         source, out, processes=1, progress=lambda *call: calls.append(call)
     )
     assert summary.reused == 2
+    assert caplog.messages == ["2 earlier crops, which no photo gives any more, went"]
     assert calls[-1] == (3, 3)
     assert sorted(contents(out)) == [
         "Ada/my photo 0.jpg",

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -38,6 +39,7 @@ from tf_sphereface.geometry import DEFAULT_CROP, CropGeometry
 from tf_sphereface.progress import Progress
 from tf_sphereface.similarity import usable_cores
 
+_LOG = logging.getLogger(__name__)
 Runner = Callable[
     [AlignmentTask, Iterable[AlignmentItem], int], Iterator[list[ManifestRow]]
 ]
@@ -250,8 +252,12 @@ def _prepare(out, photos):
 
 def _remove_orphans(out, rows):
     """Removes crops that the manifest named and names no more."""
+    removed = 0
     for crop in rows.orphans():
         (out / crop).unlink(missing_ok=True)
+        removed += 1
+    if removed:
+        _LOG.warning("%d earlier crops, which no photo gives any more, went", removed)
     for identity in rows.identities():
         # An identity without a crop leaves no folder behind.
         with contextlib.suppress(OSError):
