@@ -134,7 +134,9 @@ def test_messages_in_troubleshooting_are_those_of_the_code():
     page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
     symptoms = re.findall(r"^\| (.*?) \|", page, re.MULTILINE)
     quoted = [text for cell in symptoms for text in re.findall(r"`(.+?)`", cell)]
-    parts = {part.strip() for text in quoted for part in text.split("...")}
+    # `note: ` and `error: ` are put in front of any message.
+    bare = [re.sub("^(note|error): ", "", text) for text in quoted]
+    parts = {part.strip() for text in bare for part in text.split("...")}
     parts = {part for part in parts if len(part.split()) > 2}
     source = list(texts_of_the_source())
     assert len(parts) > 60
