@@ -22,6 +22,7 @@ LAYERS = [
         "pages",
         "progress",
         "recipes",
+        "renames",
         "__init__",
     },
     {
@@ -36,7 +37,7 @@ LAYERS = [
         "similarity",
         "text_lists",
     },
-    {"heads", "losses", "backbones", "whole_folders"},
+    {"heads", "losses", "backbones", "new_files", "whole_folders"},
     {"face_classifier", "detection"},
     {"embedding_models", "data", "bundle"},
     {"training", "evaluation", "deployment", "weights"},

@@ -1,13 +1,28 @@
-"""Files that exist either whole or not at all, even after kill -9."""
+"""Files that exist either whole or not at all, even after kill -9.
+
+Whatever is not finished has a random hidden name and is locked by the process that
+writes it: a file of that name without a lock was left by a process that was killed.
+"""
 
 import contextlib
 import hashlib
-import itertools
 import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-_COUNTER = itertools.count()
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 _CLUTTER = frozenset({".ds_store", "desktop.ini", "ehthumbs.db", "thumbs.db"})
+_TORN = re.compile(r"\.sphereface\.[0-9a-f]{16}\.tmp.*", re.DOTALL)
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_LONGEST_KEPT = 50  # characters of a name in another name; file systems take 255 bytes
 
 
 def is_clutter(name: str) -> bool:
@@ -25,34 +40,209 @@ def is_vacant(out: Path) -> bool:
     return not out.exists() or (out.is_dir() and not entries(out))
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, private: bool = False) -> None:
     """Writes a temporary file beside `path`, syncs it and renames it into place.
+
+    What killed processes left in the folder is removed first. A link at `path` is
+    replaced, not followed.
+
+    Args:
+        path: The file to be, in a folder that exists.
+        content: Of the file.
+        private: Whether it holds faces or embeddings: nobody else may read it then.
 
     Raises: OSError if the folder is missing or not writable; `path` is then unchanged.
     """
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+    path = Path(path)
+    remove_torn_files(path.parent)
+    _write(path, content, private, synced=True)
+    sync(path.parent)
 
 
 @contextlib.contextmanager
-def replacing(path: Path):
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
     """Gives a temporary path beside `path`; renames it into place on a clean exit.
 
-    For content that a library writes by itself, such as a shard or a model. The suffix
-    of `path` is kept, since libraries choose the format by it.
+    For content that a library writes by itself, such as a shard or a model: the file is
+    there, empty, and its suffix is that of `path`, since libraries choose the format by
+    it. All else is as in `write_atomically`.
     """
-    # Not the whole name: it may be as long as the file system allows.
-    suffix = "".join(path.suffixes[-2:])[-24:]
-    unique = f"{os.getpid()}.{next(_COUNTER)}"
-    temporary = path.with_name(f".{unique}.tmp.x{suffix}")
-    try:
+    path = Path(path)
+    # Libraries may lock the file, or put another in its place: the folder is locked.
+    with scratch_folder(path.parent) as folder:
+        temporary = folder / f"x{_suffix_of(path)}"
+        os.close(_create(temporary, private))
         yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
+        sync(temporary)
+        os.replace(temporary, path)
+        sync(path.parent)
+
+
+def write_inside(
+    root: Path, name: str, content: bytes, *, private: bool = False, synced: bool = True
+) -> None:
+    """Writes ROOT/FOLDER/FILE, one of very many; whole or not there.
+
+    Unlike `write_atomically` it neither removes torn files nor syncs the folder, which
+    the caller does once for all, and does not follow a link at ROOT/FOLDER.
+
+    Args:
+        root: The folder above, which may be a link.
+        name: "FOLDER/FILE"; the folder exists.
+        content: Of the file.
+        private: As for `replacing`.
+        synced: Whether the file must outlast a loss of power.
+
+    Raises: OSError if it cannot be written, also for a link in the folder's place.
+    """
+    path = root / name
+    descriptor = open_folder(path.parent)
+    if descriptor is not None:
+        os.close(descriptor)
+    _write(path, content, private, synced)
+
+
+def _write(path, content, private, synced):
+    while True:
+        temporary = path.with_name(_torn_name(_suffix_of(path)))
+        descriptor = _create(temporary, private)
+        # As in `scratch_folder`, another process may be quicker than the lock.
+        if hold(descriptor) is None or os.fstat(descriptor).st_nlink:
+            break
+        os.close(descriptor)
+    try:
+        with open(descriptor, "wb", closefd=fcntl is None) as file:
+            file.write(content)
+            file.flush()
+            if synced:
+                os.fsync(descriptor)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    finally:
+        if fcntl is not None:  # Windows renames no open file
+            os.close(descriptor)
+
+
+def _create(path, private):
+    """A new file, open for writing; links are not followed."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW
+    return os.open(path, flags, 0o600 if private else 0o666)
+
+
+def _suffix_of(path):
+    # Not the whole name: it may be as long as the file system allows.
+    return "".join(path.suffixes[-2:])[-24:]
+
+
+@contextlib.contextmanager
+def scratch_folder(parent: Path | None = None, mode: int = 0o700) -> Iterator[Path]:
+    """Gives an empty folder, which is removed on exit unless it was renamed.
+
+    What killed processes left there is removed first.
+
+    Args:
+        parent: Where it is made; None is the system's folder for such.
+        mode: Of the folder, less the umask.
+    """
+    parent = Path(tempfile.gettempdir() if parent is None else parent)
+    remove_torn_files(parent)
+    while True:
+        folder = parent / _torn_name("")
+        os.mkdir(folder, mode)
+        # Before it is locked, another process may take it for a torn one.
+        with contextlib.suppress(FileNotFoundError):
+            held = open_folder(folder)
+            if hold(held) is None or folder.exists():
+                break
+            os.close(held)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def remove_torn_files(folder: Path) -> None:
+    """Removes files and folders that processes had not finished when they were killed.
+
+    Those that living processes write are left; so is everything where the file system
+    has no locks.
+    """
+    try:
+        with os.scandir(folder) as found:
+            torn = [entry.path for entry in found if _TORN.fullmatch(entry.name)]
+    except OSError:
+        return  # the writer says it better
+    for path in torn:
+        with contextlib.suppress(OSError):  # another process', or gone meanwhile
+            _remove_dead(path)
+
+
+def _remove_dead(path):
+    flags = _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
+    try:
+        held = os.open(path, os.O_RDWR | flags)
+    except IsADirectoryError:
+        held = os.open(path, os.O_RDONLY | flags)
+    try:
+        if not hold(held):
+            return
+        if os.path.isdir(path):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+    finally:
+        os.close(held)
+
+
+def _torn_name(suffix):
+    return f".sphereface.{secrets.token_hex(8)}.tmp{suffix}"
+
+
+def hidden_beside(path: Path, purpose: str) -> Path:
+    """The hidden path beside a file or folder that belongs to it for a purpose."""
+    return path.with_name(f".{path.name[:_LONGEST_KEPT]}.{purpose}")
+
+
+def open_folder(folder: Path) -> int | None:
+    """A descriptor of a folder; None on Windows, which has none.
+
+    Raises: OSError if there is no folder, or a link in its place.
+    """
+    if fcntl is None:
+        return None
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | _NO_FOLLOW)
+
+
+def hold(descriptor: int | None) -> bool | None:
+    """Locks an open file or folder until it is closed, by kill -9 too.
+
+    Returns: False if another process has it; None if the system has no such locks.
+    """
+    if fcntl is None or descriptor is None:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # folders on NFS, say
+        return None
+    return True
+
+
+def sync(path: Path) -> None:
+    """Makes a file, or the names in a folder, outlast a loss of power."""
+    is_folder = os.path.isdir(path)
+    if is_folder and (fcntl is None or not os.access(path, os.R_OK)):
+        return  # no descriptor of it is to be had
+    descriptor = os.open(path, os.O_RDONLY if fcntl else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sha256_of(path: Path) -> str:

@@ -1,7 +1,6 @@
-"""One process at a time in a folder, and nothing left behind by killed ones."""
+"""One process at a time in a folder."""
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from tf_sphereface.errors import InputError
 
 
 @contextlib.contextmanager
-def only_process(lock: Path, folder: Path) -> Iterator[None]:
+def only_process(lock: Path, folder: Path, seconds: float = 0) -> Iterator[None]:
     """Keeps other processes out of a folder as long as the block lasts.
 
     The system lets go of the lock when the process ends, by kill -9 too; the lock's
@@ -20,17 +19,16 @@ def only_process(lock: Path, folder: Path) -> Iterator[None]:
     Args:
         lock: Path of the lock's file; its folder exists.
         folder: What is locked, for the message.
+        seconds: For how long it is waited for another process; 0: not at all.
 
-    Raises: InputError at once if another process is at work in the folder; OSError if
-        the file cannot be made.
+    Raises: InputError if another process is at work in the folder; OSError if the file
+        cannot be made.
     """
-    holder = filelock.FileLock(lock, timeout=0)
+    holder = filelock.FileLock(lock, timeout=seconds)
     try:
         holder.acquire()
     except filelock.Timeout as error:
-        raise InputError(
-            f"another process is writing to {folder}; wait until it has finished"
-        ) from error
+        raise busy(folder) from error
     try:
         yield
     finally:
@@ -40,14 +38,8 @@ def only_process(lock: Path, folder: Path) -> Iterator[None]:
         holder.release()
 
 
-def remove_torn_files(folder: Path) -> None:
-    """Removes what `files.replacing` had not finished in runs that were killed.
-
-    Folders with such a name too: those of pipelines.
-    Only under the lock of the folder: the files could be another process' otherwise.
-    """
-    for torn in folder.glob(".*.tmp.*"):
-        if torn.is_dir():
-            shutil.rmtree(torn)
-        else:
-            torn.unlink(missing_ok=True)
+def busy(path: Path) -> InputError:
+    """The error of a process that finds another one at work."""
+    return InputError(
+        f"another process is writing to {path}; wait until it has finished"
+    )

@@ -10,11 +10,11 @@ import importlib
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.files import scratch_folder
 
 _RESULT, _COMPLAINT = "result.safetensors", "complaint.txt"
 _REFUSED = 3  # exit status: the reader has written why
@@ -53,7 +53,7 @@ def read_apart(reader: str, path: Path, limits: Limits) -> Iterator[Path]:
     Returns: Context of the path of the tensors and metadata; removed at the exit.
     Raises: InputError if the reader refuses the file, or fails in any way.
     """
-    with tempfile.TemporaryDirectory(prefix="tf_sphereface-") as folder:
+    with scratch_folder() as folder:
         numbers = map(str, (limits.memory, limits.processor_seconds))
         try:
             done = subprocess.run(
@@ -68,11 +68,11 @@ def read_apart(reader: str, path: Path, limits: Limits) -> Iterator[Path]:
         except subprocess.TimeoutExpired as error:
             raise InputError(f"{path} {_DAMAGED}") from error
         if done.returncode == _REFUSED:
-            complaint = Path(folder, _COMPLAINT).read_text(encoding="utf-8")
+            complaint = (folder / _COMPLAINT).read_text(encoding="utf-8")
             raise InputError(f"{path} {complaint}")
         if done.returncode:
             raise InputError(f"{path} {_DAMAGED}")
-        yield Path(folder, _RESULT)
+        yield folder / _RESULT
 
 
 def _environment():

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 
 import numpy as np
@@ -20,7 +21,9 @@ from tf_sphereface.deployment import load_bundle, match_photos
 from tf_sphereface.deployment.samples import synthetic_faces
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import make_pairs, write_lfw_pairs
+from tf_sphereface.files import sha256_of
 from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.whole_folders import changing
 
 STORED = {
     "genuine": 60,
@@ -145,3 +148,38 @@ def test_bad_input_is_one_line_and_changes_nothing(folder, people, pairs, capsys
         assert printed.err.startswith("error: ") and reason in printed.err
         assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert (folder / "contract.json").read_bytes() == before
+
+
+def test_two_calibrations_of_one_bundle_exclude_each_other(
+    folder, people, pairs, capsys
+):
+    before = {path: path.read_bytes() for path in folder.glob("contract*")}
+    with pytest.raises(KeyboardInterrupt), changing(folder):
+        assert run(folder, "--images", people, "--pairs", pairs) == 2
+        assert "another process is writing to" in capsys.readouterr().err
+        raise KeyboardInterrupt
+    assert {path: path.read_bytes() for path in folder.glob("contract*")} == before
+
+
+def test_links_in_a_bundle_from_elsewhere_are_not_written_through(
+    folder, people, pairs
+):
+    victims = []
+    for name in ("contract.schema.json", "contract.json.sha256"):
+        victims.append(folder.parent / f"victim {name}")
+        (folder / name).rename(victims[-1])
+        (folder / name).symlink_to(victims[-1])
+    before = [victim.read_bytes() for victim in victims]
+    run(folder, "--images", people, "--pairs", pairs, "--far", 0.1, "--resamples", 20)
+    assert [victim.read_bytes() for victim in victims] == before
+
+
+def test_calibration_keeps_the_other_files_and_names_none(folder, people, pairs):
+    (folder / "notes.txt").write_text("of the user")
+    options = ["--far", 0.1, "--resamples", 20]
+    assert run(folder, "--images", people, "--pairs", pairs, *options) == 0
+    assert (folder / "notes.txt").read_text() == "of the user"
+    assert os.listdir(folder.parent).count("bundle") == 1
+    assert not [name for name in os.listdir(folder.parent) if name.startswith(".")]
+    said = (folder / "contract.json.sha256").read_text().split()[0]
+    assert said == sha256_of(folder / "contract.json")

@@ -20,6 +20,7 @@ from tf_sphereface.bundle.embedder import Embedder
 from tf_sphereface.deployment.checking.bundle import check_bundle
 from tf_sphereface.deployment.parity.measurement import write_calibrations
 from tf_sphereface.errors import InputError
+from tf_sphereface.whole_folders import changing
 
 # Written by the library when 2 was its format; every field has a value.
 STORED = Path(__file__).with_name("contract_format_2.json")
@@ -119,7 +120,8 @@ def test_bundle_of_format_2_is_verified_and_matched(old, bundle, crops):
 
 
 def test_calibration_writes_the_present_format_and_its_schema(old):
-    written_again = write_calibrations(load_bundle(old), {})
+    with changing(old) as folder:
+        written_again = write_calibrations(load_bundle(old), {}, folder)
     content = json.loads((old / "contract.json").read_text())
     assert content["format_version"] == 3
     assert written_again.contract == BundleContract.model_validate(content)

@@ -127,3 +127,13 @@ def test_names_that_are_no_text_are_listed_as_they_are(faces):
         faces / "list.csv"
     ).read_bytes() == b"photo,cluster\nA/caf\xe9.png,1\nA/2.png,1\n"
     assert r"A/caf\udce9.png" in (faces / "page.html").read_text("utf-8")
+
+
+def test_names_do_not_show_pictures_from_outside_the_images(faces, capsys):
+    Image.new("RGB", (96, 112)).save(faces / "secret.png")
+    names = np.array([f"A/{number}.png" for number in range(5)] + ["../secret.png"])
+    np.savez(faces / "A.npz", embeddings=np.eye(6), names=names)
+    page = ["--threshold", "0.5", "--images", faces / "aligned", "--html"]
+    assert run(faces, *page, faces / "page.html") == 2
+    assert "below the folder of the images" in capsys.readouterr().err
+    assert not (faces / "page.html").exists() and not (faces / "list.csv").exists()

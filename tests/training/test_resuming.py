@@ -171,7 +171,7 @@ def test_other_records_are_refused(records, tmp_path):
 def test_a_second_process_is_refused(records, tmp_path):
     with (
         open_run(tmp_path / "run", recipe(schedule=ONE_STEP), records),
-        pytest.raises(InputError, match="another process is training"),
+        pytest.raises(InputError, match="another process is writing to"),
     ):
         train(recipe(schedule=ONE_STEP), records, tmp_path / "run")
     assert train(recipe(schedule=ONE_STEP), records, tmp_path / "run").steps == 1

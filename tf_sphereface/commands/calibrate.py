@@ -14,6 +14,8 @@ from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
 from tf_sphereface.commands.trust_option import add_trust_option
 from tf_sphereface.errors import InputError
+from tf_sphereface.model_files import bundle_folder
+from tf_sphereface.whole_folders import changing
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -98,25 +100,31 @@ def _calibrate(args):
             "--resamples must be at least 20 and --seed at least 0. "
             f"Received: {args.resamples}, {args.seed}"
         )
-    bundle = load_bundle(args.bundle, args.trust)
     pairs = read_lfw_pairs(args.pairs)
-    measured, notes = {}, []
-    if os.path.lexists(bundle.path / SIGNATURE_FILE):
-        notes.append("the signature was of the former contract and is gone: sign again")
-    for name in bundle.contract.variants:
-        with progress_bar(f"measuring {name}", "faces") as progress:
-            report = evaluate_verification(
-                source_of_bundle(bundle, name),
-                args.images,
-                pairs,
-                mirror=bundle.contract.feature.mirror == "concat",
-                progress=progress,
-                fars=sorted(set(args.far), reverse=True),
+    place = args.bundle
+    if place.exists():  # else an exchange that was interrupted may bring it back
+        place = bundle_folder(place)
+    with changing(place) as folder:
+        bundle = load_bundle(args.bundle, args.trust)
+        measured, notes = {}, []
+        if os.path.lexists(bundle.path / SIGNATURE_FILE):
+            notes.append(
+                "the signature was of the former contract and is gone: sign again"
             )
-        found = calibrate(report, args.frr, args.resamples, args.seed)
-        measured[name] = (measurement_of(found.report), calibration_of(found))
-        notes += found.report.notes
-    return write_calibrations(bundle, measured), notes
+        for name in bundle.contract.variants:
+            with progress_bar(f"measuring {name}", "faces") as progress:
+                report = evaluate_verification(
+                    source_of_bundle(bundle, name),
+                    args.images,
+                    pairs,
+                    mirror=bundle.contract.feature.mirror == "concat",
+                    progress=progress,
+                    fars=sorted(set(args.far), reverse=True),
+                )
+            found = calibrate(report, args.frr, args.resamples, args.seed)
+            measured[name] = (measurement_of(found.report), calibration_of(found))
+            notes += found.report.notes
+        return write_calibrations(bundle, measured, folder), notes
 
 
 if __name__ == "__main__":

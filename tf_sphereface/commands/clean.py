@@ -20,7 +20,7 @@ from tf_sphereface.commands.terminal.output import (
     print_result,
 )
 from tf_sphereface.commands.trust_option import add_trust_option
-from tf_sphereface.errors import InputError
+from tf_sphereface.new_files import new_files
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -85,24 +85,22 @@ def _clean(args, command):
         write_clean_page,
     )
 
-    for option, path in (("--out", args.out), ("--html", args.html)):
-        # A list that someone has reviewed must not be lost.
-        if path is not None and path.exists():
-            raise InputError(f"{option} must be new: {path}")
-        if path is not None and not path.parent.is_dir():
-            raise InputError(f"no such folder: {path.parent}")
-    source = load_embedding_source(
-        args.model, args.variant, given_pixels(args), args.trust
-    )
-    with progress_bar("embedding", "crops") as progress:
-        report = propose_cleaning(
-            source, args.aligned, mirror=not args.no_mirror, progress=progress
+    with new_files({"--out": args.out, "--html": args.html}) as made:
+        source = load_embedding_source(
+            args.model, args.variant, given_pixels(args), args.trust
         )
-    write_clean_list(list(report.findings), args.out)
-    if args.html is not None:
-        model = describe_model(args.model, args.variant)
-        words = f"{model.path}, SHA-256 {model.sha256}, {source.pixel_contract.formula}"
-        write_clean_page(report, args.aligned, args.html, args.out.name, words, command)
+        with progress_bar("embedding", "crops") as progress:
+            report = propose_cleaning(
+                source, args.aligned, mirror=not args.no_mirror, progress=progress
+            )
+        write_clean_list(list(report.findings), made["--out"])
+        if args.html is not None:
+            model = describe_model(args.model, args.variant)
+            words = (
+                f"{model.path}, SHA-256 {model.sha256}, {source.pixel_contract.formula}"
+            )
+            page = made["--html"], args.out.name
+            write_clean_page(report, args.aligned, *page, words, command)
     return report, source
 
 

@@ -20,6 +20,8 @@ from tf_sphereface.commands.terminal.output import (
 from tf_sphereface.commands.trust_option import add_trust_option
 from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
+from tf_sphereface.new_files import new_files
+from tf_sphereface.whole_folders import check_folder
 
 _DEFAULT_FAR = 0.01  # as that of `match`
 
@@ -103,44 +105,37 @@ def _cluster(args, command):
         write_cluster_page,
     )
 
-    _check_paths(args)
-    threshold = _threshold(args)
-    file, source = _embeddings(args)
-    try:
-        clusters = cluster_features(
-            file.embeddings, args.method, threshold, args.min_faces
+    _check_options(args)
+    with new_files({"--out": args.out, "--html": args.html}) as made:
+        threshold = _threshold(args)
+        file, source = _embeddings(args)
+        try:
+            clusters = cluster_features(
+                file.embeddings, args.method, threshold, args.min_faces
+            )
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        people = file.identities or tuple(map(identity_of, file.names))
+        report = ClusterReport(
+            names=file.names,
+            clusters=clusters,
+            method=args.method,
+            threshold=threshold,
+            people=None if args.no_people else people,
         )
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    people = file.identities or tuple(map(identity_of, file.names))
-    report = ClusterReport(
-        names=file.names,
-        clusters=clusters,
-        method=args.method,
-        threshold=threshold,
-        people=None if args.no_people else people,
-    )
-    if args.html is not None:
-        write_cluster_page(
-            report, args.images, args.html, command, source.pixel_contract
-        )
-    if args.projector is not None:
-        _write_projector(args.projector, file, report)
-    write_cluster_list(report, args.out)
+        if args.html is not None:
+            write_cluster_page(
+                report, args.images, made["--html"], command, source.pixel_contract
+            )
+        if args.projector is not None:
+            _write_projector(args.projector, file, report)
+        write_cluster_list(report, made["--out"])
     return report, source
 
 
-def _check_paths(args):
-    for option, path in (("--out", args.out), ("--html", args.html)):
-        if path is not None and path.exists():
-            raise InputError(f"{option} must be new: {path}")
-        if path is not None and not path.parent.is_dir():
-            raise InputError(f"no such folder: {path.parent}")
-    if args.html is not None and args.html.absolute() == args.out.absolute():
-        raise InputError(f"--out and --html must be two files. Received: {args.out}")
-    folder = args.projector
-    if folder is not None and folder.exists() and not folder.is_dir():
-        raise InputError(f"--projector must be a folder. Received: {folder}")
+def _check_options(args):
+    if args.projector is not None:
+        check_folder("--projector", args.projector)
     if args.html is not None and args.images is None:
         raise InputError("--html needs --images")
 

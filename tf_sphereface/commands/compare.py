@@ -12,6 +12,7 @@ from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
 from tf_sphereface.errors import InputError
+from tf_sphereface.whole_folders import check_folder
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -59,8 +60,7 @@ def _compare(args, command):
 
     if bool(args.reports) == bool(args.runs):
         raise InputError("give either the folders of reports, or --runs RUN ...")
-    if args.out.exists() and not args.out.is_dir():
-        raise InputError(f"--out must be a folder. Received: {args.out}")
+    check_folder("--out", args.out)
     runs = [read_run(folder) for folder in args.runs or ()]
     reports = [run.report for run in runs] or [
         read_report(each) for each in args.reports

@@ -17,6 +17,7 @@ from tf_sphereface.commands.terminal.output import (
 )
 from tf_sphereface.commands.trust_option import add_trust_option
 from tf_sphereface.errors import InputError
+from tf_sphereface.new_files import new_files
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -71,18 +72,15 @@ def _embed(args):
 
     if args.out.suffix != ".npz":
         raise InputError(f"--out must end in .npz. Received: {args.out}")
-    if args.out.exists():
-        raise InputError(f"--out must be new: {args.out}")
-    if not args.out.parent.is_dir():
-        raise InputError(f"no such folder: {args.out.parent}")
-    source = evaluation.load_embedding_source(
-        args.model, args.variant, given_pixels(args), args.trust
-    )
-    with progress_bar("embedding", "photos") as progress:
-        file = evaluation.embed_folder(
-            source, args.images, mirror=not args.no_mirror, progress=progress
+    with new_files({"--out": args.out}) as made:
+        source = evaluation.load_embedding_source(
+            args.model, args.variant, given_pixels(args), args.trust
         )
-    evaluation.write_embeddings(args.out, file)
+        with progress_bar("embedding", "photos") as progress:
+            file = evaluation.embed_folder(
+                source, args.images, mirror=not args.no_mirror, progress=progress
+            )
+        evaluation.write_embeddings(made["--out"], file)
     return file, source
 
 

@@ -24,6 +24,7 @@ from tf_sphereface.commands.terminal.output import (
 )
 from tf_sphereface.commands.trust_option import add_trust_option
 from tf_sphereface.errors import InputError
+from tf_sphereface.whole_folders import check_folder
 
 # Options that belong to the command itself; all others are passed to the protocol, if
 # they are given and it takes them.
@@ -159,8 +160,7 @@ def _evaluate(args, command):
         raise InputError(
             f"--minimum-accuracy must be a fraction 0..1. Received: {minimum:g}"
         )
-    if args.out.exists() and not args.out.is_dir():
-        raise InputError(f"--out must be a folder. Received: {args.out}")
+    check_folder("--out", args.out)
     protocol = evaluation.PROTOCOLS[args.protocol]
     if minimum is not None and not protocol.has_accuracy:
         raise InputError(f"--protocol {args.protocol} gives no accuracy to compare")

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
+from tf_sphereface.errors import InputError
 from tf_sphereface.model_files import model_file
+from tf_sphereface.new_files import new_files
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -29,12 +31,15 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     model_file(args.model)  # before TensorFlow loads
+    if args.out.suffix != ".safetensors":
+        raise InputError(f"--out must end in .safetensors. Received: {args.out}")
     from tf_sphereface.native_messages import load_tensorflow
 
-    load_tensorflow()
-    from tf_sphereface.weights.exporter import export_weights
+    with new_files({"--out": args.out}) as made:
+        load_tensorflow()
+        from tf_sphereface.weights.exporter import export_weights
 
-    shapes = export_weights(args.model, args.out)
+        shapes = export_weights(args.model, made["--out"])
     summary = {"model": str(args.model), "out": str(args.out), "tensors": shapes}
     print_result(summary, args.json)
     return 0

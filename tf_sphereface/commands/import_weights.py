@@ -16,6 +16,7 @@ from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import printable, tell
 from tf_sphereface.commands.terminal.output import print_result
 from tf_sphereface.errors import InputError
+from tf_sphereface.new_files import new_files
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -88,22 +89,27 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(args.set, args.channel_order)
     from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.weights.download import is_address, weights_at
-    from tf_sphereface.weights.formats import check_new_model
 
-    # All of this before anything is fetched, and before TensorFlow loads.
-    if args.out is not None:
-        check_new_model(args.out)
+    # Before anything is fetched, and before TensorFlow loads.
+    if args.out is not None and args.out.suffix != ".keras":
+        raise InputError(f"--out must end in .keras. Received: {args.out}")
     paths = (args.source, f"{args.source}.index")
     if not (is_address(args.source) or any(Path(path).exists() for path in paths)):
         raise InputError(f"no such file of weights: {args.source}")
     with contextlib.ExitStack() as stack:
+        made = None
+        if args.out is not None:
+            made = stack.enter_context(new_files({"--out": args.out}))["--out"]
         with progress_bar("fetching", "MB") as progress:
             path = stack.enter_context(weights_at(args.source, args.sha256, progress))
-        _import(path, arguments, args)
+        report = _import(path, arguments, made, args)
+    if report is not None:
+        _show(report, args)
     return 0
 
 
-def _import(source, arguments, args):
+def _import(source, arguments, out, args):
+    """The report of an import into `out`; None if a map was printed instead."""
     from tf_sphereface.native_messages import load_tensorflow
 
     load_tensorflow()
@@ -111,18 +117,17 @@ def _import(source, arguments, args):
 
     if args.suggest:
         print(suggest_weights_map(source, args.backbone, arguments), end="")
-        return
-    report = import_weights(
+        return None
+    return import_weights(
         source,
         args.backbone,
-        args.out,
+        out,
         arguments=arguments,
         map_file=args.map,
         prototxt=args.prototxt,
         licence=args.licence,
         partial=args.partial,
     )
-    _show(report, args)
 
 
 def _arguments(texts, channel_order):

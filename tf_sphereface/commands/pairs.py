@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
-from tf_sphereface.errors import InputError
+from tf_sphereface.new_files import new_files
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -32,10 +32,9 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     from tf_sphereface.evaluation import make_pairs, write_lfw_pairs
 
-    if args.out.exists():
-        raise InputError(f"--out must be new: {args.out}")
-    pairs = make_pairs(args.images, args.folds, args.pairs_per_fold, args.seed)
-    write_lfw_pairs(pairs, args.out)
+    with new_files({"--out": args.out}) as made:
+        pairs = make_pairs(args.images, args.folds, args.pairs_per_fold, args.seed)
+        write_lfw_pairs(pairs, made["--out"])
     summary = {"pairs": len(pairs.pairs), "folds": args.folds, "out": str(args.out)}
     print_result(summary, args.json, ensure_ascii=False)
     return 0

@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     _check_options(args)
     summary = _synthesize(args)
     report = {
-        "out": str(summary.out),
+        "out": str(args.out),
         "identities": summary.identities,
         "photos": summary.photos,
         "first_identity": summary.first_identity,
@@ -68,7 +68,6 @@ def main(argv: list[str] | None = None) -> int:
 def _check_options(args):
     """As `write_synthetic_faces` checks its arguments, but in the options' words."""
     from tf_sphereface.errors import InputError
-    from tf_sphereface.files import is_vacant
 
     for name, least in _LEAST.items():
         value = getattr(args, name)
@@ -79,24 +78,23 @@ def _check_options(args):
         raise InputError(
             f"--max-yaw must be between 0 and 30 degrees. Received: {args.max_yaw:g}"
         )
-    if not is_vacant(args.out):
-        raise InputError(f"--out must be a new or empty folder. Received: {args.out}")
 
 
 def _synthesize(args):
     from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.data.synthetic import write_synthetic_faces
+    from tf_sphereface.whole_folders import appearing
 
     total, done = args.identities * args.images, 0
-    with progress_bar("rendering", "photos") as report:
+    with appearing(args.out) as folder, progress_bar("rendering", "photos") as report:
 
         def advance(count):
             nonlocal done
             done += count
             report(done, total)
 
-        return write_synthetic_faces(
-            args.out,
+        summary = write_synthetic_faces(
+            folder,
             args.identities,
             args.images,
             args.seed,
@@ -105,6 +103,7 @@ def _synthesize(args):
             progress=advance,
             max_yaw=args.max_yaw,
         )
+    return summary
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from tf_sphereface.deployment.quantization.variant_builder import VariantBuilder
 from tf_sphereface.deployment.writing.bundle import BundleContent, write_bundle
 from tf_sphereface.deployment.writing.training_facts import CardFacts, training_facts
 from tf_sphereface.detection import load_detector
-from tf_sphereface.files import sha256_of
+from tf_sphereface.files import scratch_folder, sha256_of
 from tf_sphereface.model_files import model_file
 from tf_sphereface.preprocessing import Values
 from tf_sphereface.progress import ProgressBar
@@ -146,8 +145,8 @@ def export_bundle(
         fold_batch_norm(backbone), contract, options.feature, options.batch
     )
     builder = VariantBuilder(backbone, network, options, measure, progress_bar)
-    with tempfile.TemporaryDirectory() as directory:
-        built = builder.build_all(Path(directory))
+    with scratch_folder() as directory:
+        built = builder.build_all(directory)
         content = BundleContent(
             model=_model_record(model_path, backbone, options.licence),
             pixel_contract=contract,

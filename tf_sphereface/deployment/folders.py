@@ -7,7 +7,7 @@ from pathlib import Path
 from tf_sphereface.bundle.bundle import contract_content
 from tf_sphereface.errors import InputError
 from tf_sphereface.model_files import model_file
-from tf_sphereface.whole_folders import replacing_folder
+from tf_sphereface.whole_folders import changing
 
 
 def check_output(out: Path, overwrite: bool) -> None:
@@ -50,8 +50,8 @@ def check_paths(model: Path, out: Path, overwrite: bool) -> None:
 
 
 def replacing_export(out: Path, overwrite: bool = False):
-    """`replacing_folder` for an export: what is no earlier export is not replaced.
+    """`changing` for an export: what is no earlier export is not replaced.
 
     Raises: InputError as `check_output`.
     """
-    return replacing_folder(out, functools.partial(check_output, out, overwrite))
+    return changing(out, functools.partial(check_output, out, overwrite))

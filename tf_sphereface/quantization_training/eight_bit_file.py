@@ -1,11 +1,10 @@
 """An 8-bit TFLite file of a network that was trained with 8 bits."""
 
-import tempfile
-
 import tensorflow as tf
 import tf_keras
 
 from tf_sphereface.bundle.records import INPUT_NAME, OUTPUT_NAME
+from tf_sphereface.files import scratch_folder
 
 
 def to_eight_bit_tflite(model: tf_keras.Model) -> bytes:
@@ -25,7 +24,8 @@ def to_eight_bit_tflite(model: tf_keras.Model) -> bytes:
     module = tf.Module()
     # Rounded kernels take the places of some variables in their layers.
     module.weights = list(model.variables)
-    with tempfile.TemporaryDirectory() as directory:
+    with scratch_folder() as folder:
+        directory = str(folder)
         tf.saved_model.save(module, directory, signatures={"serving_default": embed})
         converter = tf.lite.TFLiteConverter.from_saved_model(directory)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -45,7 +45,7 @@ def draw_matches(matches: Matches, crops_dir: Path) -> np.ndarray:
 
 def write_sheet(sheet: np.ndarray, path: Path) -> None:
     """Writes a sheet of `draw_matches` as a JPEG file."""
-    with replacing(path) as temporary:
+    with replacing(path, private=True) as temporary:
         Image.fromarray(sheet).save(temporary, "JPEG", quality=90)
 
 

@@ -17,7 +17,7 @@ from tf_sphereface.data.alignment.settings import crop_of_size
 from tf_sphereface.data.photos.kinds import NEEDS_HEIF
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.report_types import Figure
-from tf_sphereface.files import is_vacant, write_atomically
+from tf_sphereface.files import is_vacant, remove_torn_files, write_atomically
 from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.model_files import QUICKSTART_RUN
 from tf_sphereface.progress import ProgressBar
@@ -200,6 +200,7 @@ def _claim(out: Path, data: str) -> None:
                 f"{out} holds a quickstart on {earlier}; choose another --out"
             )
         return
+    remove_torn_files(out)
     if not is_vacant(out):
         raise InputError(f"{out} exists and is not a quickstart folder")
     out.mkdir(parents=True, exist_ok=True)

@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-import filelock
 import tensorflow as tf
 
 from tf_sphereface.data.records.manifest import MANIFEST_NAME, read_manifest
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import entries, sha256_of, write_atomically
+from tf_sphereface.files import (
+    entries,
+    remove_torn_files,
+    sha256_of,
+    write_atomically,
+)
+from tf_sphereface.folder_lock import only_process
 from tf_sphereface.model_files import PEOPLE_FILE
 from tf_sphereface.training.recipe import Recipe, read_recipe
 
@@ -52,16 +57,11 @@ def open_run(run: Path, recipe: Recipe, records: Path) -> Iterator[None]:
     if not (run / RECIPE).exists() and _has_foreign_files(run):
         raise InputError(f"{run} exists and is not a run folder")
     (run / BACKUP).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = filelock.FileLock(run / _LOCK, timeout=0)
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise InputError(f"another process is training in {run}") from error
-    try:
+    with only_process(run / _LOCK, run):
+        for folder in (run, (run / BACKUP).parent):
+            remove_torn_files(folder)
         _agree(run, contents, recipe)
         yield
-    finally:
-        lock.release()
 
 
 def _agree(run: Path, contents: dict[str, bytes], recipe: Recipe) -> None:

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import http.client
 import re
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import sha256_of
+from tf_sphereface.files import scratch_folder, sha256_of
 from tf_sphereface.progress import Progress
 from tf_sphereface.weights.formats import ENDINGS
 
@@ -56,8 +55,8 @@ def weights_at(
         raise InputError(
             f"an address needs --sha256, so that the file is the one you mean: {source}"
         )
-    with tempfile.TemporaryDirectory(prefix="sphereface-") as folder:
-        path = Path(folder) / name
+    with scratch_folder() as folder:
+        path = folder / name
         try:
             found = _fetch(source, path, progress)
         except (OSError, http.client.HTTPException, ValueError) as error:

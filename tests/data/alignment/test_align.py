@@ -179,7 +179,7 @@ def test_kill_in_the_middle_loses_nothing(source, tmp_path):
     assert 0 < done < 96
     with open(journal, "a") as file:
         file.write('Ada/torn.jpg,Ada,kept,,"Ada/torn')  # as a crash tears a line
-    (out / "Ada" / ".123.tmp.copy1.jpg").write_bytes(b"half a crop")
+    (out / "Ada" / ".sphereface.0123456789abcdef.tmp.jpg").write_bytes(b"half a crop")
     summary = align_photos(source, out, processes=1)
     assert (summary.reused, summary.kept) == (done, 96)
     align_photos(source, tmp_path / "undisturbed", processes=1)
@@ -246,3 +246,51 @@ def test_damaged_manifest_is_named(source, tmp_path):
     (out / "manifest.csv").write_text(text[: len(text) // 2])
     with pytest.raises(InputError, match="damaged manifest: .*manifest.csv"):
         align_photos(source, out, processes=1)
+
+
+@pytest.mark.parametrize("made_again", [True, False], ids=["crop", "orphan"])
+def test_a_link_in_an_aligned_folder_from_elsewhere_is_not_followed(
+    source, tmp_path, made_again
+):
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    align_photos(source, out, processes=1)
+    (out / "Ada").rename(elsewhere)
+    (out / "Ada").symlink_to(elsewhere)
+    if made_again:
+        (elsewhere / "my photo 0.jpg").unlink()
+    else:
+        (source / "Ada" / "my photo 0.jpg").unlink()
+    before = contents(elsewhere)
+    with pytest.raises(InputError, match="or a link to one: .*Ada"):
+        align_photos(source, out, processes=1)
+    assert contents(elsewhere) == before
+
+
+def test_a_journal_that_is_a_link_is_not_written_to(source, tmp_path):
+    out, victim = tmp_path / "out", tmp_path / "victim"
+    align_photos(source, out, processes=1)
+    victim.write_text("of the user")
+    (out / "manifest.partial.csv").symlink_to(victim)
+    (out / "Ada" / "my photo 0.jpg").unlink()
+    with pytest.raises(OSError, match="symbolic links"):
+        align_photos(source, out, processes=1)
+    assert victim.read_text() == "of the user"
+
+
+def test_torn_files_of_a_person_who_has_gone_go_too(source, tmp_path):
+    out = tmp_path / "out"
+    align_photos(source, out, processes=1)
+    (out / "Ada" / f".sphereface.{'0' * 16}.tmp.jpg").write_bytes(b"half a crop")
+    shutil.rmtree(source / "Ada")
+    align_photos(source, out, processes=1)
+    assert not (out / "Ada").exists()
+
+
+def test_crops_are_for_their_owner_alone(source, tmp_path):
+    out = tmp_path / "out"
+    align_photos(source, out, processes=1)
+    modes = {path: path.stat().st_mode & 0o777 for path in (out, *out.rglob("*"))}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+    private = {path: mode for path, mode in modes.items() if path.is_file()}
+    assert private.pop(out / "align.json") & 0o044  # says nothing of anyone
+    assert set(private.values()) == {0o600}

@@ -70,8 +70,10 @@ def test_pipeline_does_what_is_missing_and_removes_what_was_left(source, tmp_pat
     align_photos(source, out, processes=1)
     expected = contents(out)
     shutil.rmtree(out / "Grace")
-    (out / ".beam.tmp.work").mkdir()  # of a pipeline that was killed
-    (out / ".beam.tmp.work" / "rows-00000-of-00001").write_text("half a row")
+    (out / ".sphereface.0123456789abcdef.tmp").mkdir()  # of a pipeline that was killed
+    (out / ".sphereface.0123456789abcdef.tmp" / "rows-00000-of-00001").write_text(
+        "half a row"
+    )
     summary = align_photos(source, out, runner=BeamRunner())
     assert summary.reused == 14  # of 20
     assert contents(out) == expected

@@ -130,3 +130,12 @@ def test_other_suffix_is_refused_and_writes_nothing(tmp_path):
     with pytest.raises(InputError, match="must end in .npz"):
         write_embeddings(tmp_path / "x.npy", EmbeddingFile(ROWS, NAMES))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret/1.jpg", "/etc/1.jpg", "Ann/../../1.jpg", "a\\..\\1.jpg", ""]
+)
+def test_names_that_lead_out_of_the_images_are_refused(tmp_path, name):
+    path = save(tmp_path, names=np.array([*NAMES[:2], name]))
+    with pytest.raises(InputError, match="must be PERSON/FILE, below the folder"):
+        read_embeddings(path)

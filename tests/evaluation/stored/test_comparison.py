@@ -207,3 +207,33 @@ def test_folders_that_are_no_text_are_compared(place, tmp_path):
     rows = json.loads((tmp_path / "out/compare.json").read_text("utf-8"))["reports"]
     assert [row["name"] for row in rows] == [r"caf\udce9", "b"]
     assert r"caf\udce9" in (tmp_path / "out/compare.html").read_text("utf-8")
+
+
+def test_parts_of_two_evaluations_are_no_report(place, tmp_path, capsys):
+    folders = [place("a"), place("b", accuracy=0.8)]
+    older = (tmp_path / "a" / "report.json").read_bytes()
+    place("a", accuracy=0.7)
+    (tmp_path / "a" / "report.json").write_bytes(older)  # as a kill leaves it
+    assert compare(tmp_path, *folders) == 2
+    assert "are of two evaluations" in capsys.readouterr().err
+    older = json.loads(older)
+    del older["run_id"]  # of an earlier version
+    (tmp_path / "a" / "report.json").write_text(json.dumps(older))
+    with pytest.raises(InputError, match="of two evaluations"):
+        read_report(tmp_path / "a")
+
+
+def test_reports_of_an_earlier_version_are_still_read(place, tmp_path):
+    folder = tmp_path / "a"
+    place("a")
+    for name in ("report.json", "curves.json"):
+        content = json.loads((folder / name).read_text())
+        del content["run_id"]
+        (folder / name).write_text(json.dumps(content))
+    assert read_report(folder).content.accuracy == 0.9
+
+
+def test_the_page_states_the_run_of_its_figures(place, tmp_path):
+    place("a")
+    run_id = json.loads((tmp_path / "a" / "report.json").read_text())["run_id"]
+    assert run_id in (tmp_path / "a" / "report.html").read_text("utf-8")

@@ -108,7 +108,7 @@ def write_manifest_lines(folder: Path, lines: Iterable[str]) -> None:
     """Like `write_manifest_rows`, of lines by `row_to_line` in their order."""
     lines = itertools.chain([header_line()], lines)
     with (
-        replacing(folder / MANIFEST_NAME) as temporary,
+        replacing(folder / MANIFEST_NAME, private=True) as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as file,
     ):
         file.writelines(lines)

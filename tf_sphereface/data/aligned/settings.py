@@ -93,7 +93,8 @@ def agree_on_settings(folder: Path, settings: dict, version: str) -> None:
 
     Raises: InputError if the folder has crops of other settings, or other files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / SETTINGS_NAME
     if path.exists():
         known = read_alignment_settings(folder)

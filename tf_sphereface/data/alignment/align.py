@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -30,11 +31,12 @@ from tf_sphereface.data.alignment.settings import (
     given_landmarks,
 )
 from tf_sphereface.data.photos.exclusions import without_identities
-from tf_sphereface.data.photos.names import identity_of
+from tf_sphereface.data.photos.names import identity_of, split_name
 from tf_sphereface.data.sources import PhotoSource, open_photo_source
 from tf_sphereface.detection import MTCNNSettings, cached_networks
 from tf_sphereface.errors import InputError
-from tf_sphereface.folder_lock import only_process, remove_torn_files
+from tf_sphereface.files import open_folder, remove_torn_files
+from tf_sphereface.folder_lock import only_process
 from tf_sphereface.geometry import DEFAULT_CROP, CropGeometry
 from tf_sphereface.progress import Progress
 from tf_sphereface.similarity import usable_cores
@@ -136,7 +138,8 @@ def align_photos(
 
     Args:
         source: A photo source, or the path of one.
-        out: A new or empty folder, or one of an earlier run.
+        out: A new or empty folder, or one of an earlier run. A new one is made for
+            its owner alone.
         settings: What the detector looks for; None is `MTCNNSettings()`.
         processes: Number of worker processes; None takes all processors, 1 works in
             the calling process. Worker processes are spawned: a script that calls this
@@ -172,10 +175,11 @@ def align_photos(
     if runner is None:
         processes = processes or usable_cores()
         runner = functools.partial(align_in_processes, processes=processes)
-    out.mkdir(parents=True, exist_ok=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.mkdir(mode=0o700, exist_ok=True)
     with only_process(out / LOCK_NAME, out), AlignmentRows() as rows:
-        agree_on_settings(out, record, tf_sphereface.__version__)
         remove_torn_files(out)
+        agree_on_settings(out, record, tf_sphereface.__version__)
         rows.load(out)
         if not rows.known_are_of(source.names):
             raise InputError(f"{out} holds crops of other photos than {source.path}")
@@ -246,22 +250,45 @@ def _without_landmarks(photo):
 def _prepare(out, photos):
     for identity in set(map(identity_of, photos)):
         folder = out / identity
-        folder.mkdir(exist_ok=True)
-        remove_torn_files(folder)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with _opened(folder):
+            remove_torn_files(folder)
 
 
 def _remove_orphans(out, rows):
     """Removes crops that the manifest named and names no more."""
     removed = 0
     for crop in rows.orphans():
-        (out / crop).unlink(missing_ok=True)
+        identity, file = split_name(crop)
+        with contextlib.suppress(FileNotFoundError), _opened(out / identity) as opened:
+            os.unlink(out / crop if opened is None else file, dir_fd=opened)
         removed += 1
     if removed:
         _LOG.warning("%d earlier crops, which no photo gives any more, went", removed)
     for identity in rows.identities():
+        remove_torn_files(out / identity)
         # An identity without a crop leaves no folder behind.
         with contextlib.suppress(OSError):
             (out / identity).rmdir()
+
+
+@contextlib.contextmanager
+def _opened(folder):
+    """A descriptor of a folder of crops, for what is written and removed in it.
+
+    Raises: InputError for a link: in a folder from elsewhere it may lead anywhere.
+    """
+    try:
+        opened = open_folder(folder)
+    except NotADirectoryError as error:
+        raise InputError(
+            f"not a folder, or a link to one: {folder}; nothing is written there"
+        ) from error
+    try:
+        yield opened
+    finally:
+        if opened is not None:
+            os.close(opened)
 
 
 def _summarize(rows, photos, reused, other_files, excluded, seconds):

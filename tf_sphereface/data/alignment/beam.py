@@ -26,10 +26,9 @@ from tf_sphereface.data.alignment.photo_aligner import (
 )
 from tf_sphereface.data.sources.photo_source import Photo
 from tf_sphereface.detection import NETWORK_NAMES
+from tf_sphereface.files import scratch_folder
 
 _PHOTOS_PER_BATCH = 8
-# `remove_torn_files` knows it by its name.
-_WORK_NAME = ".beam.tmp.work"
 
 
 class BeamRunner:
@@ -51,17 +50,13 @@ class BeamRunner:
     ) -> Iterator[list[ManifestRow]]:
         if not count:
             return
-        work = task.out / _WORK_NAME
-        work.mkdir()
-        try:
+        with scratch_folder(task.out) as work:
             task = dataclasses.replace(task, networks=_share(task.networks, work))
             _write_batches(items, work / "photos.jsonl")
             _run(task, work, PipelineOptions(self._options))
             for part in sorted(work.glob("rows-*")):
                 for row in iterate_rows(part):
                     yield [row]
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
 
 
 class AlignBatch(beam.DoFn):

@@ -21,7 +21,7 @@ from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.data.sources.photo_source import Photo, PhotoReader
 from tf_sphereface.detection import Face, MTCNNSettings, load_detector
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import write_atomically
+from tf_sphereface.files import write_inside
 from tf_sphereface.geometry import (
     DEFAULT_CROP,
     CropGeometry,
@@ -178,7 +178,7 @@ class PhotoAligner:
             Image.fromarray(crop).save(
                 encoded, "JPEG", quality=JPEG_QUALITY, subsampling=0
             )
-            write_atomically(self._task.out / name, encoded.getvalue())
+            _write(self._task.out, name, encoded)
             kept = dataclasses.replace(
                 row,
                 photo=row_name(row.photo, number),
@@ -202,7 +202,7 @@ class PhotoAligner:
         name = crop_name(row.photo, exact=True)
         encoded = io.BytesIO()
         Image.fromarray(pixels).save(encoded, "PNG")  # a second JPEG would lose more
-        write_atomically(self._task.out / name, encoded.getvalue())
+        _write(self._task.out, name, encoded)
         return dataclasses.replace(row, status=KEPT, reason="", crop=name, faces=1)
 
 
@@ -234,6 +234,10 @@ def align_large(
     if np.linalg.det(linear) > 1 + 1e-6:
         return align_face(decode_photo(content, name).pixels, landmarks, crop)
     return align_face(picture.pixels, points, crop)
+
+
+def _write(out, name, encoded):
+    write_inside(out, name, encoded.getvalue(), private=True)
 
 
 def _reason(error):

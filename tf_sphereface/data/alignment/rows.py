@@ -1,5 +1,6 @@
 """Rows of the manifest while an alignment runs: their database, journal and reuse."""
 
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,6 +26,8 @@ from tf_sphereface.data.photos.kinds import (
 )
 from tf_sphereface.data.sources import PhotoSource
 
+# A link in a folder from elsewhere may lead anywhere.
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 _NAMED = 3  # photos that a note names
 _TABLES = """
 PRAGMA journal_mode = OFF;
@@ -133,7 +136,8 @@ class Journal:
 
     def __enter__(self):
         # A line that a crash has torn must not swallow the next one.
-        self._file = open(self._path, "a", newline="", encoding="utf-8")
+        descriptor = os.open(self._path, _APPEND, 0o600)
+        self._file = os.fdopen(descriptor, "a", newline="", encoding="utf-8")
         self._file.write("\n" if self._file.tell() else header_line())
         return self
 

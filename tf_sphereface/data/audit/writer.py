@@ -69,7 +69,8 @@ def write_audit(
     # An alignment would take the unfinished page for that of a killed run.
     with only_process(folder / LOCK_NAME, folder):
         # Paths may hold bytes that are no text.
-        write_atomically(path, page.encode(errors="backslashreplace"))
+        page = page.encode(errors="backslashreplace")
+        write_atomically(path, page, private=thumbnails)
     return path
 
 

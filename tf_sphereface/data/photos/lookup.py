@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES, is_photo
+from tf_sphereface.data.photos.names import lies_below
 from tf_sphereface.errors import InputError
 
 
@@ -56,7 +57,8 @@ class PhotoNames:
 def find_photos(images_dir: Path, relative_paths: Sequence[str]) -> list[Path | None]:
     """Files of photos as `PhotoNames` finds them, None for a missing one.
 
-    Raises: InputError if the folder is missing, or a name does not decide.
+    Raises: InputError if the folder is missing, or a name does not decide or leads out
+        of the folder.
     """
     images_dir = Path(images_dir)
     if not images_dir.is_dir():
@@ -64,6 +66,8 @@ def find_photos(images_dir: Path, relative_paths: Sequence[str]) -> list[Path | 
     listings = {}
     files = []
     for relative in relative_paths:
+        if not lies_below(relative):
+            raise InputError(f"not a name below {images_dir}: {relative!r:.200}")
         parent, name = PurePosixPath(relative).parent, PurePosixPath(relative).name
         if parent not in listings:
             listings[parent] = _list_folder(images_dir, str(parent))

@@ -62,6 +62,17 @@ def check_name(name: str) -> None:
         )
 
 
+def lies_below(name: str) -> bool:
+    """True if a name, of one folder or more and perhaps a file, stays below a root.
+
+    Every reader of names from a list or file asks this: whoever opens ROOT/NAME would
+    else open any file of the machine.
+    """
+    parts = name.replace("\\", "/").split("/")
+    drive = len(parts[0]) == 2 and parts[0].endswith(":")
+    return bool(name) and parts[0] != "" and ".." not in parts and not drive
+
+
 def refuse_merging(
     names: Iterable[str], what: str, saved_as: Callable[[str], str] = str
 ) -> None:

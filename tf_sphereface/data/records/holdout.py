@@ -7,6 +7,7 @@ from pathlib import Path
 from tf_sphereface.data.aligned.crops import CropSelection, read_crop
 from tf_sphereface.data.photos.names import identity_key, identity_of
 from tf_sphereface.errors import InputError
+from tf_sphereface.files import write_inside
 from tf_sphereface.geometry import CropGeometry
 
 HOLDOUT_NAME = "holdout"  # folder of crops beside the shards
@@ -67,7 +68,8 @@ def copy_holdout(
     Raises: InputError if a crop is unusable, as `read_crop`.
     """
     for identity in set(map(identity_of, crops)):
-        (folder / identity).mkdir(parents=True)
+        (folder / identity).mkdir(mode=0o700, parents=True)
     for name in crops:
         content = read_crop(aligned / name, geometry.height, geometry.width)
-        (folder / name).write_bytes(content)
+        # The folder of all records is synced when it is whole.
+        write_inside(folder, name, content, private=True, synced=False)

@@ -142,7 +142,7 @@ def write_records(
     geometry = crop_geometry(aligned, chosen.crops[0], crop)
     order = np.random.default_rng(seed).permutation(total)
     parts = np.array_split(order, shards)
-    with appearing(out) as folder:
+    with appearing(out, private=True) as folder:
         copy_holdout(aligned, held, folder / HOLDOUT_NAME, geometry)
         written = _write_shards(aligned, folder, chosen, parts, geometry, progress)
         manifest = _manifest(aligned, chosen, written, seed, geometry)
@@ -189,7 +189,10 @@ def _write_shards(aligned, folder, chosen: CropSelection, parts, geometry, progr
 @contextlib.contextmanager
 def _shard_writer(path):
     try:
-        with replacing(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as file:
+        with (
+            replacing(path, private=True) as temporary,
+            tf.io.TFRecordWriter(str(temporary)) as file,
+        ):
             yield file
     except tf.errors.OpError as error:  # such as a full disk
         raise OSError(f"cannot write {path.name}: {error.message}") from error

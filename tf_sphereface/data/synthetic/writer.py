@@ -2,7 +2,6 @@
 
 import csv
 import multiprocessing
-import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 from tf_sphereface.data.synthetic.capture import require_yaw, sample_capture
 from tf_sphereface.data.synthetic.identity import sample_identity
 from tf_sphereface.data.synthetic.photo import render_photo
-from tf_sphereface.files import replacing
+from tf_sphereface.files import replacing, write_inside
 from tf_sphereface.similarity import usable_cores
 
 _POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
@@ -124,7 +123,7 @@ def _write_person(out, seed, images, max_yaw, person):
         capture = sample_capture(_generator(seed, person, number), max_yaw)
         photo = render_photo(identity, capture)
         path = f"{name}/{name}_{number:04d}.jpg"
-        _write_jpeg(out / path, photo.image, capture.jpeg_quality)
+        _write_jpeg(out, path, photo.image, capture.jpeg_quality)
         coordinates = [f"{value:.3f}" for value in photo.landmarks.ravel()]
         angles = [f"{angle:.3f}" for angle in (photo.yaw, photo.pitch, photo.roll)]
         rows.append([path, *coordinates, *angles])
@@ -140,12 +139,10 @@ def _write_table(path, rows):
         csv.writer(file, lineterminator="\n").writerows([LANDMARK_COLUMNS, *rows])
 
 
-def _write_jpeg(path, image, quality):
-    """Write and rename, without a sync: a set cut short has no landmarks.csv."""
+def _write_jpeg(out, path, image, quality):
+    """Write without a sync: a set cut short has no landmarks.csv."""
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     done, content = cv2.imencode(".jpg", image[..., ::-1], options)
     if not done:
         raise OSError(f"cannot encode {path} as JPEG")
-    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    part.write_bytes(content.tobytes())
-    part.replace(path)
+    write_inside(out, path, content.tobytes(), synced=False)

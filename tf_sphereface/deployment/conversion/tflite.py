@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import tempfile
 
 import keras
 import numpy as np
@@ -11,6 +10,7 @@ import tensorflow as tf
 from tf_sphereface.bundle.records import INPUT_NAME, FeatureRecord
 from tf_sphereface.deployment.conversion.graph import embedding_graph, input_dtype
 from tf_sphereface.deployment.conversion.saved_model import write_graph
+from tf_sphereface.files import scratch_folder
 from tf_sphereface.preprocessing import PixelContract
 
 SIGNATURE = "serving_default"
@@ -58,7 +58,8 @@ class FloatModel:
 
         Raises: tf.lite's ConverterError if an operator has no TFLite counterpart.
         """
-        with tempfile.TemporaryDirectory() as directory:
+        with scratch_folder() as folder:
+            directory = str(folder)
             self._write_saved_model(directory)
             # Not from_concrete_functions: with a Keras 3 model it writes no weights.
             return tf.lite.TFLiteConverter.from_saved_model(directory).convert()

@@ -15,7 +15,9 @@ from tf_sphereface.bundle.records import VariantMeasurement, Verification
 from tf_sphereface.bundle.schema import SCHEMA_FILE, schema_content
 from tf_sphereface.bundle.signatures import SIGNATURE_FILE
 from tf_sphereface.errors import InputError
+from tf_sphereface.files import write_atomically
 from tf_sphereface.model_files import CONTRACT_FILE
+from tf_sphereface.whole_folders import link_all
 
 
 class Measure:
@@ -110,19 +112,23 @@ def calibration_of(calibrated) -> Calibration:
 
 
 def write_calibrations(
-    bundle: Bundle, measured: Mapping[str, tuple[VariantMeasurement, Calibration]]
+    bundle: Bundle,
+    measured: Mapping[str, tuple[VariantMeasurement, Calibration]],
+    folder: Path,
 ) -> Bundle:
-    """Puts measurements of variants into the contract of a bundle.
+    """Copies a bundle, with measurements of variants in the contract.
 
-    The contract is written in the present format, and its schema with it; no other file
-    changes, but for a signature, which is removed: it was of the former contract.
+    The contract is written in the present format, and its schema with it; the other
+    files are the bundle's own. A signature is left out: it was of the former contract.
 
     Args:
         bundle: What `load_bundle` gave.
         measured: For some or all variants; what was measured before is replaced.
+        folder: Empty, of `whole_folders.changing`: it takes the place of the bundle,
+            so that contract and checksum change at once.
 
-    Returns: The bundle as it is now.
-    Raises: InputError if there is no such variant; OSError if the contract is not
+    Returns: The new bundle, by the path of the old.
+    Raises: InputError if there is no such variant; OSError if the folder is not
         writable.
     """
     variants = dict(bundle.contract.variants)
@@ -130,14 +136,16 @@ def write_calibrations(
         variants[name] = bundle.variant(name).model_copy(
             update={**dict(measurement), "calibration": calibration}
         )
-    (bundle.path / SCHEMA_FILE).write_bytes(schema_content())
+    link_all(bundle.path, folder)
+    write_atomically(folder / SCHEMA_FILE, schema_content())
     documents = {
         **bundle.contract.documents,
-        "schema": file_record(bundle.path, SCHEMA_FILE),
+        "schema": file_record(folder, SCHEMA_FILE),
     }
     contract = bundle.contract.model_copy(
         update={"variants": variants, "documents": documents}
     )
-    contract.write(bundle.path / CONTRACT_FILE)
-    (bundle.path / SIGNATURE_FILE).unlink(missing_ok=True)
-    return load_bundle(bundle.path)
+    (folder / SIGNATURE_FILE).unlink(missing_ok=True)
+    contract.write(folder / CONTRACT_FILE)
+    load_bundle(folder)
+    return Bundle(bundle.path, contract)

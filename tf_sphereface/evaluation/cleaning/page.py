@@ -74,7 +74,7 @@ def write_clean_page(
         ],
         details=_details(report, aligned, model, command),
     )
-    write_atomically(path, page.encode())
+    write_atomically(path, page.encode(), private=True)
 
 
 class _Pictures:

@@ -117,7 +117,8 @@ def write_cluster_page(
             ("Command", command),
         ],
     )
-    write_atomically(path, page.encode(errors="backslashreplace"))
+    page = page.encode(errors="backslashreplace")
+    write_atomically(path, page, private=True)
 
 
 def _threshold_words(threshold):

@@ -11,7 +11,7 @@ import numpy as np
 
 from tf_sphereface.data.aligned.crops import select_crops
 from tf_sphereface.data.photos.lookup import PhotoNames
-from tf_sphereface.data.photos.names import identity_of
+from tf_sphereface.data.photos.names import identity_of, lies_below
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing
 from tf_sphereface.progress import Progress
@@ -83,6 +83,11 @@ class EmbeddingFile:
         object.__setattr__(self, "embeddings", embeddings)
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "identities", identities)
+        if outside := [name for name in names if not lies_below(name)]:
+            raise InputError(
+                "`names` must be PERSON/FILE, below the folder of the images. "
+                f"Received: {outside[0]!r:.200}"
+            )
         _refuse_repeated(names)
         object.__setattr__(self, "_index", PhotoNames(names))
 
@@ -203,7 +208,7 @@ def write_embeddings(path: Path, file: EmbeddingFile) -> None:
     }
     if file.identities is not None:
         arrays["identities"] = np.array(file.identities)
-    with replacing(path) as temporary:
+    with replacing(path, private=True) as temporary:
         np.savez(temporary, **arrays)
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_sphereface.files import write_atomically
 from tf_sphereface.similarity import unit_rows
+from tf_sphereface.whole_folders import write_together
 
 TENSORS, METADATA, CONFIG = "tensors.tsv", "metadata.tsv", "projector_config.pbtxt"
 
@@ -42,15 +42,11 @@ def write_projector(
         raise ValueError("`embeddings` must be finite")
     unit = unit_rows(embeddings)
     rows = ["\t".join(f"{value:.6g}" for value in row) for row in unit]
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / TENSORS, _lines(rows))
     words = [
         "\t".join(map(_one_field, row)) for row in zip(*columns.values(), strict=True)
     ]
     if len(columns) > 1:  # the projector takes a heading for data of a lone column
         words.insert(0, "\t".join(columns))
-    write_atomically(folder / METADATA, _lines(words))
     config = (
         "embeddings {\n"
         '  tensor_name: "embeddings"\n'
@@ -58,7 +54,12 @@ def write_projector(
         f'  metadata_path: "{METADATA}"\n'
         "}\n"
     )
-    write_atomically(folder / CONFIG, config.encode())
+    contents = {
+        CONFIG: config.encode(),
+        METADATA: _lines(words),
+        TENSORS: _lines(rows),
+    }
+    write_together(folder, contents, private=True)
 
 
 def _one_field(text):

@@ -109,6 +109,7 @@ def _details(content):
     return [
         *rows,
         ("Command", content["command"]),
+        ("Run", content["run_id"]),
         ("Date", content["date"]),
         ("tf_sphereface", content["library_version"]),
     ]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.names import lies_below
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.pairs.folds import is_balanced, runs_of
 from tf_sphereface.evaluation.pairs.pair_list import Pair, PairList, read_lfw_pairs
@@ -163,7 +164,7 @@ def _numbered_photos(path):
         if len(fields) != 2 or not is_number(fields[0]):
             raise InputError(f"{place}: must be `NUMBER PATH`. Received: {fields}")
         parts = PurePosixPath(fields[1]).parts[-3:]
-        if len(parts) != 3 or ".." in parts:
+        if len(parts) != 3 or not lies_below("/".join(parts)):
             raise InputError(
                 f"{place}: a path must end in PERSON/POSE/PHOTO. "
                 f"Received: {fields[1]!r}"
@@ -186,7 +187,7 @@ def _two_photos(photos, fields, place):
 
 def _photo(name, place):
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.name:
+    if not lies_below(name) or not path.name:
         raise InputError(f"{place}: a photo must be a path below. Received: {name!r}")
     if path.suffix.lower() not in PHOTO_SUFFIXES and path.suffix:
         # A dot in a name without a suffix is possible, but likelier an error.

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
+from tf_sphereface.data.photos.names import lies_below
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
 from tf_sphereface.text_lists import is_number, numbered_lines
@@ -163,8 +164,7 @@ def _read_impostor(fields):
 
 
 def _photo(name, photo):
-    parts = PurePosixPath(name)
-    if not name or parts.is_absolute() or ".." in parts.parts:
+    if not lies_below(name):
         raise InputError(f"a name must be a folder of the images. Received: {name!r}")
     if _is_positive(photo):
         return lfw_photo(name, int(photo))

@@ -1,6 +1,7 @@
 """Reports side by side: compare.json and compare.html, one self-contained page."""
 
 import json
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from tf_sphereface.evaluation.stored.reader import (
     short_names,
 )
 from tf_sphereface.evaluation.stored.trained_runs import TrainedRun, accuracy_curves
-from tf_sphereface.files import write_atomically
 from tf_sphereface.pages.rendering import render_page
+from tf_sphereface.whole_folders import write_together
 
 COMPARISON_FILE, COMPARISON_PAGE = "compare.json", "compare.html"
 _TITLES = {
@@ -60,18 +61,19 @@ def write_comparison(
         }
     content = {
         "schema_version": 1,
+        "run_id": uuid.uuid4().hex,
         "command": command,
         "protocol": reports[0].content.protocol,
         "reports": rows,
     }
     page = _page(content, names, reports, runs)
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    out_dir = Path(out_dir)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    # Paths may hold bytes that are no text; JSON has no escape for them.
-    page, text = page.encode(errors="backslashreplace"), text.encode(errors="replace")
-    write_atomically(out_dir / COMPARISON_PAGE, page)
-    write_atomically(out_dir / COMPARISON_FILE, text)
+    contents = {
+        # Paths may hold bytes that are no text; JSON has no escape for them.
+        COMPARISON_FILE: text.encode(errors="replace"),
+        COMPARISON_PAGE: page.encode(errors="backslashreplace"),
+    }
+    write_together(out_dir, contents)
     return content
 
 
@@ -183,4 +185,4 @@ def _details(content):
         variant = f", variant {model['variant']}" if model["variant"] else ""
         told = f"{model['path']}{variant}, SHA-256 {model['sha256']}; {row['folder']}"
         rows.append((row["name"], told))
-    return [*rows, ("Command", content["command"])]
+    return [*rows, ("Command", content["command"]), ("Run", content["run_id"])]

@@ -32,6 +32,7 @@ class _Content(BaseModel):
     """The keys of report.json that comparisons use."""
 
     schema_version: Literal[SCHEMA_VERSION]
+    run_id: str | None = None
     protocol: str
     rule: str | None = None
     missing: str | None = None
@@ -60,6 +61,7 @@ class _StoredCurve(BaseModel):
 
 
 class _Curves(BaseModel):
+    run_id: str | None = None
     curves: list[_StoredCurve]
 
 
@@ -81,13 +83,20 @@ class StoredReport:
 def read_report(folder: Path) -> StoredReport:
     """Reads report.json and curves.json of a folder.
 
-    Raises: InputError if one of them is missing, damaged or of another version.
+    Raises: InputError if one of them is missing, damaged or of another version, or if
+        they are of two evaluations.
     """
     folder = Path(folder)
     content = _read(folder / JSON_FILE, _Content)
-    curves = _read(folder / CURVES_FILE, _Curves).curves
+    curves = _read(folder / CURVES_FILE, _Curves)
+    if curves.run_id != content.run_id:
+        raise InputError(
+            f"{JSON_FILE} and {CURVES_FILE} are of two evaluations, of which one was "
+            f"interrupted: {folder}; evaluate again"
+        )
     lines = tuple(
-        Curve(each.name, each.kind, each.x, each.y, each.labels) for each in curves
+        Curve(each.name, each.kind, each.x, each.y, each.labels)
+        for each in curves.curves
     )
     return StoredReport(folder, content, lines)
 

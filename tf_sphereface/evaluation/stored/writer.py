@@ -1,14 +1,15 @@
 """Writes an evaluation as report.json, curves.json and report.html, a page for people.
 
 curves.json holds the lines of the plots, of some hundred points each, so that reports
-can be laid over each other: {"schema_version", "curves": [{"name", "kind", "labels",
-"x", "y"}]}, as `Curve` has them, rounded to 6 digits.
+can be laid over each other: {"schema_version", "run_id", "curves": [{"name", "kind",
+"labels", "x", "y"}]}, as `Curve` has them, rounded to 6 digits.
 """
 
 import dataclasses
 import datetime
 import hashlib
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from tf_sphereface.evaluation.embeddings.sources import (
 )
 from tf_sphereface.evaluation.pages.page import render_report
 from tf_sphereface.evaluation.report_types import Curve, Figure, Report
-from tf_sphereface.files import is_clutter, sha256_of, write_atomically
+from tf_sphereface.files import is_clutter, sha256_of
 from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.whole_folders import write_together
 
 SCHEMA_VERSION = 2
 JSON_FILE, PAGE_FILE, CURVES_FILE = "report.json", "report.html", "curves.json"
@@ -98,6 +100,8 @@ def write_report(
 ) -> dict:
     """Writes report.json, curves.json and report.html; each is whole or unchanged.
 
+    All three have one `run_id`, by which readers see that they are of one evaluation.
+
     Args:
         report: What was measured.
         out_dir: Folder; made if missing.
@@ -116,6 +120,7 @@ def write_report(
     content = {
         "schema_version": SCHEMA_VERSION,
         "library_version": tf_sphereface.__version__,
+        "run_id": uuid.uuid4().hex,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": command,
         "model": {
@@ -130,14 +135,18 @@ def write_report(
     }
     page = render_report(report, content, images_dir, figures)
     curves = [_curve_content(curve) for curve in report.curves()]
-    stored = {"schema_version": SCHEMA_VERSION, "curves": curves}
-    out_dir = Path(out_dir)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    # Paths may hold bytes that are no text, and the command line then does too.
-    page = page.encode(errors="backslashreplace")
-    write_atomically(out_dir / PAGE_FILE, page)
-    write_atomically(out_dir / CURVES_FILE, _json(stored))
-    write_atomically(out_dir / JSON_FILE, _json(content, indent=2))
+    stored = {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": content["run_id"],
+        "curves": curves,
+    }
+    contents = {
+        JSON_FILE: _json(content, indent=2),
+        CURVES_FILE: _json(stored),
+        # Paths may hold bytes that are no text, and the command line then does too.
+        PAGE_FILE: page.encode(errors="backslashreplace"),
+    }
+    write_together(out_dir, contents, private=images_dir is not None)
     return content
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tf_sphereface.data.photos.names import lies_below
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
 from tf_sphereface.evaluation.pairs.pair_list import Pair, PairList
@@ -45,7 +46,7 @@ def read_youtube_splits(path: Path) -> PairList:
             and fields[4] in ("0", "1")
             and all("/" in v for v in videos)
         )
-        if not good or any(".." in video.split("/") for video in videos):
+        if not good or not all(map(lies_below, videos)):
             raise InputError(
                 f"{path} line {number}: a line must be SPLIT, NUMBER, PERSON/VIDEO, "
                 f"PERSON/VIDEO, 1|0. Received: {line!r}"
