@@ -1,5 +1,7 @@
 """Tests for tf_sphereface.deployment.checking.bundle."""
 
+import os
+
 import pytest
 
 from tests.deployment.checking.small_bundle import copy, no_change, rewrite, whole
@@ -82,6 +84,20 @@ def test_a_figure_that_was_improved_is_told(copy):
 def test_a_missing_file_is_told(copy, file):
     (copy / file).unlink()
     assert f"{file}: missing" in check_bundle(copy).differences
+
+
+@pytest.mark.timeout(60)  # a pipe that is opened as a plain file waits for ever
+@pytest.mark.parametrize("kind", ["pipe", "endless", "link", "dangling"])
+@pytest.mark.parametrize("file", ["golden/photo_1.png", "MODEL_CARD.md"])
+def test_a_link_or_pipe_is_told_and_not_opened(copy, file, kind):
+    path, other = copy / file, copy.parent / "other"
+    path.rename(other)
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to({"endless": "/dev/zero", "link": other}.get(kind, "none"))
+    (line,) = check_bundle(copy).differences
+    assert line.startswith(f"{file}: a bundle holds regular files only")
 
 
 @pytest.mark.parametrize("file", ["notes.txt", ".hidden", "golden/photo_9.png", "a/b"])
