@@ -46,6 +46,8 @@ def _require_kind(path, last):
         mode = path.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"the bundle lacks a file: {path}") from error
+    except OSError as error:  # too long a name, no permission
+        raise InputError(f"cannot read {path} ({error.strerror})") from error
     if not (stat.S_ISREG(mode) if last else stat.S_ISDIR(mode)):
         kind = "a link" if stat.S_ISLNK(mode) else "no regular file"
         raise InputError(f"a bundle holds regular files only, {path} is {kind}")

@@ -92,8 +92,9 @@ Pixels = Annotated[
     BeforeValidator(_all_pixel_keys),
     WithJsonSchema(_PIXEL_SCHEMA),
 ]
+_Pixel = Annotated[FiniteFloat, Field(ge=-1e6, le=1e6)]
 Landmarks = Annotated[
-    tuple[tuple[FiniteFloat, FiniteFloat], ...], Field(min_length=5, max_length=5)
+    tuple[tuple[_Pixel, _Pixel], ...], Field(min_length=5, max_length=5)
 ]
 
 LandmarkFit = Literal["crop", "photo"]

@@ -28,6 +28,7 @@ __all__ = ["copy", "whole"]
         ("landmarks", 5),
         ("landmarks", [[0, 0]] * 4),
         ("landmarks", [["a", "b"]] * 5),
+        ("landmarks", [[1e308, 0]] * 5),
         ("embeddings", {"none": "x"}),
         ("embeddings", {"none": [[1], [2, 3]]}),
         ("sha256", {"photo": 5, "crop": None}),
@@ -72,6 +73,19 @@ def test_a_golden_embedding_of_length_zero_is_told(copy):
     change_golden(copy, zero)
     (line,) = check_bundle(copy).differences
     assert line.startswith("golden face 1: the embedding of none is nan of its length")
+
+
+def test_a_golden_picture_of_endless_name_is_told(copy):
+    change_golden(copy, lambda face: face.update(photo="a" * 300))
+    lines = check_bundle(copy).differences
+    assert lines[0].startswith("aaa") and lines[0].endswith(": missing")
+
+
+def test_a_golden_embedding_beyond_all_numbers_is_told_without_a_warning(copy):
+    length = 32
+    change_golden(copy, lambda face: face["embeddings"].update(none=[1e308] * length))
+    (line,) = check_bundle(copy).differences
+    assert line.startswith("golden face 1: the embedding of none is ")
 
 
 def test_a_crop_of_endless_height_is_told(copy):
