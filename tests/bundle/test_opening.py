@@ -46,7 +46,7 @@ def people(tmp_path_factory):
         (folder / f"crops/p{index // 2}").mkdir(parents=True, exist_ok=True)
         Image.fromarray(face.crop).save(folder / f"crops/p{index // 2}/{index % 2}.png")
         Image.fromarray(face.photo).save(folder / f"{index}.png")
-    (folder / "pairs.txt").write_text("1\t1\np0\t0\t1\np0\t0\tp1\t0\n")
+    (folder / "pairs.txt").write_text("1\t1\np0\t1\t2\np0\t1\tp1\t1\n")
     return folder
 
 
@@ -312,6 +312,8 @@ def test_no_network_of_an_unsealed_contract_is_run(copy, monkeypatch):
         ("thresholds", 0.6),
         ("pyramid_factor", 0.95),
         ("smallest_face", 1e-9),
+        ("smallest_face", 12),  # 2.0 times the pixels of the photo
+        ("pyramid_factor", 0.9),
         ("colour", 1.0),
     ],
 )

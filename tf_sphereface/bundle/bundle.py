@@ -18,6 +18,8 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.model_files import CONTRACT_FILE, bundle_folder
 
 _MOST_CONTRACT_BYTES = 4 * 2**20  # one of five variants has 30 kB
+# Exports have 0.7; a smallest face of 20 pixels at SphereFace's factor of 0.85 has 1.3.
+_MOST_LEVELS_AREA = 1.5
 
 
 class Bundle:
@@ -83,7 +85,13 @@ class Bundle:
         Raises: InputError if they are unusable.
         """
         try:
-            return MTCNNSettings(**self.contract.detector.settings)
+            settings = MTCNNSettings(**self.contract.detector.settings)
+            if settings.levels_area > _MOST_LEVELS_AREA:
+                raise ValueError(
+                    "the pyramid levels of `smallest_face` and `pyramid_factor` have "
+                    f"{settings.levels_area:.1f} times the pixels of the photo"
+                )
+            return settings
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"detector settings of {self.path} are unusable: {error}"

@@ -81,6 +81,11 @@ class MTCNNSettings:
                     f"Received: {name}={overlap!r}"
                 )
 
+    @property
+    def levels_area(self) -> float:
+        """Pixels of all pyramid levels as a multiple of the photo's, at most."""
+        return (_CELL / self.smallest_face) ** 2 / (1 - self.pyramid_factor**2)
+
 
 class MTCNN:
     """Finds faces and their five landmarks in photos of any size.
