@@ -13,6 +13,7 @@ from tf_sphereface.bundle.contained_files import read_contained
 from tf_sphereface.bundle.contract import checksum_line
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
+from tf_sphereface.new_files import new_files
 
 SIGNATURE_FILE = "contract.json.sha256.sig"
 _SIGNATURE_BYTES = 64
@@ -29,14 +30,14 @@ def make_key(out: Path) -> Path:
     """
     serialization, ed25519 = _library()
     public = out.with_name(f"{out.name}.pub")
-    for path in (out, public):
-        if os.path.lexists(path):
-            raise InputError(f"a key must be new, and this file exists: {path}")
     pem, key = serialization.Encoding.PEM, ed25519.Ed25519PrivateKey.generate()
     pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    _write_new(out, key.private_bytes(pem, pkcs8, plain), 0o600)
     spki = serialization.PublicFormat.SubjectPublicKeyInfo
-    _write_new(public, key.public_key().public_bytes(pem, spki), 0o644)
+    with new_files({"a key": out, "its public part": public}) as made:
+        private = key.private_bytes(pem, pkcs8, plain)
+        write_atomically(made["a key"], private, private=True)
+        content = key.public_key().public_bytes(pem, spki)
+        write_atomically(made["its public part"], content)
     return public
 
 
@@ -113,11 +114,3 @@ def _key(path, kind, load, expected):
     if not isinstance(key, expected):
         raise InputError(f"no {kind} key of Ed25519, PEM without a password: {path}")
     return key
-
-
-def _write_new(path, content, mode):
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with open(os.open(path, flags, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
