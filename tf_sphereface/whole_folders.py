@@ -51,6 +51,12 @@ def changing(
             "a folder to be made must have a name, and no disk may be mounted there. "
             f"Received: {out}"
         )
+    here = Path.cwd()
+    if out == here or out in here.parents:
+        raise InputError(
+            f"{out} is the current folder or above it: this shell would go on in the "
+            "one that was there before, and not see the new files; give another name"
+        )
     with _parents_of(out), _Place(out, 0o700 if private else 0o777) as place:
         place.restore()
         check()

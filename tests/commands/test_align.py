@@ -109,7 +109,7 @@ def test_photos_without_a_crop_or_a_row_are_said_in_a_line(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--pyramid-factor", "1.5"], "`pyramid_factor` must be between 0.1 and 0.95"),
+        (["--pyramid-factor", "1.5"], "`pyramid_factor` must be between 0.1 and 0.9"),
         (["--smallest-face", "5"], "`smallest_face` must be at least 12"),
         (["--processes", "0"], "processes must be at least 1"),
     ],

@@ -102,7 +102,7 @@ def test_the_current_folder_cannot_become_records(
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     assert main([str(aligned), "--out", "."]) == 2
-    assert "--out must be the name of a folder" in capsys.readouterr().err
+    assert "is the current folder or above it" in capsys.readouterr().err
     assert list(tmp_path.joinpath("empty").iterdir()) == []
 
 

@@ -26,7 +26,8 @@ def classifier(head, metric_losses):
 
 
 def test_center_loss_trains_on_two_replicas_like_on_one_device():
-    dataset = tf.data.Dataset.from_tensor_slices(points()).batch(16)
+    dataset = tf.data.Dataset.from_tensor_slices(points())
+    dataset = dataset.batch(16, drop_remainder=True)
     results = []
     for strategy in (training_strategy(1), training_strategy(2)):
         with strategy.scope():
@@ -66,7 +67,8 @@ def test_a_replica_without_images_leaves_the_logged_losses_finite():
     dataset = tf.data.Dataset.from_tensor_slices(points(20)).take(17).batch(16)
     with training_strategy(2).scope():
         model = classifier(True, [CenterLoss(4)])
-    history = model.fit(dataset, shuffle=False, verbose=0).history
+    with pytest.warns(UserWarning, match="drop_remainder"):
+        history = model.fit(dataset, shuffle=False, verbose=0).history
     for name in ("loss", "loss_head", "loss_center"):
         assert np.isfinite(history[name]).all(), name
 

@@ -189,3 +189,19 @@ def test_layers_that_share_weights_keep_them_once(tiny, crops):
     assert len(equal) < 1.05 * len(model.content)
     assert far_apart(embed(model.content, inputs), embed(equal, inputs)) < 1e-10
     open_interpreter(equal).allocate_tensors()
+
+
+def test_buffers_behind_the_flatbuffer_are_read(tiny, crops):
+    """Large files have them: the flatbuffer gives a place in the file."""
+    content = FloatModel(tiny(), PixelContract()).content
+    model = TFLiteGraph(content).model
+    largest = max(model.buffers, key=lambda b: 0 if b.data is None else len(b.data))
+    data, largest.data = bytes(largest.data), None
+    largest.size, largest.offset = len(data), 1 << 30
+    largest.offset = -len(packed(model)) % 16 + len(packed(model))
+    outside = packed(model).ljust(largest.offset, b"\0") + data
+    inside = TFLiteGraph(outside).content()
+    inputs = (crops.astype(np.float32) - 127.5) / 128
+    expected = embed(content, inputs)
+    np.testing.assert_array_equal(embed(outside, inputs), expected)
+    np.testing.assert_array_equal(embed(inside, inputs), expected)

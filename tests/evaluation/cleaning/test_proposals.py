@@ -143,7 +143,7 @@ def test_nothing_is_changed(aligned):
 def test_command_writes_list_and_page(aligned, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
         "tf_sphereface.evaluation.load_embedding_source",
-        lambda path, variant, pixels: ModelEmbeddings(GreyPixels()),
+        lambda *_: ModelEmbeddings(GreyPixels()),
     )
     model = tmp_path / "model.tflite"
     model.write_bytes(b"model")

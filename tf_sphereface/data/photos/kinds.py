@@ -118,7 +118,8 @@ def sort_files(
     """
     places, other, passed = {}, PassedOver(), set()
     for place, parts in sorted(files):
-        if _is_hidden(parts) or parts[0] in RESERVED_NAMES:
+        written = len(parts) == 1 and parts[0] in RESERVED_NAMES
+        if _is_hidden(parts) or written:
             continue
         if not is_photo(parts):
             suffix = PurePosixPath(parts[-1]).suffix.lower()

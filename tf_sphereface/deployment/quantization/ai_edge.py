@@ -8,7 +8,6 @@ import re
 import warnings
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 from ai_edge_quantizer import quantizer, recipe_manager
 from ai_edge_quantizer.algorithm_manager import AlgorithmName
 from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
@@ -19,7 +18,11 @@ from tf_sphereface.deployment.quantization.equalization import (
     equalize,
     observe_channels,
 )
-from tf_sphereface.deployment.quantization.tflite_graph import TFLiteGraph, packed
+from tf_sphereface.deployment.quantization.tflite_graph import (
+    TFLiteGraph,
+    packed,
+    read_model,
+)
 from tf_sphereface.errors import InputError
 from tf_sphereface.progress import Progress
 
@@ -116,8 +119,7 @@ def quantize(
             _leave_float(manager, _ALL, rf"(^|[/;]){re.escape(layer)}_\d+/")
         engine = quantizer.Quantizer(content, manager.get_quantization_recipe())
         result = engine.quantize(ranges, enable_progress_report=False)
-    written = schema.ModelT.InitFromPackedBuf(bytearray(result.quantized_model), 0)
-    return Quantized(packed(written), content)
+    return Quantized(packed(read_model(bytes(result.quantized_model))), content)
 
 
 def _relax(recipe, graph):

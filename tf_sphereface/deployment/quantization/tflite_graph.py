@@ -52,7 +52,7 @@ class TFLiteGraph:
     """
 
     def __init__(self, content: bytes):
-        self.model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+        self.model = read_model(content)
         self._graph = self.model.subgraphs[0]
         self.operators = tuple(
             self._operator(position, operator)
@@ -140,6 +140,16 @@ class TFLiteGraph:
 
     def _is_metadata(self, number):
         return any(each.buffer == number for each in self.model.metadata or ())
+
+
+def read_model(content: bytes) -> schema.ModelT:
+    """The model of a TFLite file, with buffers that lie behind the flatbuffer."""
+    model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:  # 0 and 1 say that there is none
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
 
 
 class _Builder(flatbuffers.Builder):
