@@ -279,7 +279,7 @@ def load_embedding_model(path: Path) -> keras.Model:
     """The backbone of a `.keras` or whole-model `.h5` file; a head is dropped.
 
     No code of the file is run. What is not sure to be a file of one's own goes through
-    `weights.foreign_keras`, which bounds time and memory too.
+    `weights.files.foreign_keras`, which bounds time and memory too.
 
     Raises: InputError if the file is missing or damaged, holds something else, or asks
         for code.

@@ -70,7 +70,7 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
     path = Path(path)
     # Libraries may lock the file, or put another in its place: the folder is locked.
     with scratch_folder(path.parent) as folder:
-        temporary = folder / f"x{_suffix_of(path)}"
+        temporary = folder / f"x{suffix_of(path)}"
         os.close(_create(temporary, private))
         yield temporary
         sync(temporary)
@@ -104,7 +104,7 @@ def write_inside(
 
 def _write(path, content, private, synced):
     while True:
-        temporary = path.with_name(_torn_name(_suffix_of(path)))
+        temporary = path.with_name(_torn_name(suffix_of(path)))
         descriptor = _create(temporary, private)
         # As in `scratch_folder`, another process may be quicker than the lock.
         if hold(descriptor) is None or os.fstat(descriptor).st_nlink:
@@ -131,7 +131,8 @@ def _create(path, private):
     return os.open(path, flags, 0o600 if private else 0o666)
 
 
-def _suffix_of(path):
+def suffix_of(path: Path) -> str:
+    """The end of a name, for a temporary one: libraries choose the format by it."""
     # Not the whole name: it may be as long as the file system allows.
     return "".join(path.suffixes[-2:])[-24:]
 
@@ -247,8 +248,5 @@ def sync(path: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """Checksum of a file, hexadecimal."""
-    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

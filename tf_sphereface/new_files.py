@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import hidden_beside, hold, sha256_of, sync
+from tf_sphereface.files import hidden_beside, hold, sha256_of, suffix_of, sync
 from tf_sphereface.folder_lock import busy
 from tf_sphereface.renames import rename_new
 
@@ -71,8 +71,8 @@ def _check_places(paths):
 
 
 def _part_of(path):
-    suffix = "".join(path.suffixes[-2:])[-24:]
-    return path.with_name(f".sphereface.{secrets.token_hex(8)}.part{suffix}")
+    name = f".sphereface.{secrets.token_hex(8)}.part{suffix_of(path)}"
+    return path.with_name(name)
 
 
 def _put(part, option, path):

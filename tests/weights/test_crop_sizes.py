@@ -12,7 +12,7 @@ from tf_sphereface.backbones import (
 from tf_sphereface.errors import InputError
 from tf_sphereface.weights import import_weights
 from tf_sphereface.weights.exporter import export_weights
-from tf_sphereface.weights.safetensors_file import (
+from tf_sphereface.weights.files.safetensors_file import (
     read_safetensors,
     write_safetensors,
 )

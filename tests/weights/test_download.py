@@ -1,4 +1,4 @@
-"""Tests for tf_sphereface.weights.download, with a server of TLS on loopback."""
+"""Tests for tf_sphereface.weights.files.download, with a server of TLS on loopback."""
 
 import hashlib
 import http.server
@@ -14,8 +14,8 @@ import pytest
 from tests.weights import writers
 from tf_sphereface.commands.main import main
 from tf_sphereface.errors import InputError
-from tf_sphereface.weights import download
-from tf_sphereface.weights.download import weights_at
+from tf_sphereface.weights.files import download
+from tf_sphereface.weights.files.download import weights_at
 
 # Key and certificate of "127.0.0.1", for this test alone:
 # openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500

@@ -13,10 +13,10 @@ from tests.damaged_files import CASES, check_reader, mutations
 from tests.weights import tensorflow_files, writers
 from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.weights.assignment import match, values_for
-from tf_sphereface.weights.formats import kind_of, read_weight_file
+from tf_sphereface.weights.files.formats import kind_of, read_weight_file
+from tf_sphereface.weights.files.prototxt import check_prototxt
 from tf_sphereface.weights.names import keys_of
 from tf_sphereface.weights.networks import NETWORKS, Sizes
-from tf_sphereface.weights.prototxt import check_prototxt
 from tf_sphereface.weights.targets import targets_of
 
 INTERESTING = [b"\x80", b"(", b"t", b"}", b"s"]  # of pickles and prototxt

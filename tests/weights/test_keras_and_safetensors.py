@@ -24,7 +24,7 @@ from tf_sphereface.geometry import LANDMARK_TEMPLATE, CropGeometry
 from tf_sphereface.heads import ASoftmaxLayer
 from tf_sphereface.weights import import_weights
 from tf_sphereface.weights.exporter import export_weights
-from tf_sphereface.weights.safetensors_file import read_safetensors
+from tf_sphereface.weights.files.safetensors_file import read_safetensors
 from tf_sphereface.weights.targets import port_name, targets_of
 
 

@@ -12,8 +12,9 @@ import pytest
 from tests.damaged_files import check_reader, mutations
 from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.errors import InputError
-from tf_sphereface.weights import foreign_keras, import_weights
-from tf_sphereface.weights.formats import kind_of
+from tf_sphereface.weights import import_weights
+from tf_sphereface.weights.files import foreign_keras
+from tf_sphereface.weights.files.formats import kind_of
 
 # Each case starts a process or two.
 CASES = pytest.mark.parametrize(

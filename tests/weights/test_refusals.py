@@ -11,7 +11,7 @@ import pytest
 
 from tests.weights import writers
 from tf_sphereface.errors import InputError
-from tf_sphereface.weights.formats import kind_of, read_weight_file
+from tf_sphereface.weights.files.formats import kind_of, read_weight_file
 
 
 def read(path, content):

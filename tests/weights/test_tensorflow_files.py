@@ -10,7 +10,7 @@ from tests.weights import facenet, tensorflow_files
 from tests.weights.tensorflow_files import graph_of, proto
 from tf_sphereface.errors import InputError
 from tf_sphereface.weights import import_weights
-from tf_sphereface.weights.formats import kind_of, read_weight_file
+from tf_sphereface.weights.files.formats import kind_of, read_weight_file
 
 NAME = "inception_resnet_v1"
 PIXELS = {"height": facenet.SIZE, "width": facenet.SIZE}

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tests.weights import tensorflow_files
 from tests.weights.tensorflow_files import entry, graph_of, index_of, proto
 from tf_sphereface.errors import InputError
-from tf_sphereface.weights.formats import kind_of, read_weight_file
+from tf_sphereface.weights.files.formats import kind_of, read_weight_file
 
 NAME = "inception_resnet_v1"
 

@@ -8,7 +8,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.crop_options import add_crop_options, chosen_crop
+from tf_sphereface.commands.options.crops import add_crop_options, chosen_crop
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result

@@ -10,10 +10,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.options.trust import add_trust_option
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import printable, tell
 from tf_sphereface.commands.terminal.output import print_result
-from tf_sphereface.commands.trust_option import add_trust_option
 from tf_sphereface.errors import InputError
 
 

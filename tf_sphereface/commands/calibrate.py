@@ -9,10 +9,10 @@ import os
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.options.trust import add_trust_option
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
-from tf_sphereface.commands.trust_option import add_trust_option
 from tf_sphereface.errors import InputError
 from tf_sphereface.model_files import bundle_folder
 from tf_sphereface.whole_folders import changing

@@ -9,7 +9,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.pixel_options import add_pixel_options, given_pixels
+from tf_sphereface.commands.options.pixels import add_pixel_options, given_pixels
+from tf_sphereface.commands.options.trust import add_trust_option
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import (
@@ -17,7 +18,6 @@ from tf_sphereface.commands.terminal.output import (
     print_notes,
     print_result,
 )
-from tf_sphereface.commands.trust_option import add_trust_option
 from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
 from tf_sphereface.new_files import new_files

@@ -9,12 +9,13 @@ import shlex
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.evaluate_options import add_search_options
-from tf_sphereface.commands.pixel_options import (
+from tf_sphereface.commands.options.pixels import (
     PIXEL_OPTIONS,
     add_pixel_options,
     given_pixels,
 )
+from tf_sphereface.commands.options.search import add_search_options
+from tf_sphereface.commands.options.trust import add_trust_option
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import (
@@ -22,7 +23,6 @@ from tf_sphereface.commands.terminal.output import (
     print_notes,
     print_result,
 )
-from tf_sphereface.commands.trust_option import add_trust_option
 from tf_sphereface.errors import InputError
 from tf_sphereface.whole_folders import check_folder
 

@@ -88,7 +88,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("give either --out or --suggest")
     arguments = _arguments(args.set, args.channel_order)
     from tf_sphereface.commands.terminal.progress_bar import progress_bar
-    from tf_sphereface.weights.download import is_address, weights_at
+    from tf_sphereface.weights.files.download import is_address, weights_at
 
     # Before anything is fetched, and before TensorFlow loads.
     if args.out is not None and args.out.suffix != ".keras":

@@ -4,10 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.options.trust import add_trust_option
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
-from tf_sphereface.commands.trust_option import add_trust_option
 
 
 def build_parser():

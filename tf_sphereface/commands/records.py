@@ -5,7 +5,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from tf_sphereface.commands.crop_options import (
+from tf_sphereface.commands.options.crops import (
     add_crop_options,
     chosen_crop,
     says_crop,

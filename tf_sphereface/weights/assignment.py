@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.weights.files.tensors import SourceTensor, WeightFile, read_float32
 from tf_sphereface.weights.targets import Target
-from tf_sphereface.weights.tensors import SourceTensor, WeightFile, read_float32
 
 _COUNTER = "num_batches_tracked"
 _MOST_NAMED = 6

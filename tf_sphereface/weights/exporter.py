@@ -9,8 +9,8 @@ from tf_sphereface.embedding_models import load_embedding_model
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import sha256_of
 from tf_sphereface.model_files import model_file
-from tf_sphereface.weights.keras_file import metadata_of
-from tf_sphereface.weights.safetensors_file import write_safetensors
+from tf_sphereface.weights.files.keras_file import metadata_of
+from tf_sphereface.weights.files.safetensors_file import write_safetensors
 from tf_sphereface.weights.targets import port_name, targets_of
 
 

@@ -12,8 +12,8 @@ import re
 
 import numpy as np
 
+from tf_sphereface.weights.files.tensors import SourceTensor, WeightFile
 from tf_sphereface.weights.names import NameMap
-from tf_sphereface.weights.tensors import SourceTensor, WeightFile
 
 _SCOPE = "InceptionResnetV1"
 _STEM = ("1a_3x3", "2a_3x3", "2b_3x3", "3b_1x1", "4a_3x3", "4b_3x3")

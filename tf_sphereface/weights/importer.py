@@ -9,7 +9,7 @@ from tf_sphereface.files import replacing, sha256_of
 from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.network_names import present_arguments, with_depth
 from tf_sphereface.weights.assignment import Row, match, values_for
-from tf_sphereface.weights.formats import (
+from tf_sphereface.weights.files.formats import (
     check_new_model,
     kind_of,
     read_weight_file,
@@ -74,7 +74,7 @@ def import_weights(
     text = _read_licence(licence)
     prepared = _Prepared(source, backbone, dict(arguments or {}), map_file)
     if prototxt is not None:
-        from tf_sphereface.weights.prototxt import check_prototxt
+        from tf_sphereface.weights.files.prototxt import check_prototxt
 
         check_prototxt(prototxt, prepared.file)
     model = prepared.model
@@ -158,7 +158,7 @@ class _Prepared:
     def fill(self, partial):
         """Assigns all or nothing; gives the rows and the weights that got nothing."""
         if self.file is None:
-            from tf_sphereface.weights.keras_file import load_weights_into
+            from tf_sphereface.weights.files.keras_file import load_weights_into
 
             load_weights_into(self.model, self._source)
             rows = [

@@ -5,8 +5,8 @@ import tomllib
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.weights.files.tensors import WeightFile
 from tf_sphereface.weights.targets import ROLES
-from tf_sphereface.weights.tensors import WeightFile
 
 
 @dataclasses.dataclass(frozen=True)

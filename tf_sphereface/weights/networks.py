@@ -9,7 +9,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import LARGEST_CROP
 from tf_sphereface.network_names import present_arguments
 from tf_sphereface.weights.facenet_names import with_facenet_names
-from tf_sphereface.weights.tensors import WeightFile, read_float32
+from tf_sphereface.weights.files.tensors import WeightFile, read_float32
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import json
 
+from tf_sphereface.weights.files.tensors import FLOATS, WeightFile
 from tf_sphereface.weights.targets import Target
-from tf_sphereface.weights.tensors import FLOATS, WeightFile
 
 
 def suggest_map(file: WeightFile, targets: list[Target], layout: str) -> str:

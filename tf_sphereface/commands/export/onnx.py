@@ -1,7 +1,7 @@
 """An ONNX file, compared with the model (needs `pip install 'tf-sphereface[onnx]'`)."""
 
 from tf_sphereface.commands.export.options import add_server_options
-from tf_sphereface.commands.pixel_options import given_pixels
+from tf_sphereface.commands.options.pixels import given_pixels
 from tf_sphereface.commands.terminal.output import print_result
 
 

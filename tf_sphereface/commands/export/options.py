@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from tf_sphereface.commands.pixel_options import add_pixel_options, given_pixels
+from tf_sphereface.commands.options.pixels import add_pixel_options, given_pixels
 from tf_sphereface.commands.terminal.output import add_json_option
 from tf_sphereface.deployment.quantization.variants import VARIANTS
 

@@ -10,7 +10,11 @@ from safetensors.numpy import save_file
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing
-from tf_sphereface.weights.tensors import SourceTensor, WeightFile, bfloat16_as_float32
+from tf_sphereface.weights.files.tensors import (
+    SourceTensor,
+    WeightFile,
+    bfloat16_as_float32,
+)
 
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 

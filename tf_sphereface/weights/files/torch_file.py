@@ -16,8 +16,8 @@ import numpy as np
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.pickles.reader import read_pickle
-from tf_sphereface.weights.tensors import SourceTensor, bfloat16_as_float32
-from tf_sphereface.weights.torch_pickle import state_dicts, text
+from tf_sphereface.weights.files.tensors import SourceTensor, bfloat16_as_float32
+from tf_sphereface.weights.files.torch_pickle import state_dicts, text
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001

@@ -4,8 +4,8 @@ import zipfile
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.weights.checkpoint_index import find_index
-from tf_sphereface.weights.tensors import WeightFile
+from tf_sphereface.weights.files.checkpoint_index import find_index
+from tf_sphereface.weights.files.tensors import WeightFile
 
 ENDINGS = {
     ".caffemodel": "caffe",
@@ -58,7 +58,7 @@ def kind_of(path: Path) -> str:
         return "keras"
     if not is_hdf5:
         raise InputError(f"not a HDF5 file, or damaged: {path}")
-    from tf_sphereface.weights.foreign_keras import holds_whole_model
+    from tf_sphereface.weights.files.foreign_keras import holds_whole_model
 
     return "keras" if holds_whole_model(path) else "keras weights"
 
@@ -69,15 +69,21 @@ def read_weight_file(path: Path, kind: str) -> WeightFile:
     Raises: InputError if the file is damaged or would have to run something.
     """
     if kind == "caffe":
-        from tf_sphereface.weights.caffe_file import read_caffe_model as read
+        from tf_sphereface.weights.files.caffe_file import read_caffe_model as read
     elif kind == "pytorch":
-        from tf_sphereface.weights.state_dict import read_state_dict as read
+        from tf_sphereface.weights.files.state_dict import read_state_dict as read
     elif kind == "safetensors":
-        from tf_sphereface.weights.safetensors_file import read_safetensors as read
+        from tf_sphereface.weights.files.safetensors_file import (
+            read_safetensors as read,
+        )
     elif kind == "tensorflow graph":
-        from tf_sphereface.weights.tensorflow_graph import read_frozen_graph as read
+        from tf_sphereface.weights.files.tensorflow_graph import (
+            read_frozen_graph as read,
+        )
     elif kind == "tensorflow checkpoint":
-        from tf_sphereface.weights.tensorflow_checkpoint import read_checkpoint as read
+        from tf_sphereface.weights.files.tensorflow_checkpoint import (
+            read_checkpoint as read,
+        )
     else:
-        from tf_sphereface.weights.keras_file import read_keras_model as read
+        from tf_sphereface.weights.files.keras_file import read_keras_model as read
     return read(path)

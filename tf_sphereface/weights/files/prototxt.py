@@ -11,7 +11,7 @@ from google.protobuf import (
 )
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.weights.tensors import WeightFile
+from tf_sphereface.weights.files.tensors import WeightFile
 
 _LARGEST = 4 << 20  # bytes
 _OUTPUTS = {

@@ -15,7 +15,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.weights.tensors import SourceTensor, WeightFile
+from tf_sphereface.weights.files.tensors import SourceTensor, WeightFile
 
 _MOST_LAYERS, _MOST_BLOBS, _MOST_AXES = 10_000, 16, 8
 _LARGEST_FILE = (1 << 31) - 1  # what the wire format allows

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.weights.tensors import WeightFile
-from tf_sphereface.weights.torch_file import read_torch_object, source_tensor
-from tf_sphereface.weights.torch_pickle import StoredTensor, text
+from tf_sphereface.weights.files.tensors import WeightFile
+from tf_sphereface.weights.files.torch_file import read_torch_object, source_tensor
+from tf_sphereface.weights.files.torch_pickle import StoredTensor, text
 
 _WRAPPERS = ("state_dict", "net_state_dict", "model_state_dict")
 _PREFIX = "module."  # torch.nn.DataParallel puts it before every name

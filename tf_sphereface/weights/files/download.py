@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import scratch_folder, sha256_of
 from tf_sphereface.progress import Progress
-from tf_sphereface.weights.formats import ENDINGS
+from tf_sphereface.weights.files.formats import ENDINGS
 
 LARGEST = 2 << 30  # bytes; the largest published networks have half of it
 _BLOCK = 1 << 20  # bytes

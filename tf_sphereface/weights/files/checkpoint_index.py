@@ -17,7 +17,7 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.weights.wire_format import read_varint
+from tf_sphereface.weights.files.wire_format import read_varint
 
 _MAGIC, _FOOTER = 0xDB4775248B80FB57, 48  # bytes
 _LARGEST_INDEX = 16 << 20  # bytes; a network's has some 100 a tensor

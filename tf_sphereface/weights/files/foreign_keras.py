@@ -94,7 +94,7 @@ def _read_apart(path):
     )
     with (
         read_apart(
-            "tf_sphereface.weights.hdf5_check:check_hdf5", path, limits
+            "tf_sphereface.weights.files.hdf5_check:check_hdf5", path, limits
         ) as result,
         safe_open(result, "np") as file,
     ):
