@@ -51,10 +51,9 @@ def make_bundle(folder):
     bundle, pixels = folder / "bundle", backbone.pixel_contract
     bundle.mkdir()
     model = FloatModel(backbone, pixels)
-    crops = np.zeros((1, pixels.height, pixels.width, 3), np.uint8)
     contents = {
         "none": model.content,
-        "dynamic": quantize(model, "dynamic", crops).content,
+        "dynamic": quantize(model, "dynamic"),
     }
     parts = {
         "library_version": "0.1.0",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.deployment.quantization.aarch64 import Aarch64
+from tests.deployment.quantization.test_variants import equalized
 from tf_sphereface.backbones import MobileFaceNet
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.quantization.ai_edge import quantize
@@ -49,7 +50,7 @@ def files(aarch64, tiny, tmp_path_factory):
 def _content(model, variant, crops):
     if variant == FLOAT:
         return model.content
-    return quantize(model, variant, crops).content
+    return quantize(model, variant, equalized(model, crops))
 
 
 @pytest.fixture(scope="module")

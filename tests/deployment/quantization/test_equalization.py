@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests.deployment.quantization.test_variants import embed
+from tests.deployment.quantization.test_variants import embed, equalized
 from tf_sphereface.backbones import MobileFaceNet
 from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
 from tf_sphereface.deployment.conversion.tflite import FloatModel
-from tf_sphereface.deployment.quantization import ai_edge
 from tf_sphereface.deployment.quantization.ai_edge import quantize
 from tf_sphereface.deployment.quantization.equalization import (
+    Equalized,
     equalize,
     observe_channels,
 )
@@ -122,7 +122,8 @@ def test_function_stays_and_channels_become_alike(architecture):
     content = converted(uneven(keras.Model(IMAGE, outputs)))
     inputs = np.random.default_rng(1).normal(size=(6, 12, 12, 3)).astype(np.float32)
     ranges = observe_channels(content, inputs)
-    equal, told = equalize(content, ranges)
+    made = equalize(content, ranges)
+    equal, told = made.content, made.ranges
     expected, actual = embed(content, inputs), embed(equal, inputs)
     assert far_apart(expected, actual) < 1e-10
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 * expected.max())
@@ -158,19 +159,19 @@ def uneven_network():
 
 
 @pytest.mark.parametrize("variant", ["int8", "int8-io"])
-def test_8_bits_hold_for_uneven_channels(uneven_network, crops, variant, monkeypatch):
+def test_8_bits_hold_for_uneven_channels(uneven_network, crops, variant):
     inputs = uneven_network.inputs(crops)
     expected = embed(uneven_network.content, inputs)
-    made = quantize(uneven_network, variant, crops)
-    drift = far_apart(expected, embed(made.content, inputs))
-    monkeypatch.setattr(ai_edge, "equalize", lambda content, ranges: (content, ranges))
-    monkeypatch.setattr(ai_edge, "_relax", lambda recipe, graph: None)
-    without = quantize(uneven_network, variant, crops)
-    assert drift < 0.5 * far_apart(expected, embed(without.content, inputs))
+    made = quantize(uneven_network, variant, equalized(uneven_network, crops))
+    ranges = observe_channels(uneven_network.content, inputs)
+    as_it_is = Equalized(uneven_network.content, ranges)
+    without = quantize(uneven_network, "int8-io", as_it_is)
+    drift = far_apart(expected, embed(made, inputs))
+    assert drift < 0.5 * far_apart(expected, embed(without, inputs))
 
 
 def test_equal_vectors_are_written_once_and_nothing_changes(uneven_network, crops):
-    content = quantize(uneven_network, "int8", crops).content
+    content = quantize(uneven_network, "int8", equalized(uneven_network, crops))
     model = TFLiteGraph(content).model
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
@@ -185,7 +186,7 @@ def test_layers_that_share_weights_keep_them_once(tiny, crops):
     inside = FeatureRecord(mirror="concat", inside=("mirror",))
     model = FloatModel(network, network.pixel_contract, inside)
     inputs = model.inputs(crops)
-    equal, _ = equalize(model.content, observe_channels(model.content, inputs))
+    equal = equalized(model, crops).content
     assert len(equal) < 1.05 * len(model.content)
     assert far_apart(embed(model.content, inputs), embed(equal, inputs)) < 1e-10
     open_interpreter(equal).allocate_tensors()

@@ -20,6 +20,10 @@ from tf_sphereface.deployment.quantization.analysis import (
     layer_of,
     layers_of,
 )
+from tf_sphereface.deployment.quantization.equalization import (
+    equalize,
+    observe_channels,
+)
 from tf_sphereface.deployment.quantization.variants import (
     FLOAT,
     VARIANTS,
@@ -35,6 +39,11 @@ LAYERS = {"conv1_1", "relu1_1", "conv4_1", "relu4_1", "fc5", "flatten", "conv1_1
 def model(tiny):
     backbone = tiny()
     return FloatModel(backbone, backbone.pixel_contract)
+
+
+def equalized(model, crops):
+    """The model's float file of equalised channels, with ranges of these crops."""
+    return equalize(model.content, observe_channels(model.content, model.inputs(crops)))
 
 
 def embed(content, inputs):
@@ -80,7 +89,7 @@ def weight_types(content):
     ],
 )
 def test_variant_is_small_and_near_float(model, crops, variant, kind, least, share):
-    content = quantize(model, variant, crops).content
+    content = quantize(model, variant, equalized(model, crops))
     inputs = model.inputs(crops)
     first, second = embed(model.content, inputs), embed(content, inputs)
     norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
@@ -94,7 +103,7 @@ def test_variant_is_small_and_near_float(model, crops, variant, kind, least, sha
 
 
 def test_weights_have_a_scale_for_each_channel(model, crops):
-    content = quantize(model, "int8", crops).content
+    content = quantize(model, "int8", equalized(model, crops))
     _, kernels = weight_types(content)
     for kernel in kernels:
         scales = kernel.quantization.scale
@@ -103,7 +112,7 @@ def test_weights_have_a_scale_for_each_channel(model, crops):
 
 
 def test_int8_range_is_not_the_moving_average(model, crops):
-    content = quantize(model, "int8-io", crops).content
+    content = quantize(model, "int8-io", equalized(model, crops))
     output = Interpreter(model_content=content).get_output_details()[0]
     scale, zero_point = output["quantization"]
     embeddings = embed(model.content, model.inputs(crops))
@@ -114,7 +123,7 @@ def test_int8_range_is_not_the_moving_average(model, crops):
 def test_depthwise_convolutions_do_not_break_the_graph_apart(crops):
     network = MobileFaceNet(width_multiplier=0.125, embedding_dim=8)
     small = FloatModel(fold_batch_norm(network), network.pixel_contract)
-    content = quantize(small, "dynamic", crops).content
+    content = quantize(small, "dynamic")
     assert delegate_partitions(content).outside == {}
     graph = schema.ModelT.InitFromPackedBuf(content, 0)
     kernels = {
@@ -126,10 +135,10 @@ def test_depthwise_convolutions_do_not_break_the_graph_apart(crops):
 
 
 def test_kept_layer_is_float_and_no_other(model, crops):
-    kept = quantize(model, "dynamic", crops, ("conv1_1",)).content
+    kept = quantize(model, "dynamic", None, ("conv1_1",))
     assert weight_types(kept)[0] == ["FLOAT32", "INT8", "INT8", "INT8", "INT8"]
     with pytest.raises(InputError, match="no layer 'conv9' .* conv1_1, "):
-        quantize(model, "dynamic", crops, ("conv9",))
+        quantize(model, "dynamic", None, ("conv9",))
 
 
 def test_every_variant_but_the_float_file_has_a_recipe():
@@ -145,7 +154,8 @@ def test_network_without_a_dense_layer_has_no_int4(model):
 
 def test_progress_counts_the_crops(model, crops):
     seen = []
-    quantize(model, "int8", crops, progress=lambda *counts: seen.append(counts))
+    inputs = model.inputs(crops)
+    observe_channels(model.content, inputs, lambda *counts: seen.append(counts))
     assert seen[-1] == (12, 12)
 
 
@@ -189,8 +199,8 @@ def convert_to_int8(model, crops):
 
 def test_analysis_tells_what_stayed_float(model, crops):
     inputs = model.inputs(crops[:3])
-    whole = quantize(model, "int8-io", crops).content
-    kept = quantize(model, "int8-io", crops, ("conv4_1",)).content
+    whole = quantize(model, "int8-io", equalized(model, crops))
+    kept = quantize(model, "int8-io", equalized(model, crops), ("conv4_1",))
     record = analyse_quantization(whole, model.content, inputs, "ai-edge-quantizer")
     # PReLU is not in what ai-edge-quantizer knows.
     assert record.float_weights == ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -218,7 +228,7 @@ def test_graph_with_everything_inside_keeps_each_weight_once(model, crops):
     feature = FeatureRecord(mirror="concat", inside=("pixels", "mirror", "l2"))
     full = FloatModel(model.backbone, model.pixel_contract, feature)
     assert len(full.content) < 1.03 * len(model.content) + 8192
-    content = quantize(full, "int8-io", crops).content
+    content = quantize(full, "int8-io", equalized(full, crops))
     assert (
         Interpreter(model_content=content).get_input_details()[0]["dtype"] == np.uint8
     )

@@ -2,7 +2,6 @@
 
 import collections
 import contextlib
-import dataclasses
 import io
 import re
 import warnings
@@ -14,17 +13,14 @@ from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
 
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.quantization.analysis import layers_of
-from tf_sphereface.deployment.quantization.equalization import (
-    equalize,
-    observe_channels,
-)
+from tf_sphereface.deployment.quantization.equalization import Equalized
 from tf_sphereface.deployment.quantization.tflite_graph import (
     TFLiteGraph,
     packed,
     read_model,
 )
+from tf_sphereface.deployment.quantization.variants import VARIANTS
 from tf_sphereface.errors import InputError
-from tf_sphereface.progress import Progress
 
 _ALL, _EVERYWHERE = TFLOperationName.ALL_SUPPORTED, ".*"
 # Of a range that was seen as one number a crop: other crops go up to 5 times beyond it.
@@ -32,97 +28,76 @@ _ONE_PIXEL_MARGIN = 2.0
 _ENDS = (TFLOperationName.INPUT, TFLOperationName.OUTPUT)
 
 
-def _int8_with_float_ends(recipe):
+def _int8_with_float_ends(recipe, graph):
     recipe.add_static_config(_EVERYWHERE, _ALL, 8, 8)
+    _leave_costly_float(recipe, graph)
     for end in _ENDS:
         _leave_float(recipe, end)
 
 
-def _dynamic(recipe):
+def _dynamic(recipe, graph):
     recipe.add_dynamic_config(_EVERYWHERE, _ALL, 8)
     # With 8-bit activations they would run outside the CPU delegate, each a border
     # between two partitions; their arithmetic is little.
     recipe.add_weight_only_config(_EVERYWHERE, TFLOperationName.DEPTHWISE_CONV_2D, 8)
 
 
-def _int4(recipe):
+def _int4(recipe, graph):
     # Convolutions of 4 bits run outside the CPU delegate, some ten times slower, and
     # blocks are for dense layers only: without them 4 bits lose much more.
-    _dynamic(recipe)
+    _dynamic(recipe, graph)
     recipe.add_dynamic_config(
         _EVERYWHERE, TFLOperationName.FULLY_CONNECTED, 4, QuantGranularity.BLOCKWISE_32
     )
 
 
 NAME = "ai-edge-quantizer"
-# The operations that each variant quantises; each function fills a recipe.
+# The operations that each variant quantises; each function fills a recipe for a graph.
 RECIPES = {
-    "fp16": lambda recipe: recipe.add_weight_only_config(
+    "fp16": lambda recipe, graph: recipe.add_weight_only_config(
         _EVERYWHERE, _ALL, 16, algorithm_key=AlgorithmName.FLOAT_CASTING
     ),
     "dynamic": _dynamic,
     "int8": _int8_with_float_ends,
-    "int8-io": lambda recipe: recipe.add_static_config(_EVERYWHERE, _ALL, 8, 8),
+    "int8-io": lambda recipe, graph: recipe.add_static_config(_EVERYWHERE, _ALL, 8, 8),
     "int4": _int4,
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Quantized:
-    """A variant, and the float file of the same function that it was made from.
-
-    Args:
-        content: Of the variant's TFLite file.
-        float_content: Its layers are those of `content`, one by one.
-    """
-
-    content: bytes
-    float_content: bytes
 
 
 def quantize(
     model: FloatModel,
     variant: str,
-    aligned_faces: np.ndarray,
+    equalized: Equalized | None = None,
     keep_float: tuple[str, ...] = (),
-    progress: Progress | None = None,
-) -> Quantized:
-    """The TFLite file of a variant.
+) -> bytes:
+    """Content of the TFLite file of a variant.
 
-    Where activations have static ranges, the channels are equalised before. The range
-    of the input is not taken from the crops: it is the contract's own, so that a darker
-    or brighter photo than those is not clipped.
+    The range of the input is not that of the crops: it is the contract's own, so that a
+    darker or brighter photo than those is not clipped.
 
     Args:
         model: The float model.
         variant: A key of `RECIPES`.
-        aligned_faces: uint8 (crops, height, width, 3), RGB, to take ranges from.
+        equalized: Its file of equalised channels, for the variants that need crops.
         keep_float: Names of layers that are not quantised.
-        progress: Called with the crops done and the crops in all.
 
     Raises: InputError if there is no such layer.
     """
-    content, ranges = model.content, None
-    manager = recipe_manager.RecipeManager()
-    RECIPES[variant](manager)
+    content = equalized.content if VARIANTS[variant].needs_crops else model.content
+    graph, manager = TFLiteGraph(content), recipe_manager.RecipeManager()
+    RECIPES[variant](manager, graph)
+    for layer in _known_layers(content, keep_float):
+        _leave_float(manager, _ALL, rf"(^|[/;]){re.escape(layer)}_\d+/")
+    ranges = None
+    if VARIANTS[variant].needs_crops:
+        ranges = _tensor_ranges(graph, equalized.ranges, model)
+    engine = quantizer.Quantizer(content, manager.get_quantization_recipe())
     with _quietly():
-        static = manager.need_calibration()
-        if static:
-            inputs = model.inputs(aligned_faces)
-            observed = observe_channels(content, inputs, progress)
-            content, observed = equalize(content, observed)
-            graph = TFLiteGraph(content)
-            if variant == "int8":
-                _relax(manager, graph)
-            ranges = _tensor_ranges(graph, observed, model)
-        for layer in _known_layers(content, keep_float):
-            _leave_float(manager, _ALL, rf"(^|[/;]){re.escape(layer)}_\d+/")
-        engine = quantizer.Quantizer(content, manager.get_quantization_recipe())
         result = engine.quantize(ranges, enable_progress_report=False)
-    return Quantized(packed(read_model(bytes(result.quantized_model))), content)
+    return packed(read_model(bytes(result.quantized_model)))
 
 
-def _relax(recipe, graph):
+def _leave_costly_float(recipe, graph):
     """Leaves float what 8 bits would cost most, at no time.
 
     A depthwise convolution between two PReLUs, which are float, would only add borders

@@ -91,17 +91,28 @@ def observe_channels(
     return ChannelRanges(low, high)
 
 
-def equalize(content: bytes, ranges: ChannelRanges) -> tuple[bytes, ChannelRanges]:
-    """A float TFLite file of the same function, channels of like range.
+@dataclasses.dataclass(frozen=True)
+class Equalized:
+    """A float TFLite file whose channels are of like range.
+
+    Args:
+        content: Of the file.
+        ranges: Of its activations.
+    """
+
+    content: bytes
+    ranges: ChannelRanges
+
+
+def equalize(content: bytes, ranges: ChannelRanges) -> Equalized:
+    """Makes the channels of a float TFLite file alike; its function stays.
 
     Left as they are: tensors that an operator reads or makes which does not let factors
     through, and grouped convolutions.
 
     Args:
-        content: Of the float file.
+        content: Of the file.
         ranges: Of its activations.
-
-    Returns: The file, and its ranges.
     """
     graph = TFLiteGraph(content)
     factors = {}
@@ -109,7 +120,7 @@ def equalize(content: bytes, ranges: ChannelRanges) -> tuple[bytes, ChannelRange
         if (scale := _scale(graph, group, ranges)) is not None:
             factors |= dict.fromkeys(group, scale)
     _multiply_constants(graph, factors)
-    return graph.content(), ranges.scaled(factors)
+    return Equalized(graph.content(), ranges.scaled(factors))
 
 
 def _groups(graph):

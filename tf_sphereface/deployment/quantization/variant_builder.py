@@ -21,6 +21,10 @@ from tf_sphereface.deployment.parity.keras_features import reference_features
 from tf_sphereface.deployment.parity.measurement import Measure
 from tf_sphereface.deployment.quantization import ai_edge
 from tf_sphereface.deployment.quantization.analysis import analyse_quantization
+from tf_sphereface.deployment.quantization.equalization import (
+    equalize,
+    observe_channels,
+)
 from tf_sphereface.deployment.quantization.gate import check_gate
 from tf_sphereface.deployment.quantization.variants import (
     FLOAT,
@@ -104,21 +108,26 @@ class VariantBuilder:
                 built[name] = self._build(name, directory)
         return built
 
+    @functools.cached_property
+    def _equalized(self):
+        network = self._network
+        inputs = network.inputs(self.samples.representative)
+        with self._progress_bar("taking ranges", "crops") as progress:
+            ranges = observe_channels(network.content, inputs, progress)
+        return equalize(network.content, ranges)
+
     def _build(self, name, directory):
+        float_content = self._network.content
         if name in self._options.ready:
             content, quantizer = _read(self._options.ready[name]), "training"
-            float_content = self._network.content
         else:
-            quantizer = ai_edge.NAME
-            with self._progress_bar(f"making {name}", "crops") as progress:
-                quantized = ai_edge.quantize(
-                    self._network,
-                    name,
-                    self.samples.representative,
-                    self._options.keep_float,
-                    progress,
-                )
-            content, float_content = quantized.content, quantized.float_content
+            quantizer, equalized = ai_edge.NAME, None
+            if VARIANTS[name].needs_crops:
+                equalized = self._equalized
+                float_content = equalized.content
+            content = ai_edge.quantize(
+                self._network, name, equalized, self._options.keep_float
+            )
         embedder = self._opened(directory, name, content)
         if embedder.embedding_dim != self._reference.shape[1]:
             raise InputError(
