@@ -110,21 +110,31 @@ def _leave_costly_float(recipe, graph):
         for index in operator.inputs:
             takers[index].append(operator)
     for operator in graph.operators:
-        scope = f"^{re.escape(graph.name(operator.output))};"
+        scope = _scope_of(graph, operator)
         if operator.name == "DEPTHWISE_CONV_2D":
-            maker = makers.get(operator.inputs[0])
-            beside = [maker, *takers[operator.output]]
+            before, padding = makers.get(operator.inputs[0]), None
+            if before and before.name == "PAD":
+                before, padding = makers.get(before.inputs[0]), before
+            beside = [before, *takers[operator.output]]
             between = all(each and each.name == "PRELU" for each in beside)
             if between or _is_one_pixel(graph, operator.output):
                 recipe.add_weight_only_config(
                     scope, TFLOperationName.DEPTHWISE_CONV_2D, 8
                 )
+                if padding and before.name == "PRELU":
+                    around = _scope_of(graph, padding)
+                    _leave_float(recipe, TFLOperationName.PAD, around)
         elif operator.name == "CONV_2D" and _is_one_pixel(graph, operator.inputs[0]):
             recipe.add_dynamic_config(scope, TFLOperationName.CONV_2D, 8)
             for taker in takers[operator.output]:
                 if taker.name == "RESHAPE":  # it would round what is float now
-                    after = f"^{re.escape(graph.name(taker.output))};"
+                    after = _scope_of(graph, taker)
                     _leave_float(recipe, TFLOperationName.RESHAPE, after)
+
+
+def _scope_of(graph, operator):
+    """The pattern of one operator alone."""
+    return f"^{re.escape(graph.name(operator.output))};"
 
 
 def _is_one_pixel(graph, index):
