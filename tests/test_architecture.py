@@ -38,6 +38,7 @@ LAYERS = [
         "text_lists",
     },
     {"heads", "losses", "backbones", "new_files", "whole_folders"},
+    {"foreign"},
     {"face_classifier", "detection"},
     {"embedding_models", "data", "bundle"},
     {"training", "evaluation", "deployment", "weights"},

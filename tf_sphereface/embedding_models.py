@@ -14,6 +14,7 @@ from keras.src.models.functional import Functional
 import tf_sphereface.backbones  # noqa: F401
 from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
+from tf_sphereface.foreign.keras_files import check_keras_file
 from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH
 from tf_sphereface.heads import MarginHead
 from tf_sphereface.model_files import model_file
@@ -278,14 +279,14 @@ def _check_shapes(backbone, path):
 def load_embedding_model(path: Path) -> keras.Model:
     """The backbone of a `.keras` or whole-model `.h5` file; a head is dropped.
 
-    No code of the file is run. What is not sure to be a file of one's own goes through
-    `weights.files.foreign_keras`, which bounds time and memory too.
+    No code of the file is run, and HDF5's library reads it in another process first.
 
     Raises: InputError if the file is missing or damaged, holds something else, or asks
         for code.
     """
     if not path.is_file():
         raise InputError(f"no such model: {path}")
+    check_keras_file(path)
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a foreign config makes Keras raise anything

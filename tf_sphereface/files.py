@@ -25,6 +25,12 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _LONGEST_KEPT = 50  # characters of a name in another name; file systems take 255 bytes
 
 
+def user_cache() -> Path:
+    """Folder of what can be made again ($XDG_CACHE_HOME or ~/.cache); may not exist."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "tf_sphereface"
+
+
 def is_clutter(name: str) -> bool:
     """True for files that systems lay down wherever a user has looked."""
     return name.lower() in _CLUTTER or name.startswith("._")

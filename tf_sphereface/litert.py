@@ -1,8 +1,13 @@
 """The TFLite interpreter, and the real values of its tensors."""
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from tf_sphereface.errors import InputError
 from tf_sphereface.native_messages import native_messages_held_back
 
 
@@ -36,6 +41,24 @@ def allocate(interpreter: Interpreter) -> None:
     """
     with native_messages_held_back():
         interpreter.allocate_tensors()
+
+
+@contextlib.contextmanager
+def reports_refusals(path: Path | str) -> Iterator[None]:
+    """Turns what the interpreter raises into one line on a file that it cannot run.
+
+    Raises: InputError in place of ValueError and RuntimeError.
+    """
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        raise could_not_run(path, str(error)) from error
+
+
+def could_not_run(path: Path | str, reason: str) -> InputError:
+    """The error on a file that the interpreter cannot run."""
+    reason = " ".join(reason.split())
+    return InputError(f"{path}: the interpreter could not run it ({reason:.300})")
 
 
 def to_stored(values: np.ndarray, details: dict) -> np.ndarray:

@@ -17,6 +17,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.files import scratch_folder
 
 _RESULT, _COMPLAINT = "result.safetensors", "complaint.txt"
+_COPY, _MOST_OPEN_FILES = "content", 256
 _REFUSED = 3  # exit status: the reader has written why
 _DAMAGED = "is damaged: it cannot be read within bounds on memory and time"
 
@@ -39,8 +40,25 @@ class Limits:
     seconds: int = 600
 
 
+class ReaderError(InputError):
+    """A reader gave nothing.
+
+    Args:
+        path: The file.
+        complaint: Words of the reader itself, that read on behind the path; None if it
+            ended in another way.
+        how: The complaint, or the way in which it ended.
+    """
+
+    def __init__(self, path: Path, complaint: str | None, how: str):
+        super().__init__(f"{path} {complaint or _DAMAGED}")
+        self.how = how
+
+
 @contextlib.contextmanager
-def read_apart(reader: str, path: Path, limits: Limits) -> Iterator[Path]:
+def read_apart(
+    reader: str, path: Path, limits: Limits, content: bytes | None = None
+) -> Iterator[Path]:
     """Runs a reader on a file in another process; gives a safetensors file.
 
     Args:
@@ -49,30 +67,43 @@ def read_apart(reader: str, path: Path, limits: Limits) -> Iterator[Path]:
             it refuses; the message reads on behind the path.
         path: The foreign file.
         limits: Bounds, set before the module is imported.
+        content: Of the file, if it was read already: the reader gets a copy of this,
+            and the path is for messages only.
 
     Returns: Context of the path of the tensors and metadata; removed at the exit.
-    Raises: InputError if the reader refuses the file, or fails in any way.
+    Raises: ReaderError if the reader refuses the file, or fails in any way.
     """
     with scratch_folder() as folder:
+        read = path
+        if content is not None:
+            read = folder / _COPY
+            read.write_bytes(content)
         numbers = map(str, (limits.memory, limits.processor_seconds))
         try:
-            done = subprocess.run(
-                [sys.executable, "-P", "-m", __name__, reader, path, folder, *numbers],
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=limits.seconds,
-                check=False,
-            )
+            status = _run([reader, str(read), str(folder), *numbers], limits.seconds)
         except subprocess.TimeoutExpired as error:
-            raise InputError(f"{path} {_DAMAGED}") from error
-        if done.returncode == _REFUSED:
+            how = f"no end within {limits.seconds} s"
+            raise ReaderError(path, None, how) from error
+        if status == _REFUSED:
             complaint = (folder / _COMPLAINT).read_text(encoding="utf-8")
-            raise InputError(f"{path} {complaint}")
-        if done.returncode:
-            raise InputError(f"{path} {_DAMAGED}")
+            raise ReaderError(path, complaint, complaint)
+        if status:
+            how = f"signal {-status}" if status < 0 else f"exit status {status}"
+            raise ReaderError(path, None, how)
         yield folder / _RESULT
+
+
+def _run(arguments, seconds):
+    """Exit status of a new process of this module; minus the number of its signal."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", __name__, *arguments],
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=seconds,
+        check=False,
+    ).returncode
 
 
 def _environment():
@@ -110,6 +141,7 @@ def _limit(memory, processor_seconds):
         (resource.RLIMIT_CPU, processor_seconds),
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_FSIZE, memory),
+        (resource.RLIMIT_NOFILE, _MOST_OPEN_FILES),
         (resource.RLIMIT_CORE, 0),
     ):
         _, hard = resource.getrlimit(kind)

@@ -10,6 +10,7 @@ import tf_sphereface.heads
 import tf_sphereface.losses  # noqa: F401
 from tf_sphereface.embedding_models import reason_of
 from tf_sphereface.errors import InputError
+from tf_sphereface.foreign.keras_files import check_keras_file
 from tf_sphereface.model_files import model_file
 
 if keras.backend.backend() == "tensorflow":  # the optimizer of the others is Keras' own
@@ -26,6 +27,7 @@ def load_model(path: Path, compile: bool = True) -> keras.Model:
     Raises: InputError if the file is missing or damaged, or asks for code.
     """
     path = model_file(path)
+    check_keras_file(path)
     try:
         return keras.saving.load_model(path, compile=compile, safe_mode=True)
     except Exception as error:  # a foreign config makes Keras raise anything

@@ -167,7 +167,7 @@ def test_missing_and_damaged_networks_are_named(tmp_path):
         LiteRTNetworks(tmp_path)
     for name in ("pnet", "rnet", "onet"):
         (tmp_path / f"{name}.tflite").write_bytes(b"no model")
-    with pytest.raises(InputError, match="not a TFLite model: .*pnet.tflite"):
+    with pytest.raises(InputError, match="pnet.tflite: the interpreter could not run"):
         LiteRTNetworks(tmp_path)
 
 

@@ -12,8 +12,8 @@ import pytest
 from tests.damaged_files import check_reader, mutations
 from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.errors import InputError
+from tf_sphereface.foreign import keras_files
 from tf_sphereface.weights import import_weights
-from tf_sphereface.weights.files import foreign_keras
 from tf_sphereface.weights.files.formats import kind_of
 
 # Each case starts a process or two.
@@ -89,7 +89,7 @@ def test_a_model_can_be_made_after_one_was_refused(tmp_path):
 
 def test_hdf5_on_which_the_library_never_ends_is_refused(tmp_path, monkeypatch):
     """A text in the global heap that says that it has no length."""
-    monkeypatch.setattr(foreign_keras, "_CPU_SECONDS", 2)
+    monkeypatch.setattr(keras_files, "_CPU_SECONDS", 2)
     path = tmp_path / "x.weights.h5"
     with h5py.File(path, "w") as file:
         file.attrs["name"] = "text"

@@ -15,6 +15,7 @@ from tf_sphereface.bundle.signatures import require_signature, sign
 from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
 from tf_sphereface.detection import MTCNN, MTCNNSettings, load_detector
 from tf_sphereface.errors import InputError
+from tf_sphereface.foreign.networks import require_runnable
 from tf_sphereface.model_files import CONTRACT_FILE, bundle_folder
 
 _MOST_CONTRACT_BYTES = 4 * 2**20  # one of five variants has 30 kB
@@ -57,6 +58,15 @@ class Bundle:
         """
         return read_recorded(self.path, record)
 
+    def network(self, record: FileRecord) -> bytes:
+        """Content of a TFLite file, after another process has run it.
+
+        Raises: InputError as `content` and `require_runnable`.
+        """
+        content = self.content(record)
+        require_runnable(content, self.path / record.file)
+        return content
+
     def embedder(
         self, variant: str | None = None, threads: int | None = None
     ) -> TFLiteEmbedder:
@@ -68,7 +78,7 @@ class Bundle:
         record, contract = self.variant(variant), self.contract
         path = self.path / record.file
         embedder = TFLiteEmbedder(
-            path, contract.pixels, threads, contract.feature, self.content(record)
+            path, contract.pixels, threads, contract.feature, self.network(record)
         )
         expected = contract.feature.output_dim(contract.embedding_dim)
         if embedder.embedding_dim != expected:
@@ -100,7 +110,7 @@ class Bundle:
     @cached_property
     def _networks(self) -> dict[str, bytes]:
         files = self.contract.detector.files
-        return {name: self.content(record) for name, record in files.items()}
+        return {name: self.network(record) for name, record in files.items()}
 
     def detector(self, threads: int = 1) -> MTCNN:
         """The bundle's own face detector.

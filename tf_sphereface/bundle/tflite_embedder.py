@@ -8,7 +8,14 @@ import numpy as np
 from tf_sphereface.bundle.features import require_crops
 from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.errors import InputError
-from tf_sphereface.litert import allocate, open_interpreter, to_real, to_stored
+from tf_sphereface.foreign.networks import require_runnable
+from tf_sphereface.litert import (
+    allocate,
+    open_interpreter,
+    reports_refusals,
+    to_real,
+    to_stored,
+)
 from tf_sphereface.preprocessing import PixelContract
 
 _INTEGERS = (np.int8, np.uint8)
@@ -31,8 +38,8 @@ class TFLiteEmbedder:
         threads: CPU threads that crops are divided among; None is 1.
         feature: The steps that the file does itself; None: it takes raw pixels if its
             input is uint8 without a scale, and nothing else is inside.
-        content: Of the file, if it was read and compared already; the path is then its
-            name in messages only.
+        content: Of the file, if it was made here or tried already; the path is then its
+            name in messages only. Without it another process runs the file first.
 
     Attributes:
         embedding_dim: Length of the output, int; of a file with the mirror image
@@ -40,7 +47,8 @@ class TFLiteEmbedder:
         mirrors_itself: True if the mirror image is inside.
         takes_pixels: True if the file takes uint8 crops as they are.
 
-    Raises: InputError if the file is missing, damaged or another kind of network;
+    Raises: InputError if the file is missing, damaged or another kind of network, and
+        in `embed` if the interpreter gives up;
         ValueError if `threads` is less than 1.
     """
 
@@ -56,7 +64,10 @@ class TFLiteEmbedder:
     ):
         if threads is not None and threads < 1:
             raise ValueError(f"`threads` must be at least 1. Received: {threads!r}")
-        self._content = _read(Path(model_path)) if content is None else content
+        if content is None:
+            content = _read(Path(model_path))
+            require_runnable(content, Path(model_path))
+        self._content = content
         interpreter = _open_interpreter(self._content, model_path)
         details = interpreter.get_input_details(), interpreter.get_output_details()
         self.input_details = _only(details[0], "input", model_path)
@@ -117,7 +128,8 @@ class TFLiteEmbedder:
         source, sink = self.input_details["index"], self.output_details["index"]
         for face, embedding in zip(faces, embeddings, strict=True):
             interpreter.set_tensor(source, self._to_stored(face[None]))
-            interpreter.invoke()  # without the GIL
+            with reports_refusals(self._model_path):
+                interpreter.invoke()  # without the GIL
             embedding[:] = to_real(interpreter.get_tensor(sink), self.output_details)
 
     def _to_stored(self, faces):
@@ -178,11 +190,9 @@ def _read(path):
 
 
 def _open_interpreter(content, path):
-    try:
+    with reports_refusals(path):
         interpreter = open_interpreter(content, threads=1)
         allocate(interpreter)
-    except (ValueError, RuntimeError) as error:
-        raise InputError(f"not a TFLite model: {path} ({error})") from error
     return interpreter
 
 

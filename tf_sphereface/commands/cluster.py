@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.options.pixels import add_pixel_options, given_pixels
-from tf_sphereface.commands.options.trust import add_trust_option
+from tf_sphereface.commands.options.trust import (
+    add_trust_model_option,
+    add_trust_option,
+)
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import (
@@ -81,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
     add_trust_option(parser)
+    add_trust_model_option(parser)
     add_pixel_options(parser)
     add_json_option(parser)
     return parser
@@ -175,7 +179,7 @@ def _embeddings(args):
     from tf_sphereface.evaluation.embeddings.sources import is_bundle
 
     source = evaluation.open_features(
-        args.model, args.variant, given_pixels(args), args.trust
+        args.model, args.variant, given_pixels(args), args.trust, args.trust_model
     )
     # All faces of a file are sorted, whatever the folder holds that the page shows.
     images = None if args.model.suffix == SUFFIX else args.images

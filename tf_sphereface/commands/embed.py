@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.options.pixels import add_pixel_options, given_pixels
-from tf_sphereface.commands.options.trust import add_trust_option
+from tf_sphereface.commands.options.trust import (
+    add_trust_model_option,
+    add_trust_option,
+)
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.output import (
     add_json_option,
@@ -44,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
     add_trust_option(parser)
+    add_trust_model_option(parser)
     add_pixel_options(parser)
     add_json_option(parser)
     return parser
@@ -74,7 +78,11 @@ def _embed(args):
         raise InputError(f"--out must end in .npz. Received: {args.out}")
     with new_files({"--out": args.out}) as made:
         source = evaluation.load_embedding_source(
-            args.model, args.variant, given_pixels(args), args.trust
+            args.model,
+            args.variant,
+            given_pixels(args),
+            args.trust,
+            args.trust_model,
         )
         with progress_bar("embedding", "photos") as progress:
             file = evaluation.embed_folder(

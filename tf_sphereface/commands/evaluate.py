@@ -15,7 +15,10 @@ from tf_sphereface.commands.options.pixels import (
     given_pixels,
 )
 from tf_sphereface.commands.options.search import add_search_options
-from tf_sphereface.commands.options.trust import add_trust_option
+from tf_sphereface.commands.options.trust import (
+    add_trust_model_option,
+    add_trust_option,
+)
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import (
@@ -31,7 +34,7 @@ from tf_sphereface.whole_folders import check_folder
 _OWN = frozenset(
     {
         *("model", "protocol", "out", "variant", "minimum_accuracy"),
-        *("thumbnails", "trust", "json", *PIXEL_OPTIONS),
+        *("thumbnails", "trust", "trust_model", "json", *PIXEL_OPTIONS),
     }
 )
 # The options that say what is compared with what: their files' checksums tell which
@@ -84,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_protocol_options(parser)
     add_search_options(parser)
     add_trust_option(parser)
+    add_trust_model_option(parser)
     add_pixel_options(parser)
     add_json_option(parser)
     return parser
@@ -168,7 +172,7 @@ def _evaluate(args, command):
     if args.thumbnails and args.images is None:
         raise InputError("--thumbnails needs --images")
     source = evaluation.open_features(
-        args.model, args.variant, given_pixels(args), args.trust
+        args.model, args.variant, given_pixels(args), args.trust, args.trust_model
     )
     with progress_bar("embedding", "photos") as progress:
         report = protocol.load()(source, args.protocol, progress=progress, **options)

@@ -8,7 +8,8 @@ import numpy as np
 
 from tf_sphereface.detection.weight_files import NETWORK_NAMES
 from tf_sphereface.errors import InputError
-from tf_sphereface.litert import allocate, open_interpreter
+from tf_sphereface.foreign.networks import require_runnable
+from tf_sphereface.litert import allocate, open_interpreter, reports_refusals
 
 # About 100 bytes of activations a pixel: P-Net's interpreters may hold 300 MB.
 _CACHED_PIXELS = 3_000_000
@@ -78,11 +79,9 @@ class _Network:
 
     def __init__(self, content, name, threads):
         self._content, self._threads = content, threads
-        self._interpreters = OrderedDict()
-        try:
+        self._file, self._interpreters = f"{name}.tflite", OrderedDict()
+        with reports_refusals(self._file):
             interpreter = self._new_interpreter()
-        except ValueError as error:
-            raise InputError(f"not a TFLite model: {name}.tflite ({error})") from error
         _require_ends(interpreter, name)
         # The order in the file is the converter's own; the output names keep ours.
         signature = interpreter.get_signature_list()["serving_default"]
@@ -93,11 +92,16 @@ class _Network:
         ]
 
     def __call__(self, inputs):
-        interpreter = self._interpreter(inputs.shape)
-        index = interpreter.get_input_details()[0]["index"]
-        interpreter.set_tensor(index, inputs)
-        interpreter.invoke()
-        return [interpreter.get_tensor(index) for index in self._output_indices]
+        with reports_refusals(self._file):
+            interpreter = self._interpreter(inputs.shape)
+            index = interpreter.get_input_details()[0]["index"]
+            interpreter.set_tensor(index, inputs)
+            interpreter.invoke()
+            given = [interpreter.get_tensor(index) for index in self._output_indices]
+            places = {numbers.shape[:-1] for numbers in given}
+            if len(places) > 1 or {p[:1] for p in places} != {inputs.shape[:1]}:
+                raise ValueError("its outputs do not belong together")
+            return given
 
     def in_batches(self, inputs):
         """Runs any number of crops, the last batch filled up with zeros."""
@@ -143,9 +147,12 @@ class _Network:
 def _contents(folder):
     paths = {name: folder / f"{name}.tflite" for name in NETWORK_NAMES}
     try:
-        return {name: path.read_bytes() for name, path in paths.items()}
+        contents = {name: path.read_bytes() for name, path in paths.items()}
     except FileNotFoundError as error:
         raise InputError(f"no such detector network: {error.filename}") from error
+    for name, content in contents.items():
+        require_runnable(content, paths[name])
+    return contents
 
 
 def _require_ends(interpreter, name):

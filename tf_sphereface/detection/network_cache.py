@@ -4,10 +4,10 @@ Nothing here loads Keras or TensorFlow, unless the networks must be exported.
 """
 
 import hashlib
-import os
 from pathlib import Path
 
 from tf_sphereface.detection.weight_files import NETWORK_NAMES, weight_file
+from tf_sphereface.files import user_cache
 from tf_sphereface.native_messages import load_tensorflow
 from tf_sphereface.whole_folders import make_once
 
@@ -26,8 +26,7 @@ def cached_networks() -> Path:
     digest = hashlib.sha256(str(_EXPORT_VERSION).encode())
     for name in NETWORK_NAMES:
         digest.update(weight_file(name).read_bytes())
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "tf_sphereface" / f"detector-{digest.hexdigest()[:16]}"
+    folder = user_cache() / f"detector-{digest.hexdigest()[:16]}"
     make_once(folder, _export)
     return folder
 

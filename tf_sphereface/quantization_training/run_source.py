@@ -11,6 +11,7 @@ from tf_sphereface.data.records.writer import verify_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.files import sha256_of
+from tf_sphereface.foreign.keras_files import check_keras_file
 from tf_sphereface.training.recipe import DataRecipe, read_recipe
 from tf_sphereface.training.run_folder import BEST_MODEL, LAST_MODEL, RECIPE, RECORDS
 
@@ -51,6 +52,7 @@ def open_source_run(run: Path, checkpoint: str, records: Path) -> RunSource:
         records / MANIFEST_NAME
     ):
         raise InputError(f"{run} was trained on other records than {records}")
+    check_keras_file(path)
     try:
         classifier = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a damaged file makes Keras raise anything

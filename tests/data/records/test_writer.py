@@ -2,15 +2,20 @@
 
 import json
 import shutil
+import struct
 
+import google_crc32c
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.data.aligned.manifest import ManifestRow, write_manifest_rows
 from tf_sphereface.data.aligned.settings import agree_on_settings
 from tf_sphereface.data.alignment.settings import given_landmarks
+from tf_sphereface.data.batches.pipeline import training_batches
+from tf_sphereface.data.records.index import index_records
 from tf_sphereface.data.records.writer import (
     parse_record,
     read_manifest,
@@ -20,6 +25,8 @@ from tf_sphereface.data.records.writer import (
 )
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import LANDMARK_TEMPLATE, CropGeometry
+from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.training.fine_tuning import class_means
 
 COUNTS = {"zoë": 1, "Ada Byron": 7, "bob": 4}
 SORTED = ["Ada Byron", "bob", "zoë"]
@@ -253,3 +260,45 @@ def test_existing_records_are_not_overwritten(aligned, tmp_path):
 def test_bad_number_of_shards_is_named(aligned, tmp_path, shards):
     with pytest.raises(InputError, match=f"number of faces, 12. Received: {shards}"):
         write_records(aligned, tmp_path / "records", shards)
+
+
+def with_length(path, length):
+    """Writes another length, with its right checksum, into the first record."""
+    content = bytearray(path.read_bytes())
+    head = struct.pack("<Q", length)
+    crc = google_crc32c.value(head)
+    masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+    content[:12] = head + struct.pack("<I", masked)
+    path.write_bytes(content)
+
+
+def training_input(records):
+    return training_batches(records, 4, contract=PixelContract(), seed=0)
+
+
+def means_of_classes(records):
+    return class_means(SphereFaceCNN(4, width_multiplier=1 / 64), records)
+
+
+@pytest.mark.parametrize(
+    "open_records", [index_records, training_input, means_of_classes]
+)
+@pytest.mark.parametrize("length", [2**40, 2**63 + 5])
+def test_lengths_beyond_the_file_never_reach_tensorflow(
+    aligned, tmp_path, monkeypatch, open_records, length
+):
+    out = tmp_path / "records"
+    write_records(aligned, out, 1)
+    with_length(next(out.glob("*.tfrecord")), length)
+    monkeypatch.setattr(tf.data, "TFRecordDataset", None)
+    with pytest.raises(InputError, match=rf"truncated shard: .* a record of {length}"):
+        open_records(out)
+
+
+def test_shards_of_fewer_records_than_the_manifest_says_are_refused(aligned, tmp_path):
+    out = tmp_path / "records"
+    write_records(aligned, out, 1)
+    (path,) = out.glob("*.tfrecord")
+    with_length(path, path.stat().st_size - 16)  # all is one record
+    with pytest.raises(InputError, match=r"damaged shard: .* \(1 records of 12\)"):
+        shard_paths(out)

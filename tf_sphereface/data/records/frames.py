@@ -24,7 +24,7 @@ def record_spans(path: Path) -> Iterator[tuple[int, int]]:
     Raises: InputError with the offset where the file is truncated or damaged.
     """
     size, offset = path.stat().st_size, 0
-    with open(path, "rb") as file:
+    with open(path, "rb", buffering=0) as file:  # contents are not read
         while offset < size:
             file.seek(offset)
             head = file.read(_LENGTH.size)

@@ -116,22 +116,27 @@ def read_manifest(records: Path) -> RecordManifest:
 
 
 def shard_paths(records: Path) -> list[Path]:
-    """The shard files of a record folder, in order; their sizes are checked.
+    """The shard files of a record folder, in order, for TensorFlow to read.
 
-    Raises: InputError if the manifest is damaged or a shard is missing or of another
-        size; it says at which byte the records break off.
+    Sizes and the lengths of all records are compared: TensorFlow takes up the memory
+    that a length asks for, whatever the file's own.
+
+    Raises: InputError if the manifest is damaged, or a shard is missing, of another
+        size or of other records; it says at which byte the records break off.
     """
     paths = []
     for shard in read_manifest(records).shards:
         path = records / shard.name
         if not path.is_file():
             raise InputError(f"missing shard: {path}")
-        size = path.stat().st_size
+        size, count = path.stat().st_size, sum(1 for _ in record_spans(path))
         if size != shard.bytes:
-            for _ in record_spans(path):  # raises where the records break off
-                pass
             kind = "truncated" if size < shard.bytes else "damaged"
             raise InputError(f"{kind} shard: {path} ({size} bytes of {shard.bytes})")
+        if count != shard.records:
+            raise InputError(
+                f"damaged shard: {path} ({count} records of {shard.records})"
+            )
         paths.append(path)
     return paths
 

@@ -184,9 +184,9 @@ class VariantBuilder:
     def _opened(self, directory, name, content):
         path = directory / file_name(name)
         path.write_bytes(content)
-        network = self._network
+        network, threads = self._network, os.cpu_count()
         return TFLiteEmbedder(
-            path, network.pixel_contract, os.cpu_count(), network.feature
+            path, network.pixel_contract, threads, network.feature, content
         )
 
     def _features(self, embedder):

@@ -1,15 +1,19 @@
 """ONNX files in onnxruntime (extra `onnx`), without TensorFlow."""
 
+import hashlib
 import importlib.util
 from pathlib import Path
 
 import numpy as np
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.foreign.tried_files import try_once
 from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.sandbox import Limits, ReaderError, read_apart
 
 _PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 _BATCH = 16
+_MEMORY, _SECONDS = 3 << 29, 20  # as for TFLite files
 
 
 def check_extra() -> None:
@@ -35,16 +39,58 @@ def open_session(model: Path | bytes, threads: int | None = None):
     """An onnxruntime session on the CPU.
 
     Args:
-        model: The file or its content.
+        model: A file, which another process runs first, or the content of one's own.
         threads: Of one call; None leaves it to onnxruntime.
+
+    Raises: InputError if onnxruntime cannot run the file, or ends its process.
     """
+    if isinstance(model, bytes):
+        return _session(model, threads)
+    content = model.read_bytes()
+    _require_runnable(content, model)
+    return _session(content, threads)
+
+
+def run_onnx(path: Path) -> tuple[dict, dict[str, str]]:
+    """Runs an ONNX file on zeros and on noise, for the sandbox.
+
+    Returns: No tensors and no metadata.
+    Raises: InputError if onnxruntime refuses it.
+    """
+    try:
+        session = _session(path.read_bytes(), 1)
+        (taken,) = session.get_inputs()
+        shape = [size if isinstance(size, int) else 2 for size in taken.shape]
+        dtype = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}[taken.type]
+        for high in (1, 256):
+            numbers = np.random.default_rng(0).integers(0, high, shape)
+            session.run(None, {taken.name: numbers.astype(dtype)})
+    except Exception as error:  # the library has classes of its own for each reason
+        raise InputError(" ".join(str(error).split())) from error
+    return {}, {}
+
+
+def _require_runnable(content, path):
+    def run():
+        limits = Limits(_MEMORY + 4 * len(content), _SECONDS, 3 * _SECONDS)
+        try:
+            with read_apart(f"{__name__}:{run_onnx.__name__}", path, limits, content):
+                pass
+        except ReaderError as error:
+            raise InputError(
+                f"{path}: onnxruntime could not run it ({error.how:.300})"
+            ) from error
+
+    try_once("onnxruntime", hashlib.sha256(content).hexdigest(), run)
+
+
+def _session(content, threads):
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     if threads is not None:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-    content = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(
         content, options, providers=["CPUExecutionProvider"]
     )

@@ -127,15 +127,20 @@ def _add_variant(folder, name, variant, content):
         licence=content.model.licence,
         thresholds=variant.measured.get("thresholds"),
     )
-    (folder / variant.file).write_bytes(with_metadata(variant.content, metadata))
-    embedder = TFLiteEmbedder(
-        folder / variant.file, content.pixel_contract, feature=content.feature
-    )
+    whole = with_metadata(variant.content, metadata)
+    (folder / variant.file).write_bytes(whole)
+    embedder = _embedder(folder / variant.file, content, whole)
     return Variant(
         **file_record(folder, variant.file).model_dump(),
         input=_tensor_record(embedder.input_details),
         output=_tensor_record(embedder.output_details),
         **variant.measured,
+    )
+
+
+def _embedder(file, content, network):
+    return TFLiteEmbedder(
+        file, content.pixel_contract, feature=content.feature, content=network
     )
 
 
@@ -162,11 +167,10 @@ def _add_detector(folder, settings):
 
 
 def _add_golden(folder, content, variants, detector):
+    files = {name: folder / variant.file for name, variant in variants.items()}
     embedders = {
-        name: TFLiteEmbedder(
-            folder / variant.file, content.pixel_contract, feature=content.feature
-        )
-        for name, variant in variants.items()
+        name: _embedder(file, content, file.read_bytes())
+        for name, file in files.items()
     }
     networks = load_detector(folder / detector.folder, content.settings)
     return write_golden(folder, content.golden_faces, networks, embedders)

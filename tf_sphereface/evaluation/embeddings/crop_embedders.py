@@ -52,11 +52,13 @@ class SavedModelEmbedder:
             of the signature.
         mirror: "none", "concat" or "mean" if the signature gives whole features of
             this policy; None if it gives the embedding of the crop.
+        trust: Load it whatever operators it has: it is a program.
 
     Attributes:
         takes_pixels: True if it takes uint8 crops as they are.
 
-    Raises: InputError if there is no signature of one image to one embedding.
+    Raises: InputError if there is no signature of one image to one embedding, or as
+        `check_saved_model`.
     """
 
     kind = "saved_model"
@@ -66,9 +68,14 @@ class SavedModelEmbedder:
         path: Path,
         pixel_contract: PixelContract | None = None,
         mirror: str | None = None,
+        trust: bool = False,
     ):
         import tensorflow as tf
 
+        from tf_sphereface.foreign.saved_model_check import check_saved_model
+
+        if not trust:
+            check_saved_model(path)
         self._loaded = tf.saved_model.load(str(path))
         signatures = self._loaded.signatures
         name = "serving_default" if "serving_default" in signatures else "serve"

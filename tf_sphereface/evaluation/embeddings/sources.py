@@ -1,5 +1,6 @@
 """Embedding sources, and how each is opened by what lies at a path."""
 
+import functools
 import json
 import os
 import sys
@@ -104,18 +105,19 @@ def open_features(
     variant: str | None = None,
     pixels: Pixels | None = None,
     trust: Path | None = None,
+    trust_model: bool = False,
 ) -> EmbeddingSource:
     """A model, as `load_embedding_source` opens it, or a .npz of embeddings.
 
-    Raises: InputError, in one line, if it cannot be opened, or `variant`, `pixels` or
-        `trust` are given for what has none.
+    Raises: InputError, in one line, if it cannot be opened, or `variant`, `pixels`,
+        `trust` or `trust_model` are given for what has none.
     """
     path = Path(path)
-    if path.suffix == SUFFIX and variant is None and trust is None:
+    if path.suffix == SUFFIX and (variant, trust, trust_model) == (None, None, False):
         if pixels:
             raise InputError(f"embeddings take no pixels any more: {path}")
         return read_embeddings(path)
-    return load_embedding_source(path, variant, pixels, trust)
+    return load_embedding_source(path, variant, pixels, trust, trust_model)
 
 
 def load_embedding_source(
@@ -123,6 +125,7 @@ def load_embedding_source(
     variant: str | None = None,
     pixels: Pixels | None = None,
     trust: Path | None = None,
+    trust_model: bool = False,
 ) -> ModelEmbeddings:
     """Opens a model by what lies at `path`.
 
@@ -137,20 +140,26 @@ def load_embedding_source(
         pixels: Channel order, mean and scale of the pixels, by their names in
             `PixelContract`; what is given goes before the model's own.
         trust: Public key that must have signed the bundle, as for `load_bundle`.
+        trust_model: Load a SavedModel whatever operators it has: it is a program.
 
     Raises: InputError, in one line, if there is no such model, it cannot be loaded, or
-        `variant`, `pixels` or `trust` are given for what has none.
+        `variant`, `pixels`, `trust` or `trust_model` are given for what has none.
     """
     path = found_model(path)
     if variant is not None and not is_bundle(path):
         raise InputError(f"only a bundle has variants. Received: {path}, {variant!r}")
     if trust is not None and not is_bundle(path):
         raise InputError(f"only a bundle can be signed. Received: {path}")
+    if trust_model and not _is_saved_model(path):
+        raise InputError(f"only a SavedModel is a program to trust. Received: {path}")
     if is_bundle(path):
         if pixels:
             raise InputError(f"a bundle has its own pixel contract: {path}")
         return _guarded(_load_bundle, path, variant, trust)
-    embedder, note, crop = _guarded(_loader(path), path, pixels or {})
+    loader = _loader(path)
+    if trust_model:
+        loader = functools.partial(loader, trust_model=True)
+    embedder, note, crop = _guarded(loader, path, pixels or {})
     notes = filter(None, (note, _guarded(_note_on_outputs, path, embedder)))
     people = trained_people(path)
     return ModelEmbeddings(
@@ -226,11 +235,11 @@ def _load_keras(path, pixels):
     return KerasEmbedder(backbone, contract), note, getattr(backbone, "crop", None)
 
 
-def _load_saved_model(path, pixels):
+def _load_saved_model(path, pixels, trust_model=False):
     load_tensorflow()
     own = _contract_of_file(path, path.parent)
     feature = _stored_contract(path).get("feature", {})
-    embedder = SavedModelEmbedder(path, own, feature.get("mirror"))
+    embedder = SavedModelEmbedder(path, own, feature.get("mirror"), trust_model)
     return embedder, _set_pixels(embedder, path, own, pixels), None
 
 

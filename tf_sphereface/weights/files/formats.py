@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.weights.files.checkpoint_index import find_index
+from tf_sphereface.foreign.checkpoint_index import find_index
 from tf_sphereface.weights.files.tensors import WeightFile
 
 ENDINGS = {
@@ -58,7 +58,7 @@ def kind_of(path: Path) -> str:
         return "keras"
     if not is_hdf5:
         raise InputError(f"not a HDF5 file, or damaged: {path}")
-    from tf_sphereface.weights.files.foreign_keras import holds_whole_model
+    from tf_sphereface.foreign.keras_files import holds_whole_model
 
     return "keras" if holds_whole_model(path) else "keras weights"
 

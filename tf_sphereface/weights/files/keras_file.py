@@ -9,10 +9,8 @@ import numpy as np
 
 from tf_sphereface.embedding_models import reason_of
 from tf_sphereface.errors import InputError
-from tf_sphereface.weights.files.foreign_keras import (
-    check_keras_file,
-    load_foreign_model,
-)
+from tf_sphereface.foreign.keras_files import check_keras_file
+from tf_sphereface.weights.files.foreign_keras import load_foreign_model
 from tf_sphereface.weights.files.tensors import SourceTensor, WeightFile
 from tf_sphereface.weights.targets import targets_of
 

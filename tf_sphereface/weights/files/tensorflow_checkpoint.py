@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.weights.files.checkpoint_index import find_index, read_index
+from tf_sphereface.foreign.checkpoint_index import find_index, read_index
 from tf_sphereface.weights.files.tensors import FLOATS, SourceTensor, WeightFile
 
 _DATA = ".data-00000-of-00001"

@@ -12,8 +12,8 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.framework import node_def_pb2, types_pb2
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.foreign.wire_format import read_fields
 from tf_sphereface.weights.files.tensors import SourceTensor, WeightFile
-from tf_sphereface.weights.files.wire_format import read_fields
 
 _LARGEST_FILE = 1 << 30  # bytes; FaceNet's 23.5 million weights take 94 MB
 # A parser may take 40 times the bytes of a node that is made for it; the largest

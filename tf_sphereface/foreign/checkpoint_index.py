@@ -17,7 +17,7 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.weights.files.wire_format import read_varint
+from tf_sphereface.foreign.wire_format import read_varint
 
 _MAGIC, _FOOTER = 0xDB4775248B80FB57, 48  # bytes
 _LARGEST_INDEX = 16 << 20  # bytes; a network's has some 100 a tensor
@@ -31,7 +31,6 @@ class Entry:
 
     shape: tuple[int, ...]
     dtype: int
-    offset: int
     size: int
 
 
@@ -59,13 +58,14 @@ def find_index(path: Path) -> Path | None:
     return index if index.is_file() and not path.is_file() else None
 
 
-def read_index(path: Path, data_size: int) -> dict[str, Entry]:
+def read_index(path: Path, *data_sizes: int) -> dict[str, Entry]:
     """The tensors of an index, by name, in its order.
 
     Args:
-        data_size: Bytes of the data file, in which all tensors must lie side by side.
+        path: The index.
+        data_sizes: Bytes of each data file, in which all tensors must lie side by side.
 
-    Raises: InputError if the index is damaged or of several data files.
+    Raises: InputError if the index is damaged or of another number of data files.
     """
     from tensorflow.core.protobuf import tensor_bundle_pb2
 
@@ -78,13 +78,15 @@ def read_index(path: Path, data_size: int) -> dict[str, Entry]:
         header = tensor_bundle_pb2.BundleHeaderProto.FromString(value)
         if key != b"":
             raise ValueError("no header")
-        if header.num_shards != 1 or header.endianness != header.LITTLE:
-            raise InputError(f"{path} must be of one data file, little-endian")
+        count = len(data_sizes)
+        if header.num_shards != count or header.endianness != header.LITTLE:
+            files = "one data file" if count == 1 else f"the {count} data files"
+            raise InputError(f"{path} must be of {files}, little-endian")
         for key, value in rows:
             entry = tensor_bundle_pb2.BundleEntryProto.FromString(value)
-            entries[key.decode()] = _checked(entry, key, data_size)
+            entries[key.decode()] = _checked(entry, key, data_sizes)
             total += entry.size
-            if len(entries) > _MOST_TENSORS or total > data_size:
+            if len(entries) > _MOST_TENSORS or total > sum(data_sizes):
                 raise ValueError("more than the data file holds")
     except InputError:
         raise
@@ -93,7 +95,9 @@ def read_index(path: Path, data_size: int) -> dict[str, Entry]:
     return entries
 
 
-def _checked(entry, key, data_size):
+def _checked(entry, key, data_sizes):
+    known = 0 <= entry.shard_id < len(data_sizes)
+    data_size = data_sizes[entry.shard_id] if known else 0
     shape = tuple(axis.size for axis in entry.shape.dim)
     sound = (
         not entry.shape.unknown_rank
@@ -103,13 +107,13 @@ def _checked(entry, key, data_size):
         # that an axis of 0 does not help the others.
         and math.prod(max(n, 1) for n in shape) <= data_size + 1
         and not entry.slices
-        and entry.shard_id == 0
+        and known
         and min(entry.offset, entry.size) >= 0
         and entry.offset + entry.size <= data_size
     )
     if not sound:
         raise ValueError(f"entry of {key!r:.80}")
-    return Entry(shape, entry.dtype, entry.offset, entry.size)
+    return Entry(shape, entry.dtype, entry.size)
 
 
 def _rows(content) -> Iterator[tuple[bytes, memoryview]]:
