@@ -3,7 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: quickstart test test-slow test-backends test-quantization audit lint format clean
+RUNTIMES := $(patsubst %,.venv-runtimes/%/.installed,$(subst ==,@,$(shell cat tests/runtimes/runtimes.txt)))
+
+.PHONY: quickstart test test-slow test-backends test-quantization test-runtimes audit lint format clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sphereface quickstart --out runs/quickstart
@@ -28,6 +30,10 @@ test-backends: .venv-jax/.installed .venv-torch/.installed
 test-quantization: .venv-quantization/.installed
 	.venv-quantization/bin/python -m pytest tests/quantization_training
 
+# Each TFLite runtime in an environment of its own; 8 GB.
+test-runtimes: $(INSTALLED) $(RUNTIMES)
+	$(BIN)/python -m pytest -m slow -s tests/runtimes
+
 # Published holes of all pinned packages; asks PyPI's database.
 audit: .venv-audit/.installed
 	.venv-audit/bin/pip-audit --no-deps --disable-pip -r requirements.txt
@@ -41,7 +47,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .venv-audit .venv-jax .venv-torch .venv-quantization build dist *.egg-info .pytest_cache .ruff_cache runs
+	rm -rf .venv .venv-audit .venv-runtimes .venv-jax .venv-torch .venv-quantization build dist *.egg-info .pytest_cache .ruff_cache runs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define CHECK_PYTHON
@@ -68,6 +74,14 @@ $(INSTALLED): requirements.txt setup.cfg pyproject.toml
 .venv-audit/.installed:
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	@touch $@
+
+# NumPy 1, that the older ones were compiled with, works for all.
+.venv-runtimes/%/.installed: tests/runtimes/runtimes.txt
+	$(CHECK_PYTHON)
+	$(PYTHON) -m venv .venv-runtimes/$*
+	.venv-runtimes/$*/bin/pip install --quiet --disable-pip-version-check --no-compile \
+	  $(subst @,==,$*) 'numpy<2'
 	@touch $@
 
 .venv-%/.installed: requirements-%.txt

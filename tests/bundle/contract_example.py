@@ -60,6 +60,7 @@ def variant(**changes):
             "different_below": None,
         },
         "gate": {"passed": False, "failures": ["min_cosine 0.98 is below 0.99"]},
+        "runtime": {"tensorflow_lite": "2.17.0", "ai_edge_litert": "1.0.1"},
         **changes,
     }
 

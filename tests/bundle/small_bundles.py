@@ -1,7 +1,11 @@
 """Bundles of a tiny network without an export: any mirror policy, any graph."""
 
 import dataclasses
+import json
 import shutil
+
+import numpy as np
+from PIL import Image
 
 from tf_sphereface import __version__
 from tf_sphereface.bundle.bundle import Bundle, load_bundle
@@ -16,6 +20,8 @@ from tf_sphereface.bundle.records import (
     TensorRecord,
     Variant,
 )
+from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
+from tf_sphereface.bundle.variants import VARIANTS
 from tf_sphereface.detection import NETWORK_NAMES, MTCNNSettings, cached_networks
 from tf_sphereface.model_files import CONTRACT_FILE
 from tf_sphereface.preprocessing import PixelContract
@@ -34,7 +40,8 @@ def write_bundle(folder, content, embedding_dim, mirror="concat", inside=(), **p
     """
     (folder / "detector").mkdir(parents=True)
     (folder / "embedder.tflite").write_bytes(content)
-    (folder / "golden.json").write_text("{}")
+    golden = _golden(folder, FeatureRecord(mirror=mirror, inside=inside))
+    (folder / "golden.json").write_text(json.dumps({"faces": [golden]}))
     for name in NETWORK_NAMES:
         shutil.copy(cached_networks() / f"{name}.tflite", folder / "detector")
     pixels = PixelContract()
@@ -80,6 +87,23 @@ def with_contract(bundle, **parts):
 def failed(*failures):
     """A gate that did not pass."""
     return Gate(passed=False, failures=failures)
+
+
+def _golden(folder, feature):
+    """A noisy crop that stands for its photo, and its embedding."""
+    crop = np.random.default_rng(0).integers(0, 256, (112, 96, 3), np.uint8)
+    Image.fromarray(crop).save(folder / "crop.png")
+    embedder = TFLiteEmbedder(folder / "embedder.tflite", feature=feature)
+    sha256 = file_record(folder, "crop.png").sha256
+    return {
+        "photo": "crop.png",
+        "crop": "crop.png",
+        "sha256": {"photo": sha256, "crop": sha256},
+        "detected": None,
+        "landmarks": PixelContract().crop.template,
+        # `with_variants` gives the file other names.
+        "embeddings": dict.fromkeys(VARIANTS, embedder.embed(crop[None])[0].tolist()),
+    }
 
 
 def _detector(folder):

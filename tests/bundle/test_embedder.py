@@ -19,6 +19,7 @@ from tf_sphereface.bundle.records import (
     VariantMeasurement,
     Verification,
 )
+from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
 from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.deployment import Embedder
 from tf_sphereface.deployment.conversion.tflite import FloatModel
@@ -209,6 +210,20 @@ def test_variant_that_failed_its_gate_is_refused(plain):
         Embedder(bundle, "int4")
     with pytest.raises(InputError, match="failed its gate: x; no other passed"):
         Embedder(with_variants(plain, none={"gate": failed("x")}))
+
+
+@pytest.mark.parametrize("wrong", [np.negative, np.fliplr, lambda rows: rows * np.nan])
+def test_a_runtime_that_computes_otherwise_is_refused(plain, monkeypatch, wrong):
+    right = TFLiteEmbedder.embed
+    monkeypatch.setattr(TFLiteEmbedder, "embed", lambda *a: wrong(right(*a)))
+    with pytest.raises(InputError, match="gives other numbers here than where it"):
+        Embedder(plain)
+
+
+def test_rounding_of_another_processor_is_none(plain, monkeypatch):
+    right = TFLiteEmbedder.embed
+    monkeypatch.setattr(TFLiteEmbedder, "embed", lambda *a: right(*a) * 1.005)
+    assert Embedder(plain).variant == "none"
 
 
 def test_bad_arguments_are_named(plain, photos):

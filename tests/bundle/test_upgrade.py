@@ -43,6 +43,7 @@ def test_every_value_of_a_contract_of_format_2_is_kept():
     expected["documents"] |= {
         f"detector_dynamic_{name}": record for name, record in others.items()
     }
+    expected["variants"]["int8"]["runtime"] = None  # it did not say
     assert contract.model_dump(mode="json") == expected
 
 

@@ -10,6 +10,7 @@ from tf_sphereface.bundle.contract import (
     checksum_file,
     checksum_line,
 )
+from tf_sphereface.bundle.golden import GoldenFaces
 from tf_sphereface.bundle.records import FileRecord, Variant
 from tf_sphereface.bundle.signatures import require_signature, sign
 from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
@@ -67,15 +68,34 @@ class Bundle:
         require_runnable(content, self.path / record.file)
         return content
 
+    @cached_property
+    def golden(self) -> GoldenFaces:
+        """The faces that any runtime must compute again.
+
+        Raises: InputError if their file is missing, changed or damaged.
+        """
+        record = self.contract.golden
+        return GoldenFaces(self.path, record.file, self.content(record))
+
     def embedder(
-        self, variant: str | None = None, threads: int | None = None
+        self,
+        variant: str | None = None,
+        threads: int | None = None,
+        self_test: bool = True,
     ) -> TFLiteEmbedder:
         """The embedding network, ready to use.
 
-        Raises: InputError if there is no such variant, or its file is not the one of
-            the contract.
+        Args:
+            variant: Its name; None is the default variant.
+            threads: As for `TFLiteEmbedder`.
+            self_test: Embed the first golden face. A runtime that does not know how a
+                file is quantised may load it and compute other numbers.
+
+        Raises: InputError if there is no such variant, its file is not the one of the
+            contract, or the embedding is not the stored one.
         """
-        record, contract = self.variant(variant), self.contract
+        name = self.contract.default_variant if variant is None else variant
+        record, contract = self.variant(name), self.contract
         path = self.path / record.file
         embedder = TFLiteEmbedder(
             path, contract.pixels, threads, contract.feature, self.network(record)
@@ -86,7 +106,22 @@ class Bundle:
                 f"damaged bundle: {path} gives {embedder.embedding_dim} numbers, the "
                 f"contract says {expected}"
             )
+        if self_test:
+            self._require_same_embedding(name, embedder)
         return embedder
+
+    def _require_same_embedding(self, name, embedder):
+        if not self.golden.faces:
+            raise InputError(f"damaged bundle: {self.path} has no golden face")
+        difference = self.golden.embedding_difference(
+            self.golden.faces[0], name, self.variant(name).drift, embedder
+        )
+        if difference:
+            raise InputError(
+                f"{self.path / self.variant(name).file} gives other numbers here than "
+                f"where it was exported: of its first golden face {difference}; update "
+                "ai-edge-litert, or choose another variant"
+            )
 
     @property
     def detector_settings(self) -> MTCNNSettings:

@@ -22,6 +22,7 @@ from tf_sphereface.bundle.calibration import (
 # Names of the input and the output of every exported graph.
 INPUT_NAME, OUTPUT_NAME = "aligned_face", "embedding"
 
+_VERSION = r"^[0-9]+\.[0-9]+\.[0-9]+$"
 Rate = Annotated[FiniteFloat, Field(ge=0, le=1)]
 
 
@@ -227,6 +228,15 @@ class VariantMeasurement(ContractPart):
     """
 
 
+class RuntimeRecord(ContractPart):
+    """The oldest runtimes that can run a file; older ones refuse it."""
+
+    tensorflow_lite: str = Field(pattern=_VERSION)
+    """Version of TensorFlow Lite, such as "2.17.0"."""
+    ai_edge_litert: str = Field(pattern=_VERSION)
+    """Version of LiteRT, such as "1.0.1"."""
+
+
 class Variant(FileRecord):
     """One TFLite file of the embedding network, with its measurements."""
 
@@ -252,6 +262,8 @@ class Variant(FileRecord):
     """Result of `sphereface calibrate`."""
     gate: Gate = Gate(passed=True)
     """Result of the comparison with the limits."""
+    runtime: RuntimeRecord | None = None
+    """The oldest runtimes that can run it; None in older bundles."""
 
 
 class SampleRecord(ContractPart):

@@ -127,12 +127,17 @@ class TFLiteEmbedder:
         """Writes the embedding of each face into a row of `embeddings`."""
         source, sink = self.input_details["index"], self.output_details["index"]
         for face, embedding in zip(faces, embeddings, strict=True):
-            interpreter.set_tensor(source, self._to_stored(face[None]))
+            interpreter.set_tensor(source, self.stored_input(face[None]))
             with reports_refusals(self._model_path):
                 interpreter.invoke()  # without the GIL
             embedding[:] = to_real(interpreter.get_tensor(sink), self.output_details)
 
-    def _to_stored(self, faces):
+    def stored_input(self, faces: np.ndarray) -> np.ndarray:
+        """Aligned faces as the file's input tensor stores them.
+
+        Args:
+            faces: uint8 (faces, height, width, 3), RGB.
+        """
         if self.takes_pixels:
             return np.ascontiguousarray(faces)
         inputs = self.pixel_contract.normalize(faces.astype(np.float32))

@@ -61,6 +61,12 @@ def build_parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--pairs", type=Path, metavar="FILE", help="pair list in LFW format"
     )
+    verify.add_argument(
+        "--runtime",
+        metavar="PYTHON",
+        help="interpreter whose tflite-runtime, ai-edge-litert or tensorflow embeds "
+        "the golden faces too; a variant that it refuses is told, and no difference",
+    )
     return parser
 
 
@@ -107,11 +113,13 @@ def _verify(args):
     if args.calibration is not None and args.model is None:
         raise InputError("--calibration needs --model")
     check = check_bundle(args.bundle, args.trust)
-    differences, measured = list(check.differences), {}
+    differences, measured, runtime = list(check.differences), {}, {}
     if args.model is not None:
         differences += _drift(args, check, measured)
     if args.pairs is not None:
         differences += _verification(args, check, measured)
+    if args.runtime is not None:
+        differences += _runtime(args, check, runtime)
     if not args.json:
         _print_tables(check.bundle.contract, sys.stderr)
     for line in differences:
@@ -123,6 +131,7 @@ def _verify(args):
         "golden_faces": check.golden_faces,
         "variants": list(check.bundle.contract.variants),
         "measured": measured,
+        **({"runtime": runtime} if runtime else {}),
         "differences": differences,
     }
     print_result(result, args.json, ensure_ascii=False)
@@ -184,6 +193,18 @@ def _verification(args, check, measured):
     return differences
 
 
+def _runtime(args, check, result):
+    from tf_sphereface.deployment.checking.foreign_runtime import check_runtime
+
+    if check.differences:
+        return [f"{args.runtime}: not run, since the bundle differs"]
+    found = check_runtime(check.bundle, args.runtime)
+    for name, reason in found.refused.items():
+        tell(f"refused by {found.runtime}: {name} ({reason})")
+    result.update(name=found.runtime, refused=found.refused)
+    return [*found.differences]
+
+
 def _print_tables(contract, file):
     from rich.console import Console
     from rich.table import Column, Table
@@ -203,11 +224,11 @@ def _print_tables(contract, file):
     # Two tables of the variants: one would not fit into 80 columns.
     drift, ranks = (
         ([HEADINGS[i] for i in part], [[row[i] for i in part] for row in rows])
-        for part in ((0, 1, 2, 3, 4, 8), (0, 5, 6, 7))
+        for part in ((0, 1, 2, 3, 4, 8), (0, 5, 6, 7, 9))
     )
     tables = {
         f"{contract.model.name}, {contract.embedding_dim} numbers": drift,
-        "nearest faces and pairs": ranks,
+        "nearest faces, pairs and runtimes": ranks,
         "thresholds": (
             ("variant", "gallery", "threshold", "cosine", "TAR"),
             threshold_rows(contract),

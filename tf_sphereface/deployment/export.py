@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 
 from tf_sphereface import embedding_models
+from tf_sphereface.bundle import variants
 from tf_sphereface.bundle.bundle import Bundle
 from tf_sphereface.bundle.records import STEPS, FeatureRecord, ModelRecord, check_mirror
 from tf_sphereface.deployment import samples
@@ -16,7 +17,6 @@ from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.crops import crop_of_model
 from tf_sphereface.deployment.folders import check_output
 from tf_sphereface.deployment.parity.measurement import Measure
-from tf_sphereface.deployment.quantization import variants
 from tf_sphereface.deployment.quantization.gate import GateLimits
 from tf_sphereface.deployment.quantization.variant_builder import VariantBuilder
 from tf_sphereface.deployment.writing.bundle import BundleContent, write_bundle

@@ -11,13 +11,14 @@ import pytest
 from tests.deployment.quantization.aarch64 import Aarch64
 from tests.deployment.quantization.test_variants import equalized
 from tf_sphereface.backbones import MobileFaceNet
+from tf_sphereface.bundle.variants import FLOAT
+from tf_sphereface.deployment.checking import runtime_program
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.quantization.ai_edge import quantize
-from tf_sphereface.deployment.quantization.variants import FLOAT
 from tf_sphereface.deployment.samples import synthetic_faces
 from tf_sphereface.preprocessing import PixelContract
 
-SCRIPT = Path(__file__).with_name("embed_stored.py")
+SCRIPT = Path(runtime_program.__file__)
 FLOAT_ARITHMETIC = (FLOAT, "fp16")
 VARIANTS = (*FLOAT_ARITHMETIC, "dynamic", "int8")
 CROPS = 2  # emulated: seconds a crop
@@ -43,7 +44,8 @@ def files(aarch64, tiny, tmp_path_factory):
             path = folder / f"{name}_{variant}.tflite"
             path.write_bytes(_content(model, variant, crops))
             models[path] = model.inputs(crops[:CROPS])
-    np.savez(folder / "inputs.npz", **{path.stem: x for path, x in models.items()})
+    inputs = {str(number): x for number, x in enumerate(models.values())}
+    np.savez(folder / "inputs.npz", **inputs)
     return list(models)
 
 
@@ -55,7 +57,7 @@ def _content(model, variant, crops):
 
 @pytest.fixture(scope="module")
 def embeddings(aarch64, files):
-    """Of x86-64 and of aarch64, by file."""
+    """Of x86-64 and of aarch64, by the file's stem."""
     folder = files[0].parent
     arguments = [folder / "inputs.npz", folder / "x86.npz", *files]
     subprocess.run(
@@ -63,7 +65,11 @@ def embeddings(aarch64, files):
     )
     arguments[1] = folder / "arm.npz"
     aarch64.run(SCRIPT, *arguments)
-    return np.load(folder / "x86.npz"), np.load(folder / "arm.npz")
+    stored = [np.load(folder / f"{name}.npz") for name in ("x86", "arm")]
+    return [
+        {path.stem: arrays[str(number)] for number, path in enumerate(files)}
+        for arrays in stored
+    ]
 
 
 @pytest.mark.slow

@@ -10,6 +10,12 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tf_sphereface.backbones import MobileFaceNet
 from tf_sphereface.bundle.records import FeatureRecord
+from tf_sphereface.bundle.variants import (
+    FLOAT,
+    VARIANTS,
+    available_variants,
+    file_name,
+)
 from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.quantization.ai_edge import RECIPES, quantize
@@ -23,12 +29,6 @@ from tf_sphereface.deployment.quantization.analysis import (
 from tf_sphereface.deployment.quantization.equalization import (
     equalize,
     observe_channels,
-)
-from tf_sphereface.deployment.quantization.variants import (
-    FLOAT,
-    VARIANTS,
-    available_variants,
-    file_name,
 )
 from tf_sphereface.errors import InputError
 

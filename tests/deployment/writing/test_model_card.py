@@ -63,10 +63,12 @@ def test_figures_of_every_variant_are_in_the_tables():
             "0.9800",
             "0.9000",
             "**FAILED**",
+            "2.17.0",
         ]
     ]
     assert rows(figures, "none | 4")[0] == (
         ["none", "4.56", "0.99900", "0.99000", "0.98000", "-", "-", "0.9000", "passed"]
+        + ["2.17.0"]
     )
     assert ["int8", "same variant", "far_0.01", "0.4000", "0.8000"] in rows(
         figures, "int8 | same"

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
+from tf_sphereface.bundle.variants import VARIANTS
 from tf_sphereface.commands.options.pixels import add_pixel_options, given_pixels
 from tf_sphereface.commands.terminal.output import add_json_option
-from tf_sphereface.deployment.quantization.variants import VARIANTS
 
 
 def add_model_and_output(parser, out):

@@ -22,11 +22,7 @@ from tf_sphereface.bundle.tflite_metadata import (
     read_metadata,
 )
 from tf_sphereface.data.photos.images import LARGEST_PHOTO
-from tf_sphereface.deployment.checking.golden import (
-    golden_differences,
-    golden_files,
-    read_golden,
-)
+from tf_sphereface.deployment.checking.golden import golden_differences
 from tf_sphereface.deployment.writing.model_card import MODEL_CARD_FILE
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import is_clutter
@@ -82,26 +78,28 @@ def check_bundle(path: Path, trust: Path | None = None) -> BundleCheck:
         differences = [told, *_file_differences(path, sums)]
         return BundleCheck(bundle, len(sums) + 1, 0, tuple(differences))
     differences = [*_file_differences(path, sums)]
-    faces = _golden_faces(bundle, differences)
-    pictures = {file: (sha256, None) for file, sha256 in golden_files(faces).items()}
+    golden = _golden(bundle, differences)
+    sums_of_pictures = golden.checksums if golden else {}
+    pictures = {file: (sha256, None) for file, sha256 in sums_of_pictures.items()}
     differences += _file_differences(path, pictures)
     # Without the golden file nothing says which pictures belong to it.
-    unnamed = None if faces else Path(contract.golden.file).parent
+    unnamed = None if golden else Path(contract.golden.file).parent
     differences += _unknown_files(path, {*sums, *pictures}, unnamed)
     if MODEL_CARD_FILE not in sums:
         differences.append(f"{MODEL_CARD_FILE}: the contract does not name it")
     for name in _intact(contract.variants, differences):
         differences += variant_differences(bundle, name)
-    differences += _faces_of(bundle, faces, differences)
+    differences += _faces_of(bundle, golden, differences)
     files = len(sums) + len(pictures) + 1
-    return BundleCheck(bundle, files, len(faces), tuple(differences))
+    faces = len(golden.faces) if golden else 0
+    return BundleCheck(bundle, files, faces, tuple(differences))
 
 
 def variant_differences(bundle: Bundle, name: str) -> list[str]:
     """Differences of a variant's tensors and metadata from the contract."""
     record = bundle.contract.variants[name]
     try:
-        embedder = bundle.embedder(name, threads=1)
+        embedder = bundle.embedder(name, threads=1, self_test=False)
         content = bundle.content(record)
         metadata, entries = read_metadata(content), metadata_entries(content)
     except InputError as error:
@@ -145,15 +143,16 @@ def _file_differences(path, sums):
             yield f"{file}: its size differs"
 
 
-def _golden_faces(bundle, differences):
+def _golden(bundle, differences):
     file = bundle.contract.golden.file
     if any(line.startswith(f"{file}:") for line in differences):
-        return []
+        return None
     try:
-        return read_golden(bundle)
+        golden = bundle.golden
     except InputError as error:
         differences.append(f"{file}: {error}")
-        return []
+        return None
+    return golden if golden.faces else None
 
 
 def _unknown_files(path, known, unnamed):
@@ -174,17 +173,17 @@ def _intact(variants: dict[str, Variant], differences):
     return [name for name, variant in variants.items() if variant.file not in reported]
 
 
-def _faces_of(bundle, faces, differences):
+def _faces_of(bundle, golden, differences):
     """Differences of the golden faces, with the files that are what they were."""
     contract = bundle.contract
     reported = {line.partition(":")[0] for line in differences}
-    if not faces:
+    if not golden:
         return [f"golden faces: none could be checked ({contract.golden.file})"]
     if reported & {record.file for record in contract.detector.files.values()}:
         return ["golden faces: not checked, since the detector differs"]
     try:
         return golden_differences(
-            bundle, faces, _intact(contract.variants, differences)
+            bundle, golden, _intact(contract.variants, differences)
         )
     except InputError as error:
         return [f"golden faces: {error}"]

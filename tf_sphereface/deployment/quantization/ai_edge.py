@@ -11,15 +11,12 @@ from ai_edge_quantizer import quantizer, recipe_manager
 from ai_edge_quantizer.algorithm_manager import AlgorithmName
 from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
 
+from tf_sphereface.bundle.variants import VARIANTS
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.quantization.analysis import layers_of
 from tf_sphereface.deployment.quantization.equalization import Equalized
-from tf_sphereface.deployment.quantization.tflite_graph import (
-    TFLiteGraph,
-    packed,
-    read_model,
-)
-from tf_sphereface.deployment.quantization.variants import VARIANTS
+from tf_sphereface.deployment.quantization.operator_versions import with_true_versions
+from tf_sphereface.deployment.quantization.tflite_graph import TFLiteGraph
 from tf_sphereface.errors import InputError
 
 _ALL, _EVERYWHERE = TFLOperationName.ALL_SUPPORTED, ".*"
@@ -94,7 +91,7 @@ def quantize(
     engine = quantizer.Quantizer(content, manager.get_quantization_recipe())
     with _quietly():
         result = engine.quantize(ranges, enable_progress_report=False)
-    return packed(read_model(bytes(result.quantized_model)))
+    return with_true_versions(bytes(result.quantized_model))
 
 
 def _leave_costly_float(recipe, graph):

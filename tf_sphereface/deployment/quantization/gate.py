@@ -8,8 +8,8 @@ from tf_sphereface.bundle.records import (
     RankAgreement,
     Verification,
 )
+from tf_sphereface.bundle.variants import is_exact
 from tf_sphereface.deployment.parity.drift import LEAST_EXACT_COSINE
-from tf_sphereface.deployment.quantization.variants import is_exact
 
 
 @dataclasses.dataclass(frozen=True)

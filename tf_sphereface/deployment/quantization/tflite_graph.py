@@ -63,8 +63,7 @@ class TFLiteGraph:
 
     def _operator(self, position, operator):
         code = self.model.operatorCodes[operator.opcodeIndex]
-        # Old files have the deprecated field only.
-        name = _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        name = operator_name(code)
         activation = getattr(operator.builtinOptions, "fusedActivationFunction", 0)
         return Operator(
             position,
@@ -140,6 +139,12 @@ class TFLiteGraph:
 
     def _is_metadata(self, number):
         return any(each.buffer == number for each in self.model.metadata or ())
+
+
+def operator_name(code: schema.OperatorCodeT) -> str:
+    """Name of an operator in TFLite's schema, such as "CONV_2D"."""
+    # Old files have the deprecated field only.
+    return _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
 
 
 def read_model(content: bytes) -> schema.ModelT:

@@ -9,6 +9,12 @@ import keras
 
 from tf_sphereface.bundle.features import FeatureSource
 from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
+from tf_sphereface.bundle.variants import (
+    FLOAT,
+    VARIANTS,
+    available_variants,
+    file_name,
+)
 from tf_sphereface.deployment import samples
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.parity.drift import (
@@ -26,12 +32,7 @@ from tf_sphereface.deployment.quantization.equalization import (
     observe_channels,
 )
 from tf_sphereface.deployment.quantization.gate import check_gate
-from tf_sphereface.deployment.quantization.variants import (
-    FLOAT,
-    VARIANTS,
-    available_variants,
-    file_name,
-)
+from tf_sphereface.deployment.quantization.operator_versions import with_true_versions
 from tf_sphereface.deployment.writing.bundle import CheckedVariant
 from tf_sphereface.errors import InputError
 
@@ -119,7 +120,8 @@ class VariantBuilder:
     def _build(self, name, directory):
         float_content = self._network.content
         if name in self._options.ready:
-            content, quantizer = _read(self._options.ready[name]), "training"
+            content = with_true_versions(_read(self._options.ready[name]))
+            quantizer = "training"
         else:
             quantizer, equalized = ai_edge.NAME, None
             if VARIANTS[name].needs_crops:

@@ -21,6 +21,7 @@ from tf_sphereface.bundle.schema import SCHEMA_FILE, schema_content
 from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
 from tf_sphereface.bundle.tflite_metadata import FileMetadata, with_metadata
 from tf_sphereface.deployment.folders import replacing_export
+from tf_sphereface.deployment.quantization.operator_versions import least_runtimes
 from tf_sphereface.deployment.samples import SampleFace
 from tf_sphereface.deployment.writing.golden import write_golden
 from tf_sphereface.deployment.writing.model_card import MODEL_CARD_FILE, model_card
@@ -134,6 +135,7 @@ def _add_variant(folder, name, variant, content):
         **file_record(folder, variant.file).model_dump(),
         input=_tensor_record(embedder.input_details),
         output=_tensor_record(embedder.output_details),
+        runtime=least_runtimes(variant.content),
         **variant.measured,
     )
 

@@ -13,6 +13,7 @@ HEADINGS = (
     "rank-1, float gallery",
     "accuracy",
     "gate",
+    "least TFLite",
 )
 
 
@@ -24,6 +25,7 @@ def variant_rows(contract: BundleContract) -> list[tuple[str, ...]]:
             f"{variant.bytes / 1e6:.2f}",
             *_figures(variant),
             "passed" if variant.gate.passed else "FAILED",
+            variant.runtime.tensorflow_lite if variant.runtime else "-",
         )
         for name, variant in contract.variants.items()
     ]
@@ -85,7 +87,7 @@ _STEPS = {
 def variant_table(contract: BundleContract) -> str:
     """The variants with size, drift, rank agreement, accuracy and gate."""
     rows = [
-        (*row[:-1], "**FAILED**" if row[-1] == "FAILED" else row[-1])
+        tuple("**FAILED**" if cell == "FAILED" else cell for cell in row)
         for row in variant_rows(contract)
     ]
     return _table(HEADINGS, rows)

@@ -1,4 +1,4 @@
-"""The variants of a network in a bundle. Nothing here loads TensorFlow."""
+"""The variants of a network in a bundle."""
 
 import dataclasses
 
