@@ -17,8 +17,8 @@ from tf_sphereface.deployment.quantization.equalization import (
     equalize,
     observe_channels,
 )
-from tf_sphereface.deployment.quantization.tflite_graph import TFLiteGraph, packed
 from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.tflite_graph import TFLiteGraph, packed
 
 
 def converted(network):

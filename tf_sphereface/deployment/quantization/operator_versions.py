@@ -10,13 +10,13 @@ from ai_edge_litert import schema_py_generated as schema
 from tensorflow.lite.python import convert
 
 from tf_sphereface.bundle.records import RuntimeRecord
-from tf_sphereface.deployment.quantization.tflite_graph import (
+from tf_sphereface.errors import InputError
+from tf_sphereface.native_messages import native_messages_held_back
+from tf_sphereface.tflite_graph import (
     operator_name,
     packed,
     read_model,
 )
-from tf_sphereface.errors import InputError
-from tf_sphereface.native_messages import native_messages_held_back
 
 _RUNTIME_ENTRY = b"min_runtime_version"
 _RUNTIME_BYTES = 16  # the converter pads it with zeros

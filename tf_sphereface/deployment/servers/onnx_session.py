@@ -1,11 +1,11 @@
 """ONNX files in onnxruntime (extra `onnx`), without TensorFlow."""
 
 import hashlib
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 
+from tf_sphereface import onnx_runtime
 from tf_sphereface.errors import InputError
 from tf_sphereface.foreign.tried_files import try_once
 from tf_sphereface.preprocessing import PixelContract
@@ -18,11 +18,7 @@ _MEMORY, _SECONDS = 3 << 29, 20  # as for TFLite files
 
 def check_extra() -> None:
     """Raises InputError, in one line, unless the extra `onnx` is installed."""
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise InputError(
-            f"ONNX needs {', '.join(missing)}: pip install 'tf-sphereface[onnx]'"
-        )
+    onnx_runtime.require_packages(*_PACKAGES)
 
 
 def check_output(out: Path, overwrite: bool) -> None:
@@ -45,10 +41,10 @@ def open_session(model: Path | bytes, threads: int | None = None):
     Raises: InputError if onnxruntime cannot run the file, or ends its process.
     """
     if isinstance(model, bytes):
-        return _session(model, threads)
+        return onnx_runtime.open_session(model, threads)
     content = model.read_bytes()
     _require_runnable(content, model)
-    return _session(content, threads)
+    return onnx_runtime.open_session(content, threads)
 
 
 def run_onnx(path: Path) -> tuple[dict, dict[str, str]]:
@@ -58,7 +54,7 @@ def run_onnx(path: Path) -> tuple[dict, dict[str, str]]:
     Raises: InputError if onnxruntime refuses it.
     """
     try:
-        session = _session(path.read_bytes(), 1)
+        session = onnx_runtime.open_session(path.read_bytes(), 1)
         (taken,) = session.get_inputs()
         shape = [size if isinstance(size, int) else 2 for size in taken.shape]
         dtype = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}[taken.type]
@@ -82,18 +78,6 @@ def _require_runnable(content, path):
             ) from error
 
     try_once("onnxruntime", hashlib.sha256(content).hexdigest(), run)
-
-
-def _session(content, threads):
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    if threads is not None:
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        content, options, providers=["CPUExecutionProvider"]
-    )
 
 
 def embed_crops(session, pixel_contract: PixelContract, crops: np.ndarray):

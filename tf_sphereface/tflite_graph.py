@@ -30,6 +30,7 @@ class Operator:
         inputs: Indices of tensors; -1 where one is left out.
         outputs: Indices of the tensors that it gives.
         activation: Name of the activation that is fused into it, or "NONE".
+        options: Its options in the schema's class for them; None if it has none.
     """
 
     position: int
@@ -37,6 +38,7 @@ class Operator:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     activation: str
+    options: object | None
 
     @property
     def output(self) -> int:
@@ -71,6 +73,7 @@ class TFLiteGraph:
             tuple(map(int, operator.inputs)),
             tuple(map(int, operator.outputs)),
             _ACTIVATIONS[activation],
+            operator.builtinOptions,
         )
 
     @property
