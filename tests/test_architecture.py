@@ -23,6 +23,7 @@ LAYERS = [
         "progress",
         "recipes",
         "renames",
+        "stated_paths",
         "__init__",
     },
     {

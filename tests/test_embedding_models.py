@@ -152,6 +152,14 @@ def test_model_of_something_else_is_refused(tmp_path):
         load_backbone(path)
 
 
+def test_model_of_more_pixels_than_any_face_has_is_refused_before_it_runs(tmp_path):
+    inputs = keras.Input((100_000, 100_000, 3))  # 56 GB of float16
+    outputs = keras.layers.GlobalAveragePooling2D()(inputs)
+    keras.Model(inputs, outputs).save(tmp_path / "m.keras")
+    with pytest.raises(InputError, match="at most 1024 x 1024 pixels: .*100000"):
+        load_backbone(tmp_path / "m.keras")
+
+
 def functional(labels):
     """A plain Keras script: layers, a head, and perhaps an input for the labels."""
     images = keras.Input((12, 10, 3), name="images")

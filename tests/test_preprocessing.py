@@ -111,6 +111,7 @@ def test_what_is_assumed_of_a_model_is_said(own, given, rescaled_by, contract, n
     [
         {"height": 0},
         {"width": -1},
+        {"height": 100_000},
         {"channel_order": "rgb"},
         {"scale": 0},
         {"scale": float("inf")},

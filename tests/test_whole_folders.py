@@ -132,7 +132,7 @@ def test_the_mode_is_that_of_the_umask_or_private(tmp_path):
         write(tmp_path / "bundle", "x")
         with appearing(tmp_path / "faces", private=True):
             pass
-        make_once(tmp_path / "cache", lambda folder: (folder / "a").touch())
+        make_once(tmp_path / "cache", ["a"], lambda folder: (folder / "a").touch())
     finally:
         os.umask(old)
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in tmp_path.iterdir()}

@@ -15,7 +15,7 @@ import tf_sphereface.backbones  # noqa: F401
 from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.foreign.keras_files import check_keras_file
-from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH
+from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH, LARGEST_CROP
 from tf_sphereface.heads import MarginHead
 from tf_sphereface.model_files import model_file
 from tf_sphereface.precision import dtype_policy
@@ -273,6 +273,11 @@ def _check_shapes(backbone, path):
         raise InputError(
             "an embedding model must take (batch, height, width, 3) and give (batch, "
             f"embedding_dim): {path} takes {inputs} and gives {outputs}"
+        )
+    if max(inputs[1:3]) > LARGEST_CROP:
+        raise InputError(
+            f"an embedding model must take at most {LARGEST_CROP} x {LARGEST_CROP} "
+            f"pixels: {path} takes {inputs[1]} x {inputs[2]}"
         )
 
 

@@ -1,6 +1,7 @@
 """New files of a command: all of them, or none, even after kill -9."""
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -70,6 +71,11 @@ def _check_places(paths):
         places.add(place)
 
 
+def _key(path):
+    """A path in the journal, which must tell nobody who works where."""
+    return hashlib.sha256(os.fsencode(path.absolute())).hexdigest()
+
+
 def _part_of(path):
     name = f".sphereface.{secrets.token_hex(8)}.part{suffix_of(path)}"
     return path.with_name(name)
@@ -113,7 +119,7 @@ class _Journal:
     def write(self, parts):
         """Says what is being written: (part, SHA-256 or None) by path."""
         entries = {
-            str(path.absolute()): {"part": part.name, "sha256": digest}
+            _key(path): {"part": part.name, "sha256": digest}
             for path, (part, digest) in parts.items()
         }
         self._file.seek(0)
@@ -126,7 +132,7 @@ class _Journal:
         """Removes what the journal of a killed process says of these paths."""
         try:
             entries = json.load(self._file)
-            known = {path: entries.get(str(path.absolute())) for path in paths}
+            known = {path: entries.get(_key(path)) for path in paths}
             found = {
                 path: (str(entry["part"]), entry["sha256"])
                 for path, entry in known.items()

@@ -10,7 +10,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH, CropGeometry
+from tf_sphereface.geometry import (
+    CROP_HEIGHT,
+    CROP_WIDTH,
+    LARGEST_CROP,
+    CropGeometry,
+)
 
 Values = float | tuple[float, float, float]
 
@@ -35,8 +40,8 @@ class PixelContract:
             in the network's order.
         scale: Divides the difference; likewise.
 
-    Raises: ValueError if a size or the scale is not positive, mean or scale not finite
-        or not 1 or 3 numbers, or the order is unknown.
+    Raises: ValueError if a size is out of range, the scale is not positive, mean or
+        scale not finite or not 1 or 3 numbers, or the order is unknown.
     """
 
     height: int = CROP_HEIGHT
@@ -46,9 +51,9 @@ class PixelContract:
     scale: Values = 128.0
 
     def __post_init__(self):
-        if self.height < 1 or self.width < 1:
+        if not all(1 <= side <= LARGEST_CROP for side in (self.height, self.width)):
             raise ValueError(
-                "`height` and `width` must be at least 1. "
+                f"`height` and `width` must be 1 to {LARGEST_CROP}. "
                 f"Received: height={self.height!r}, width={self.width!r}"
             )
         if self.channel_order not in ("RGB", "BGR"):

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
@@ -94,14 +94,17 @@ def link_all(source: Path, target: Path) -> None:
     )
 
 
-def make_once(folder: Path, make: Callable[[Path], None]) -> None:
+def make_once(folder: Path, names: Iterable[str], make: Callable[[Path], None]) -> None:
     """Fills a folder that any number of processes may be making at once.
 
     Args:
-        folder: Unchanged if it exists; all processes would write the same into it.
-        make: Called with a temporary folder to write into.
+        folder: Unchanged if its files are there and not empty; all processes would
+            write the same into it.
+        names: Of its files.
+        make: Called with a temporary folder to write them into.
     """
-    if folder.is_dir():
+    paths = [folder / name for name in names]
+    if all(path.is_file() and path.stat().st_size for path in paths):
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(folder.parent, 0o777) as temporary:
@@ -110,9 +113,12 @@ def make_once(folder: Path, make: Callable[[Path], None]) -> None:
         try:
             os.rename(temporary, folder)
         except OSError:
-            # Another process was first: its files are as good as ours.
+            # Another process was first, whose files are as good as ours; or a program
+            # that tidies caches has removed files, but not the folder.
             if not folder.is_dir():
                 raise
+            for path in paths:
+                os.replace(temporary / path.name, path)
 
 
 def check_folder(option: str, out: Path) -> None:

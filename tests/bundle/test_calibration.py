@@ -138,6 +138,7 @@ def test_bad_input_is_one_line_and_changes_nothing(folder, people, pairs, capsys
         (["--far", 0.001], "suffice for no threshold at FAR 0.001"),
         (["--far", 2], "a FAR must be"),
         (["--resamples", 3], "--resamples must be at least 20"),
+        (["--resamples", 10**9], "and at most 100,000"),
         (["--images", folder / "none"], "no such folder"),
         # Before anything is measured: the folder of photos is not looked for.
         (["--frr", 0, "--images", folder / "none"], "an FRR must be above 0"),

@@ -25,7 +25,16 @@ def test_result_is_json_on_stdout(aligned, capsys):
     assert main([str(aligned), "--seed", "3", "--no-thumbnails"]) == 0
     page = aligned / "audit.html"
     assert json.loads(capsys.readouterr().out) == {"audit": str(page)}
-    assert f"sphereface audit {aligned} --seed 3" in page.read_text("utf-8")
+    assert "sphereface audit aligned --seed 3" in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize("options", [[], ["--no-thumbnails"]])
+def test_faces_are_announced_where_the_page_is_made_and_on_it(aligned, capsys, options):
+    assert main([str(aligned), *options]) == 0
+    told = "audit.html contains photos of people; --no-thumbnails leaves them out"
+    assert (told in capsys.readouterr().err) is not bool(options)
+    page = (aligned / "audit.html").read_text("utf-8")
+    assert ("This page contains photos of people" in page) is not bool(options)
 
 
 def test_other_folder_is_bad_input(tmp_path, capsys):

@@ -54,13 +54,27 @@ def test_page_and_projector_are_options(faces, capsys):
     options = ["--method", "hdbscan", "--html", faces / "page.html", "--no-people"]
     options += ["--images", faces / "aligned", "--projector", faces / "projector"]
     assert run(faces, *options) == 0
-    result = json.loads(capsys.readouterr().out)
+    told = capsys.readouterr()
+    result = json.loads(told.out)
     assert "people" not in result and result["threshold"] is None
     text = (faces / "page.html").read_text("utf-8")
     page = read_page(text)
     assert page.tags.count("img") == 5 and "not readable" in text
+    assert "This page contains photos of people" in text
+    assert "page.html contains photos of people" in told.err
     assert "Cluster 1: " in text and "sphereface cluster" in text
     assert len((faces / "projector/metadata.tsv").read_text().splitlines()) == 7
+
+
+def test_a_page_without_faces_needs_no_photos(faces, capsys):
+    options = ["--threshold", "0.9", "--html", faces / "page.html"]
+    assert run(faces, *options) == 2
+    assert "--html needs --images, or --no-thumbnails" in capsys.readouterr().err
+    assert run(faces, *options, "--no-thumbnails") == 0
+    text = (faces / "page.html").read_text("utf-8")
+    assert "img" not in read_page(text).tags and "photos of people" not in text
+    assert "<h1>6 faces</h1>" in text and "1.png" in text and "readable" not in text
+    assert "photos of people" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,7 @@ def test_out_must_be_a_new_npz(prepared, tmp_path, capsys):
     ("options", "reason"),
     [
         (["--resamples", "5"], "--resamples must be 0 or at least 20"),
+        (["--resamples", str(10**18)], "and at most 100,000"),
         (["--seed", "-1"], "--seed must be at least 0"),
         (["--rule", "insightface"], "say --images"),
         (["--groups", "none.csv"], "no such list of groups"),

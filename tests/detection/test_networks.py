@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from tf_sphereface.detection.networks import (
     build_networks,
     export_detector,
 )
+from tf_sphereface.detection.weight_files import NETWORK_NAMES
 from tf_sphereface.errors import InputError
 
 
@@ -124,7 +126,8 @@ def test_cache_is_made_once_by_threads_that_start_together(tmp_path, monkeypatch
 
     def export(directory):
         barrier.wait(timeout=30)  # both are at work at the same time
-        (directory / "pnet.tflite").write_bytes(b"network")
+        for name in NETWORK_NAMES:
+            (directory / f"{name}.tflite").write_bytes(b"network")
         made.append(directory)
 
     monkeypatch.setattr("tf_sphereface.detection.networks.export_detector", export)
@@ -139,8 +142,26 @@ def test_cache_is_made_once_by_threads_that_start_together(tmp_path, monkeypatch
         thread.join()
     assert len(made) == 2
     assert folders[0] == folders[1] == cached_networks()
-    assert [path.name for path in folders[0].iterdir()] == ["pnet.tflite"]
+    assert len(list(folders[0].iterdir())) == 3
     assert len(list(folders[0].parent.iterdir())) == 1  # no temporary folder is left
+
+
+@pytest.mark.parametrize("lost", [("pnet",), ("pnet", "rnet", "onet")])
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"")])
+def test_a_cache_that_lost_files_is_made_anew(tmp_path, monkeypatch, lost, spoil):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def export(directory):
+        for name in NETWORK_NAMES:
+            (directory / f"{name}.tflite").write_text(name)
+
+    monkeypatch.setattr("tf_sphereface.detection.networks.export_detector", export)
+    folder = cached_networks()
+    for name in lost:
+        spoil(folder / f"{name}.tflite")
+    assert cached_networks() == folder
+    for name in NETWORK_NAMES:
+        assert (folder / f"{name}.tflite").read_text() == name
 
 
 def test_failed_export_leaves_no_cache(tmp_path, monkeypatch):

@@ -2,21 +2,30 @@
 
 import contextlib
 import json
+import shutil
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tf_sphereface.backbones import SphereFaceCNN
+from tf_sphereface.commands.main import main
 from tf_sphereface.deployment import load_bundle
+from tf_sphereface.deployment.export import _model_record
+from tf_sphereface.embedding_models import load_backbone
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import load_embedding_source
+from tf_sphereface.files import sha256_of
 from tf_sphereface.quickstart import run_quickstart
+from tf_sphereface.quickstart.end_to_end import _claim
 from tf_sphereface.quickstart.formats import UNIT_LENGTH
 from tf_sphereface.quickstart.photos import StarterPhotos, prepare_photos
 
 SMALL = StarterPhotos(
     identities=10, images=4, unseen_identities=15, unseen_images=5, seed=5
 )
+USER = "secretuser"
 FEW_STEPS = (
     "schedule.steps=6",
     "schedule.steps_per_epoch=3",
@@ -28,7 +37,8 @@ FEW_STEPS = (
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    out, told = tmp_path_factory.mktemp("quickstart") / "run", []
+    # Of the user; a test looks for the name in all that commands write.
+    out, told = tmp_path_factory.mktemp("home") / USER / "run", []
 
     def on_evaluated(result):
         assert (out / "report.html").exists() and result.matches is None
@@ -72,6 +82,71 @@ def test_a_network_without_crops_is_refused_before_anything_is_written(tmp_path)
         with pytest.raises(InputError, match="no crops of 112 x 20: .* for the face"):
             run_quickstart(tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
+
+
+# By whole paths: {run} is the quickstart's folder, {home} that of the user above it.
+COMMANDS = """
+audit {run}/aligned/unseen
+align {home}/photos --out {home}/aligned --processes 1
+records {run}/aligned/unseen --out {home}/records
+embed {run}/bundle --images {run}/aligned/unseen --out {home}/e.npz
+evaluate {run} {lists} --thumbnails --out {home}/report
+evaluate {home}/e.npz {lists} --out={home}/other
+compare {home}/report {home}/other --out {home}/comparison
+clean {run}/aligned/unseen --model {run}/embedding.keras --out {home}/c.csv --html {home}/c.html
+cluster {home}/e.npz --images {run}/aligned/unseen --threshold 0.5 --out {home}/l.csv --html {home}/l.html --projector {home}/projector
+import-weights {run}/{weights} --backbone sphereface4 --out {home}/imported.keras
+import-weights {home}/imported.keras --backbone sphereface4 --out {home}/again.keras
+export-weights {home}/again.keras --out {home}/w.safetensors
+calibrate {home}/bundle {lists} --far 0.5
+"""  # noqa: E501
+
+
+def test_nothing_that_is_written_names_the_user(finished):
+    """Folders of a user stand in no page, report, model or list, packed or not."""
+    run, home, weights = finished[0], finished[0].parent, "from_my_rival.keras"
+    lists = f"--images {run}/aligned/unseen --pairs {run}/pairs.txt --resamples 20"
+    people = sorted((run / "photos" / "unseen").glob("*/"))
+    shutil.copytree(people[0], home / "photos" / people[0].name)
+    shutil.copy(run / "embedding.keras", run / weights)
+    shutil.copytree(run / "bundle", home / "bundle")
+    for line in COMMANDS.strip().splitlines():
+        words = line.format(run=run, home=home, lists=lists, weights=weights).split()
+        assert main(words) == 0, line
+    written = {name: content for name, content in contents(home)}
+    assert not [name for name, content in written.items() if USER.encode() in content]
+    for kept in (b"evaluate run --images unseen", b"embedding.keras", b"--out=other"):
+        assert any(kept in content for content in written.values())
+    # A bundle is given away: its model's provenance is without names of files.
+    told = _model_record(
+        home / "again.keras", load_backbone(home / "again.keras"), None
+    )
+    assert "rival" not in str(told) and "imported" not in str(told)
+    assert told.provenance["sha256"] == sha256_of(home / "imported.keras")
+    assert sha256_of(run / weights) in told.provenance["origin"]
+
+
+def contents(folder):
+    """(name, bytes) of all files, and of the members of archives."""
+    for file in filter(Path.is_file, folder.rglob("*")):
+        name, content = str(file.relative_to(folder)), file.read_bytes()
+        yield name, content
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                for member in archive.namelist():
+                    yield f"{name}/{member}", archive.read(member)
+
+
+def test_the_data_of_a_quickstart_are_noted_without_their_folder(tmp_path):
+    for out, earlier in ((tmp_path / "a", None), (tmp_path / "b", "/x/photos")):
+        if earlier:  # as earlier versions noted them
+            out.mkdir()
+            (out / "data.txt").write_text(earlier)
+        _claim(out, str(tmp_path / "photos"))
+        _claim(out, f"{tmp_path}/photos/")
+        with pytest.raises(InputError, match="a quickstart on the folder photos"):
+            _claim(out, str(tmp_path / "others"))
+    assert (tmp_path / "a" / "data.txt").read_text() == "the folder photos"
 
 
 def test_formats_agree_on_unseen_people(finished):

@@ -10,6 +10,7 @@ from tf_sphereface.heads import ASoftmaxLayer, SoftmaxLayer
 from tf_sphereface.quantization_training.recipe import QuantizationRecipe
 from tf_sphereface.training.assembly import build_optimizer
 from tf_sphereface.training.recipe import OptimizerRecipe, Recipe, read_recipe
+from tf_sphereface.training.run_folder import _agree
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -89,6 +90,18 @@ def test_a_new_name_starts_the_section_anew(recipe_file):
         ("head=3", "`head`: must be a table. Received: 3"),
         ("head.gradient=torch", "`head.gradient`: Input should be 'autodiff' or"),
         ("optimizer.boundaries=[3, 2]", "`boundaries` must increase"),
+        # What no machine holds, and what no number of TOML is.
+        (
+            "backbone.embedding_dim=2000000000",
+            "`backbone`: `embedding_dim` must be .*at",
+        ),
+        ("backbone.height=100000", "`backbone`: `height` and `width` must be at most"),
+        ("head.margin=2000000000", "`head`: `margin` must be an integer >= 1, at most"),
+        ("schedule.steps=9000000000000000000", "`schedule.steps`: .* less than 2147"),
+        ("data.batch_size=9000000000000000000", "`data.batch_size`: .* less than 2147"),
+        ("optimizer.learning_rate=0x" + "f" * 9000, "is no TOML: .*64 bits"),
+        ("data.batch_size=" + "9" * 5000, "is no TOML: .*4300 digits"),
+        ("data.batch_size=" + "[" * 5000, "is no TOML: .*recursion"),
         ("nonsense", "--set must be section.key=value"),
         ("backbone.depth.x=1", "'depth' is not a section"),
     ],
@@ -101,9 +114,27 @@ def test_a_wrong_key_or_value_is_named(recipe_file, override, message):
 def test_missing_and_malformed_files_are_named(tmp_path):
     with pytest.raises(InputError, match="no such recipe"):
         read_recipe(tmp_path / "absent.toml")
-    (tmp_path / "bad.toml").write_text("[head\n")
-    with pytest.raises(InputError, match="is not TOML"):
-        read_recipe(tmp_path / "bad.toml")
+    for text in ("[head\n", "a = " + "[" * 5000, "a = " + "9" * 5000, f"a = {1 << 63}"):
+        (tmp_path / "bad.toml").write_text(text)
+        with pytest.raises(InputError, match="is not TOML"):
+            read_recipe(tmp_path / "bad.toml")
+
+
+def test_a_run_folder_has_the_recipe_without_the_folders_of_a_user(tmp_path):
+    recipes = []
+    for weights in ("/home/ann/x.keras", "/home/bob/x.keras", "runs/x.keras"):
+        text = f"[fine_tuning]\ninitial_weights = '{weights}'\n"
+        (tmp_path / "recipe.toml").write_text(text)
+        recipes.append(read_recipe(tmp_path / "recipe.toml"))
+    ann, bob, other = recipes
+    # Of an earlier version, with the whole path: it goes on, for bob too, if the
+    # checksum of the weights is the same.
+    (tmp_path / "recipe.toml").write_text(ann.to_toml())
+    stated = {"recipe.toml": bob.stated().to_toml().encode()}
+    assert b'"x.keras"' in stated["recipe.toml"]
+    assert _agree(tmp_path, stated, bob) is None
+    with pytest.raises(InputError, match="a training of another recipe"):
+        _agree(tmp_path, {"recipe.toml": other.stated().to_toml().encode()}, other)
 
 
 def test_resolved_recipe_reads_back_as_itself(recipe_file, tmp_path):

@@ -6,12 +6,13 @@ import keras
 
 from tf_sphereface.backbones.layer_maker import LayerMaker
 from tf_sphereface.backbones.stages import stages
-from tf_sphereface.geometry import CropGeometry
+from tf_sphereface.geometry import LARGEST_CROP, CropGeometry
 from tf_sphereface.network_names import present_arguments
 from tf_sphereface.preprocessing import PixelContract
 
 # A larger factor is a mistake, such as a width in pixels, and takes all memory.
 LARGEST_MULTIPLIER = 8
+LARGEST_EMBEDDING = 1 << 14
 
 
 class Backbone(keras.Model):
@@ -122,9 +123,10 @@ class Backbone(keras.Model):
 
         Raises: ValueError if one is out of range.
         """
-        if embedding_dim < 1:
+        if not 1 <= embedding_dim <= LARGEST_EMBEDDING:
             raise ValueError(
-                f"`embedding_dim` must be >= 1. Received: {embedding_dim=}"
+                f"`embedding_dim` must be >= 1, and at most {LARGEST_EMBEDDING}. "
+                f"Received: {embedding_dim=}"
             )
         if not 0 < width_multiplier <= LARGEST_MULTIPLIER:
             raise ValueError(
@@ -136,6 +138,11 @@ class Backbone(keras.Model):
         if min(height, width) < cls.LEAST_SIZE:
             raise ValueError(
                 f"`height` and `width` must be at least {cls.LEAST_SIZE}. "
+                f"Received: {height=}, {width=}"
+            )
+        if max(height, width) > LARGEST_CROP:
+            raise ValueError(
+                f"`height` and `width` must be at most {LARGEST_CROP}. "
                 f"Received: {height=}, {width=}"
             )
 

@@ -9,9 +9,14 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.options.crops import add_crop_options, chosen_crop
+from tf_sphereface.commands.options.thumbnails import (
+    add_thumbnails_option,
+    tell_of_faces,
+)
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
+from tf_sphereface.stated_paths import stated_command
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -73,11 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
         default="local",
         help="this machine's processors (default), or an Apache Beam pipeline",
     )
-    parser.add_argument(
-        "--no-thumbnails",
-        action="store_true",
-        help="leave the faces out of audit.html; names of people and photos stay",
-    )
+    add_thumbnails_option(parser, "faces in audit.html")
     _add_detector_options(parser)
     add_json_option(parser)
     return parser
@@ -121,6 +122,8 @@ def main(argv: list[str] | None = None) -> int:
     audit = _audit(args, argv)
     print_result(dataclasses.asdict(summary), args.json, ensure_ascii=False)
     tell(f"audit: {audit}")
+    if args.thumbnails:
+        tell_of_faces(audit)
     if failure := summary.failure():
         tell(f"error: {failure}")
         return 1
@@ -234,13 +237,12 @@ def _write_pairs(source, path):
 def _audit(args, argv):
     from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.data.audit import write_audit
-    from tf_sphereface.data.audit.writer import command_line
 
     with progress_bar("auditing", "crops") as progress:
         return write_audit(
             args.out,
-            thumbnails=not args.no_thumbnails,
-            command=command_line("align", argv),
+            thumbnails=args.thumbnails,
+            command=stated_command("align", argv),
             source=args.source,
             progress=progress,
         )

@@ -4,8 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.options.thumbnails import (
+    add_thumbnails_option,
+    tell_of_faces,
+)
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
+from tf_sphereface.stated_paths import stated_command
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -18,11 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed", type=int, default=0, help="of the random samples (default: 0)"
     )
-    parser.add_argument(
-        "--no-thumbnails",
-        action="store_true",
-        help="leave the faces out; names of people and photos stay",
-    )
+    add_thumbnails_option(parser, "faces")
     add_json_option(parser)
     return parser
 
@@ -33,17 +34,18 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.data.audit import write_audit
-    from tf_sphereface.data.audit.writer import command_line
 
     with progress_bar("auditing", "crops") as progress:
         page = write_audit(
             args.aligned,
             seed=args.seed,
-            thumbnails=not args.no_thumbnails,
-            command=command_line("audit", argv),
+            thumbnails=args.thumbnails,
+            command=stated_command("audit", argv),
             progress=progress,
         )
     print_result({"audit": str(page)}, args.json, ensure_ascii=False)
+    if args.thumbnails:
+        tell_of_faces(page)
     return 0
 
 

@@ -88,6 +88,10 @@ def _calibrate(args):
     )
     from tf_sphereface.evaluation import evaluate_verification, read_lfw_pairs
     from tf_sphereface.evaluation.embeddings.sources import source_of_bundle
+    from tf_sphereface.evaluation.rates.bootstrap import (
+        FEWEST_RESAMPLES,
+        MOST_RESAMPLES,
+    )
     from tf_sphereface.evaluation.verification.calibration import calibrate
 
     for far in args.far:
@@ -95,9 +99,11 @@ def _calibrate(args):
             raise InputError(f"a FAR must be above 0 and at most 1. Received: {far:g}")
     if not 0 < args.frr < 1:  # here too: before the slow part
         raise InputError(f"an FRR must be above 0 and below 1. Received: {args.frr:g}")
-    if args.resamples < 20 or args.seed < 0:
+    few, most = FEWEST_RESAMPLES, MOST_RESAMPLES
+    if not few <= args.resamples <= most or args.seed < 0:
         raise InputError(
-            "--resamples must be at least 20 and --seed at least 0. "
+            f"--resamples must be at least {few}, and at most {most:,}, and --seed at "
+            "least 0. "
             f"Received: {args.resamples}, {args.seed}"
         )
     pairs = read_lfw_pairs(args.pairs)

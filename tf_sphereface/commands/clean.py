@@ -7,11 +7,14 @@ Nothing is deleted or moved.
 import argparse
 import dataclasses
 import math
-import shlex
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.options.pixels import add_pixel_options, given_pixels
+from tf_sphereface.commands.options.thumbnails import (
+    add_thumbnails_option,
+    tell_of_faces,
+)
 from tf_sphereface.commands.options.trust import (
     add_trust_model_option,
     add_trust_option,
@@ -24,6 +27,7 @@ from tf_sphereface.commands.terminal.output import (
     print_result,
 )
 from tf_sphereface.new_files import new_files
+from tf_sphereface.stated_paths import stated_command
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -48,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="embed the face alone, without its mirror image: twice as fast",
     )
+    add_thumbnails_option(parser, "faces on the page")
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
     add_trust_option(parser)
     add_trust_model_option(parser)
@@ -60,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
-    report, source = _clean(args, shlex.join(["sphereface", "clean", *argv]))
+    report, source = _clean(args, stated_command("clean", argv))
     thresholds = {
         name: None if math.isnan(value) else round(value, 4)
         for name, value in dataclasses.asdict(report.thresholds).items()
@@ -77,6 +82,8 @@ def main(argv: list[str] | None = None) -> int:
     tell(f"list to review: {args.out}")
     if args.html is not None:
         tell(f"page: {args.html}")
+        if args.thumbnails:
+            tell_of_faces(args.html)
     return 0
 
 
@@ -108,7 +115,9 @@ def _clean(args, command):
                 f"{model.path}, SHA-256 {model.sha256}, {source.pixel_contract.formula}"
             )
             page = made["--html"], args.out.name
-            write_clean_page(report, args.aligned, *page, words, command)
+            write_clean_page(
+                report, args.aligned, *page, words, command, thumbnails=args.thumbnails
+            )
     return report, source
 
 

@@ -4,7 +4,6 @@ The reports must be of one protocol and the same lists. Differences are to the f
 """
 
 import argparse
-import shlex
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
 from tf_sphereface.errors import InputError
+from tf_sphereface.stated_paths import stated_command
 from tf_sphereface.whole_folders import check_folder
 
 
@@ -47,7 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
-    content = _compare(args, shlex.join(["sphereface", "compare", *argv]))
+    content = _compare(args, stated_command("compare", argv))
     print_result(content["reports"], args.json)
     tell(f"page: {args.out / 'compare.html'}")
     return 0

@@ -5,7 +5,6 @@ Writes report.json and report.html and prints the figures that matter most.
 
 import argparse
 import dataclasses
-import shlex
 import sys
 from pathlib import Path
 
@@ -15,6 +14,10 @@ from tf_sphereface.commands.options.pixels import (
     given_pixels,
 )
 from tf_sphereface.commands.options.search import add_search_options
+from tf_sphereface.commands.options.thumbnails import (
+    add_thumbnails_option,
+    tell_of_faces,
+)
 from tf_sphereface.commands.options.trust import (
     add_trust_model_option,
     add_trust_option,
@@ -27,6 +30,7 @@ from tf_sphereface.commands.terminal.output import (
     print_result,
 )
 from tf_sphereface.errors import InputError
+from tf_sphereface.stated_paths import stated_command
 from tf_sphereface.whole_folders import check_folder
 
 # Options that belong to the command itself; all others are passed to the protocol, if
@@ -73,11 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--out", type=Path, required=True, help="folder of the report, new or old"
     )
     parser.add_argument("--variant", help="model of a bundle (default: the bundle's)")
-    parser.add_argument(
-        "--thumbnails",
-        action="store_true",
-        help="show the faces of the worst errors on the page, not their names alone",
-    )
+    add_thumbnails_option(parser, "faces of the worst errors on the page", shown=False)
     parser.add_argument(
         "--minimum-accuracy",
         type=float,
@@ -140,12 +140,15 @@ def _add_protocol_options(parser):
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
-    report = _evaluate(args, shlex.join(["sphereface", "evaluate", *argv]))
+    report = _evaluate(args, stated_command("evaluate", argv))
     print_notes(report.notes)
     print_result(report.summary(), args.json, allow_nan=False)
     if verdict := report.verdict():
         tell(verdict)
-    tell(f"report: {args.out / 'report.html'}")
+    page = args.out / "report.html"
+    tell(f"report: {page}")
+    if args.thumbnails:
+        tell_of_faces(page)
     if args.minimum_accuracy is not None and report.accuracy < args.minimum_accuracy:
         tell(
             f"the accuracy {report.accuracy:.4f} is below the gate "
@@ -207,6 +210,11 @@ def _protocol_options(args, protocol):
     Raises: InputError if it lacks an option that it needs, or does not take one: an
         option that does nothing would mislead.
     """
+    from tf_sphereface.evaluation.rates.bootstrap import (
+        FEWEST_RESAMPLES,
+        MOST_RESAMPLES,
+    )
+
     given = {
         name: value
         for name, value in vars(args).items()
@@ -229,9 +237,11 @@ def _protocol_options(args, protocol):
             raise InputError(
                 f"{flags[name]} must be at least 0. Received: {given[name]}"
             )
-    if 0 < given.get("resamples", 0) < 20:
+    resamples = given.get("resamples", 0)
+    if resamples and not FEWEST_RESAMPLES <= resamples <= MOST_RESAMPLES:
         raise InputError(
-            f"--resamples must be 0 or at least 20. Received: {given['resamples']}"
+            f"--resamples must be 0 or at least {FEWEST_RESAMPLES}, and at most "
+            f"{MOST_RESAMPLES:,}. Received: {resamples}"
         )
     return given
 

@@ -5,12 +5,16 @@ them, measures it on the others, and matches ten pairs of their photos.
 """
 
 import argparse
-import shlex
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.options.thumbnails import (
+    add_thumbnails_option,
+    tell_of_faces,
+)
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import printable
+from tf_sphereface.stated_paths import stated_command
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -38,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="take photos in folders below a person's too",
     )
+    add_thumbnails_option(parser, "faces in matches.jpg and on the pages")
     parser.add_argument(
         "--recipe", type=Path, help="training recipe (default: the shipped one)"
     )
@@ -68,13 +73,16 @@ def main(argv: list[str] | None = None) -> int:
         args.data,
         recipe=args.recipe,
         subfolders=args.subfolders,
+        thumbnails=args.thumbnails,
         overrides=tuple(args.set),
-        command=shlex.join(["sphereface", "quickstart", *arguments]),
+        command=stated_command("quickstart", arguments),
         progress_bar=progress_bar,
         say=lambda line: errors.print(printable(line), style="bold", soft_wrap=True),
         on_evaluated=lambda result: _print_figures(result, args.out),
     )
-    _print_matches(result.matches, args.out)
+    _print_matches(result.matches)
+    if args.thumbnails:
+        _tell_of_faces(args.out)
     print(f"\n{result.verdict}")  # not folded: it has a command to copy
     return 0
 
@@ -114,12 +122,11 @@ def _print_figures(result, out: Path) -> None:
     console.print(f"report: {out / 'report.html'}   bundle: {out / 'bundle'}")
 
 
-def _print_matches(matches, out: Path) -> None:
+def _print_matches(matches) -> None:
     """Table of the matched pairs, and how many the bundle decided rightly."""
     from rich.console import Console
     from rich.table import Table
 
-    from tf_sphereface.quickstart.contact_sheet import SHEET_FILE
     from tf_sphereface.quickstart.matches import DRAWN, verdict_line
 
     console = Console(highlight=False, markup=False)
@@ -139,7 +146,15 @@ def _print_matches(matches, out: Path) -> None:
         )
     console.print(table)
     console.print(verdict_line(matches))
-    console.print(f"their faces: {out / SHEET_FILE}")
+
+
+def _tell_of_faces(out):
+    from tf_sphereface.data.audit import AUDIT_NAME
+    from tf_sphereface.quickstart.contact_sheet import SHEET_FILE
+
+    print(f"their faces: {out / SHEET_FILE}")
+    pages = [out / "aligned" / name / AUDIT_NAME for name in ("train", "unseen")]
+    tell_of_faces(out / SHEET_FILE, *pages)
 
 
 def _short(crop: str) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -168,8 +169,19 @@ def _model_record(path: Path, backbone: keras.Model, licence: str | None):
         sha256=sha256_of(path),
         parameters=backbone.count_params(),
         licence=licence or provenance.get("licence"),
-        provenance={key: str(value) for key, value in provenance.items()},
+        provenance=_shipped(provenance),
     )
+
+
+def _shipped(provenance):
+    """Without names of files: they may tell who had them, and checksums find them."""
+    told = {key: str(value) for key, value in provenance.items() if key != "source"}
+    if "origin" in told:  # the provenance of the file that was imported
+        try:
+            told["origin"] = json.dumps(_shipped(json.loads(told["origin"])))
+        except (ValueError, AttributeError):
+            del told["origin"]  # not ours, and so of unknown content
+    return told
 
 
 def _golden_faces(contract, crop, detector):

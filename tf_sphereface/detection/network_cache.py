@@ -20,6 +20,7 @@ def cached_networks() -> Path:
 
     The folder is in the user's cache ($XDG_CACHE_HOME or ~/.cache) and is renamed into
     place when it is whole: processes that start together do not disturb each other.
+    Files that were removed or emptied are made anew.
 
     Raises: InputError if the weights are missing; OSError if the cache is not writable.
     """
@@ -27,7 +28,7 @@ def cached_networks() -> Path:
     for name in NETWORK_NAMES:
         digest.update(weight_file(name).read_bytes())
     folder = user_cache() / f"detector-{digest.hexdigest()[:16]}"
-    make_once(folder, _export)
+    make_once(folder, [f"{name}.tflite" for name in NETWORK_NAMES], _export)
     return folder
 
 

@@ -17,9 +17,13 @@ def _checked_unit(unit):
     return unit
 
 
+LARGEST_MARGIN = 100  # the graph has a step for each
+
+
 def is_margin(value):
-    """True for a multiplicative margin, an integer >= 1."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    """True for a multiplicative margin, an integer of 1 to `LARGEST_MARGIN`."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole and 1 <= value <= LARGEST_MARGIN
 
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")

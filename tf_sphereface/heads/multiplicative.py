@@ -5,7 +5,12 @@ import math
 import keras
 from keras import ops
 
-from tf_sphereface.heads.annealing import Annealing, StagedMargin, is_margin
+from tf_sphereface.heads.annealing import (
+    LARGEST_MARGIN,
+    Annealing,
+    StagedMargin,
+    is_margin,
+)
 from tf_sphereface.heads.margin_head import MarginHead
 
 
@@ -59,7 +64,8 @@ class MultiplicativeMarginHead(MarginHead):
         super().__init__(num_classes, **kwargs)
         if not isinstance(margin, StagedMargin) and not is_margin(margin):
             raise ValueError(
-                "`margin` must be an integer >= 1 or a StagedMargin. "
+                f"`margin` must be an integer >= 1, at most {LARGEST_MARGIN}, or a "
+                "StagedMargin. "
                 f"Received: margin={margin!r}"
             )
         if annealing is not None and not callable(annealing):

@@ -5,6 +5,7 @@ own; a second run goes on where the first was interrupted.
 """
 
 import dataclasses
+import functools
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -41,8 +42,10 @@ from tf_sphereface.quickstart.photos import (
     prepare_photos,
 )
 from tf_sphereface.quickstart.verdict import verdict
+from tf_sphereface.stated_paths import stated_path
 
 FOLDS = 5
+_BUILT_IN = ("synthetic", "lfw")
 # Small collections get fewer pairs, halved as often as it takes, but not below this.
 PAIRS_PER_FOLD, FEWEST_PAIRS_PER_FOLD = 200, 4
 
@@ -79,6 +82,7 @@ def run_quickstart(
     command: str = "run_quickstart",
     starter: StarterPhotos | None = None,
     subfolders: bool = False,
+    thumbnails: bool = True,
     progress_bar: ProgressBar = lambda title, unit: nullcontext(lambda *_: None),
     say: Callable[[str], None] = lambda line: None,
     on_evaluated: Callable[[QuickstartResult], None] = lambda result: None,
@@ -94,12 +98,15 @@ def run_quickstart(
         command: What the report says it was made with.
         starter: How many synthetic people and photos; None is the default set.
         subfolders: Whether photos below the people's folders are taken too.
+        thumbnails: Without them no page shows a face, and there is no `SHEET_FILE`.
         progress_bar: Makes the progress bars.
         say: Told what happens, line by line.
         on_evaluated: Given the figures when the report is written, before the match.
 
     Raises: InputError if the data or the folder is unusable.
     """
+    from tf_sphereface.data.audit import write_audit
+
     started, stages = time.monotonic(), {}
 
     def stage(name: str, title: str):
@@ -108,23 +115,28 @@ def run_quickstart(
 
     checked = _read_recipe(recipe, overrides)
     crop = _crop_of(checked)
-    if data not in ("synthetic", "lfw"):
+    if data not in _BUILT_IN:
         _, passed_over = check_people(Path(data), subfolders)
         for note in passed_over.notes("--subfolders"):
             say(f"note: {note}")
-        data = str(Path(data).resolve())
     _claim(out, data)
     _agree_on_recipe(out, checked)
     with stage("photos", f"photos of people ({data})"):
         photos = out / "photos"
         folders = prepare_photos(data, photos, starter, progress_bar, subfolders)
     with stage("align", "detecting and aligning faces"):
-        aligned = {
-            name: _align(
-                source, out / "aligned" / name, crop, command, progress_bar, say
-            )
-            for name, source in (("train", folders.train), ("unseen", folders.unseen))
-        }
+        aligned = {}
+        for name, source in (("train", folders.train), ("unseen", folders.unseen)):
+            folder = out / "aligned" / name
+            aligned[name] = _align(source, folder, crop, progress_bar, say)
+            with progress_bar("auditing", "crops") as progress:
+                write_audit(
+                    folder,
+                    thumbnails=thumbnails,
+                    command=command,
+                    source=source,
+                    progress=progress,
+                )
     with stage("records", "packing records"):
         _pack(out)
     pairs = _draw_pairs(out)
@@ -134,6 +146,12 @@ def run_quickstart(
     with stage("export", "exporting and evaluating each format on unseen people"):
         formats = export_and_evaluate(out, pairs, training.last, progress_bar)
         _write_report(out, formats, command)
+    said = functools.partial(
+        verdict,
+        training.identities,
+        formats.report.accuracy,
+        fine_tuned=checked.fine_tuning is not None,
+    )
     result = QuickstartResult(
         photos=sum(summary.photos for summary in aligned.values()),
         detected=sum(summary.kept for summary in aligned.values()),
@@ -142,12 +160,7 @@ def run_quickstart(
         steps=training.steps,
         far=FAR,
         models=formats.rows,
-        verdict=verdict(
-            training.identities,
-            formats.report.accuracy,
-            data,
-            fine_tuned=checked.fine_tuning is not None,
-        ),
+        verdict=said(data=data),
         matches=None,
         seconds=round(time.monotonic() - started, 1),
         stages=stages,
@@ -155,15 +168,17 @@ def run_quickstart(
     on_evaluated(result)
     with stage("match", "matching ten pairs of photos with the bundle"):
         matches = match_pairs(out, chosen)
-        sheet = draw_matches(matches, out / "aligned" / "unseen")
-        write_sheet(sheet, out / SHEET_FILE)
-        if data == "synthetic":  # no page shows faces of real people unasked
+        if thumbnails:
+            sheet = draw_matches(matches, out / "aligned" / "unseen")
+            write_sheet(sheet, out / SHEET_FILE)
+        if thumbnails and data == "synthetic":  # the report is a page to hand around
             told = f"{DRAWN}: {verdict_line(matches)}."
             figure = Figure("Ten pairs, matched from photos", told, sheet)
             _write_report(out, formats, command, [figure])
     seconds = round(time.monotonic() - started, 1)
     result = dataclasses.replace(result, matches=matches, seconds=seconds)
-    content = json.dumps(dataclasses.asdict(result), indent=2) + "\n"
+    stored = dataclasses.replace(result, verdict=said(data=stated_path(data)))
+    content = json.dumps(dataclasses.asdict(stored), indent=2) + "\n"
     write_atomically(out / "quickstart.json", content.encode())
     return result
 
@@ -193,8 +208,13 @@ class _Timed:
 def _claim(out: Path, data: str) -> None:
     """Makes `out`, or checks that it is an earlier quickstart on the same data."""
     marker = out / "data.txt"
+    if data not in _BUILT_IN:
+        # The name alone: that the photos are the same ones is seen by people.json.
+        data = f"the folder {Path(data).resolve().name}"
     if marker.exists():
         earlier = marker.read_text(encoding="utf-8")
+        if Path(earlier).is_absolute():  # as earlier versions wrote it
+            earlier = f"the folder {Path(earlier).name}"
         if earlier != data:
             raise InputError(
                 f"{out} holds a quickstart on {earlier}; choose another --out"
@@ -212,7 +232,7 @@ def _agree_on_recipe(out: Path, recipe) -> None:
     from tf_sphereface.training.recipe import read_recipe
 
     earlier = out / QUICKSTART_RUN / "recipe.toml"
-    if earlier.exists() and read_recipe(earlier) != recipe:
+    if earlier.exists() and read_recipe(earlier).stated() != recipe.stated():
         raise InputError(
             f"{out} holds a quickstart with another recipe; give the same --recipe and "
             "--set, or another --out"
@@ -220,11 +240,8 @@ def _agree_on_recipe(out: Path, recipe) -> None:
 
 
 def _align(
-    source: Path, out: Path, crop: CropGeometry, command: str, progress_bar, say
+    source: Path, out: Path, crop: CropGeometry, progress_bar, say
 ) -> AlignmentSummary:
-    """Crops, and the page that shows them."""
-    from tf_sphereface.data.audit import write_audit
-
     with progress_bar("aligning", "photos") as progress:
         summary = align_photos(source, out, progress=progress, crop=crop)
     if summary.dropped.get(NEEDS_HEIF):
@@ -233,8 +250,6 @@ def _align(
         raise InputError(f"{failure} ({source})")
     for note in filter(None, (summary.losses(), summary.doubts("centre"))):
         say(f"note: {out}: {note}")
-    with progress_bar("auditing", "crops") as progress:
-        write_audit(out, command=command, source=source, progress=progress)
     return summary
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.model_files import model_file
+from tf_sphereface.stated_paths import stated_path
 from tf_sphereface.training.model_sections import (
     BackboneRecipe,
     HeadRecipe,
@@ -19,6 +20,7 @@ from tf_sphereface.training.renamed_keys import present_override, present_recipe
 from tf_sphereface.training.sections import Count, NotNegative, Positive, Section
 
 _LOG = logging.getLogger(__name__)
+_INTEGERS = 1 << 63
 AnyRecipe = TypeVar("AnyRecipe", bound=Section)
 
 
@@ -145,6 +147,14 @@ class Recipe(Section):
             raise ValueError(f"`metric_losses` must be different ones: {names}")
         return self
 
+    def stated(self) -> "Recipe":
+        """The recipe as a run folder has it: see `stated_path`."""
+        if self.fine_tuning is None:
+            return self
+        stated = {"initial_weights": stated_path(self.fine_tuning.initial_weights)}
+        tuning = self.fine_tuning.model_copy(update=stated)
+        return self.model_copy(update={"fine_tuning": tuning})
+
     def to_toml(self) -> str:
         """The recipe with every default written out."""
         return tomli_w.dumps(self.model_dump(exclude_none=True))
@@ -167,12 +177,12 @@ def read_recipe(
         the message names the key.
     """
     try:
-        tree = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        tree = _parsed(Path(path).read_text(encoding="utf-8"))
     except (FileNotFoundError, IsADirectoryError) as error:
         raise InputError(f"no such recipe: {path}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8 text: {path}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # of numbers and of brackets too
         raise InputError(f"{path} is not TOML: {error}") from error
     tree, notes = present_recipe(tree)
     if notes:
@@ -185,14 +195,33 @@ def read_recipe(
         raise InputError(f"recipe {path}: {_first_error(error)}") from error
 
 
+def _parsed(text):
+    """The tree of a TOML text.
+
+    Raises: ValueError if it is none, or a number has more bits than TOML promises;
+        RecursionError if it is nested endlessly.
+    """
+    tree = tomllib.loads(text)
+    values = [tree]
+    while values:
+        value = values.pop()
+        if isinstance(value, dict | list):
+            values.extend(value.values() if isinstance(value, dict) else value)
+        elif isinstance(value, int) and not -_INTEGERS <= value < _INTEGERS:
+            raise ValueError("an integer has more than 64 bits")
+    return tree
+
+
 def _apply_override(tree: dict[str, Any], override: str) -> None:
     key, separator, text = override.partition("=")
     if not separator or not key.strip():
         raise InputError(f"--set must be section.key=value. Received: {override!r}")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        value = _parsed(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"--set {key} is no TOML: {error}") from error
     *sections, name = present_override(key.strip(), value).split(".")
     for section in sections:
         tree = tree.setdefault(section, {})

@@ -46,7 +46,7 @@ def open_run(run: Path, recipe: Recipe, records: Path) -> Iterator[None]:
     """
     people = read_manifest(records).identities
     contents = {
-        RECIPE: recipe.to_toml().encode(),
+        RECIPE: recipe.stated().to_toml().encode(),
         RECORDS: sha256_of(records / MANIFEST_NAME).encode(),
         PEOPLE_FILE: "".join(f"{name}\n" for name in people).encode(),
     }
@@ -70,8 +70,8 @@ def _agree(run: Path, contents: dict[str, bytes], recipe: Recipe) -> None:
             path = run / name
             if not path.exists() or path.read_bytes() == content:
                 continue
-            # An earlier version wrote the same recipe under other keys.
-            if name != RECIPE or read_recipe(path) != recipe:
+            # Earlier versions wrote the same recipe under other keys, with whole paths.
+            if name != RECIPE or read_recipe(path).stated() != recipe.stated():
                 raise InputError(
                     f"{run} holds a training of {_OTHER[name]}; choose another folder"
                 )

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from tf_sphereface.data.aligned.settings import differing_crops
 from tf_sphereface.data.batches.augmentation import preset
@@ -93,8 +94,14 @@ def train(
     _check_shares(recipe.data, strategy.num_replicas_in_sync)
     with dtype_policy(recipe.schedule.precision):
         keras.utils.set_random_seed(recipe.schedule.seed)
-        with strategy.scope():
-            classifier = build_classifier(recipe, len(manifest.identities))
+        try:
+            with strategy.scope():
+                classifier = build_classifier(recipe, len(manifest.identities))
+        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+            raise InputError(
+                "the recipe's network and head are larger than the memory of this "
+                f"machine, with {len(manifest.identities):,} people"
+            ) from error
         _check_crops(classifier.backbone.pixel_contract, manifest.crop, recipe)
         _take_crops(classifier.backbone, manifest.crop.geometry)
         with open_run(run, recipe, records):

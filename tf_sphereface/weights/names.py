@@ -25,7 +25,7 @@ def read_name_map(path: Path) -> NameMap:
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"map {path} is not valid TOML: {error}") from error
     tensors, drop = content.pop("tensors", {}), content.pop("drop", [])
     layout = content.pop("layout", None)

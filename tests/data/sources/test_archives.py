@@ -207,6 +207,25 @@ def test_reader_is_small_however_many_photos(tmp_path, suffix, write):
     assert len(pickle.dumps(reader)) < 500
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        tarfile.REGTYPE,
+        tarfile.GNUTYPE_SPARSE,
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.XHDTYPE,  # a header of PAX
+        tarfile.XGLTYPE,
+    ],
+)
+@pytest.mark.parametrize("size", [1 << 62, 1 << 70])
+def test_a_tar_that_says_to_be_larger_than_any_disk_is_damage(tmp_path, kind, size):
+    member = tarfile.TarInfo("Ada/1.jpg")
+    member.size, member.type = size, kind
+    (tmp_path / "x.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    with pytest.raises(InputError, match=r"(whole tar archive|truncated).*x\.tar .+"):
+        open_photo_source(tmp_path / "x.tar")
+
+
 @pytest.mark.parametrize("header", [{"mtime": "nan"}, {"mtime": "inf"}, {"size": "-9"}])
 def test_impossible_numbers_in_a_tar_are_damage(tmp_path, header):
     with tarfile.open(tmp_path / "x.tar", "w", format=tarfile.PAX_FORMAT) as archive:

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import tracemalloc
 
 import cv2
 import numpy as np
@@ -25,6 +26,8 @@ from tf_sphereface.evaluation.cleaning import (
     write_clean_list,
     write_clean_page,
 )
+from tf_sphereface.evaluation.cleaning.copies import find_copies
+from tf_sphereface.evaluation.cleaning.people import group_by_person
 from tf_sphereface.geometry import align_face
 from tf_sphereface.preprocessing import PixelContract
 
@@ -122,6 +125,34 @@ def test_page_shows_the_copies_side_by_side(report, aligned, tmp_path):
     assert page.tags.count("img") >= 6
     assert "&lt;model&gt;" in text
     assert "drop: yes" in near
+
+
+def test_page_without_faces_has_the_names(report, aligned, tmp_path):
+    pages = []
+    for options in ({}, {"thumbnails": False}):
+        path = tmp_path / "clean.html"
+        write_clean_page(report, aligned, path, "c.csv", "m", "x", **options)
+        pages.append(path.read_text("utf-8"))
+    assert ["photos of people" in text for text in pages] == [True, False]
+    tags = [read_page(text).tags for text in pages]
+    assert "img" in tags[0] and "img" not in tags[1]
+    assert tags[0].count("li") == tags[1].count("li")
+    assert "not readable" not in pages[1]
+
+
+def test_crops_that_a_model_finds_all_alike_are_not_listed_in_pairs():
+    count = 500  # 124,750 pairs, of 100 bytes each
+    people = group_by_person([f"p/{number}" for number in range(count)])
+    noise = np.random.default_rng(0).integers(0, 256, (count, 28, 24, 3), np.uint8)
+    arguments = (
+        *(np.ones((count, 1), np.float32), people, np.full(count, -1)),
+        *(list(map(str, range(count))), list(map(str, range(count)))),
+    )
+    tracemalloc.start()
+    assert find_copies(*arguments, lambda name: noise[int(name)]) == []
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10e6
 
 
 def test_page_shows_crops_of_any_size(report, aligned, tmp_path):

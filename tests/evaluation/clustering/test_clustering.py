@@ -2,18 +2,22 @@
 
 import itertools
 import math
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from sklearn.cluster import DBSCAN, AgglomerativeClustering
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation.clustering import clustering
 from tf_sphereface.evaluation.clustering.clustering import METHODS, cluster_features
 from tf_sphereface.evaluation.clustering.metrics import (
     bcubed_agreement,
     pairwise_agreement,
 )
 from tf_sphereface.evaluation.embeddings.projector import write_projector
+from tf_sphereface.similarity import unit_rows
 
 
 def at(*degrees):
@@ -147,6 +151,47 @@ def test_bad_features_are_named():
         cluster_features(np.array([[1, math.nan]]), threshold=0.5)
     with pytest.raises(InputError, match="at most 20,000 faces"):
         cluster_features(np.ones((20_001, 1)), threshold=0.5)
+    with pytest.raises(InputError, match="at most 12,000 .* hdbscan, .*4 GB of memory"):
+        cluster_features(np.ones((12_001, 1)), "hdbscan")
+
+
+def test_clusters_are_those_of_all_angles_at_once():
+    """scikit-learn's own, which has each pair six times in memory."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(150, 1, 8)) + 0.2 * rng.normal(size=(150, 4, 8))
+    unit = unit_rows(rows.reshape(600, 8))
+    theta = np.arccos(np.clip(unit @ unit.T, -1, 1))
+    limit = math.radians(20)
+    kinds = {
+        "agglomerative": AgglomerativeClustering(
+            n_clusters=None,
+            distance_threshold=limit,
+            metric="precomputed",
+            linkage="average",
+        ),
+        "dbscan": DBSCAN(eps=limit, min_samples=3, metric="precomputed"),
+    }
+    for method, model in kinds.items():
+        expected = model.fit_predict(theta)
+        found = cluster_features(unit, method, math.cos(limit), min_faces=3)
+        sizes = np.bincount(expected[expected >= 0])
+        large = (expected >= 0) & (sizes[expected] >= 3)
+        assert 10 < found.max() + 1 == (sizes >= 3).sum()
+        assert (found >= 0).tolist() == large.tolist()
+        assert (
+            len({*zip(found[large], expected[large], strict=True)}) == found.max() + 1
+        )
+
+
+def test_a_pair_of_faces_takes_few_bytes(monkeypatch):
+    monkeypatch.setattr(clustering, "_ROWS", 32)
+    features = np.random.default_rng(0).normal(size=(1000, 16))
+    cluster_features(features[:9], threshold=0.9)  # loads the library
+    tracemalloc.start()
+    cluster_features(features, threshold=0.9)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 11 * len(features) ** 2
 
 
 def test_projector_files_are_rows_of_tabs(tmp_path):

@@ -82,7 +82,8 @@ def test_run_folder_gives_its_best_model(tmp_path, files, taken):
         source.embed(faces()), by_hand(models[taken], faces()), rtol=1e-5, atol=1e-6
     )
     info = describe_model(tmp_path)
-    assert info == describe_model(tmp_path / files[taken])
+    assert info.path == f"{tmp_path.name}/{files[taken]}"
+    assert info.sha256 == describe_model(tmp_path / files[taken]).sha256
 
 
 def test_face_classifier_gives_its_backbone_with_its_contract(tmp_path):
@@ -163,7 +164,7 @@ def test_pixels_of_a_file_from_elsewhere(tmp_path, kind):
         source.embed(faces()), by_hand(model, faces()), atol=1e-6
     )
     (note,) = source.notes
-    assert f"{path} has no pixel contract: assumed RGB, (pixel - 127.5) / 128" in note
+    assert note.startswith(f"{path.name} has no pixel contract: assumed RGB, (pixel - ")
     pixels = {"channel_order": "BGR", "mean": (10.0, 20, 30), "scale": 255.0}
     said = load_embedding_source(path, pixels=pixels)
     assert said.notes == ()

@@ -45,6 +45,7 @@ def render_audit(
     return render_page(
         "data/audit/audit.html",
         heading=name,
+        faces=pictures is not None,
         photos=facts.photos,
         people_with_crops=len(counts),
         lead=lead(facts),

@@ -1,7 +1,6 @@
 """Writes audit.html into an aligned folder."""
 
 import datetime
-import shlex
 from pathlib import Path
 
 import tf_sphereface
@@ -14,6 +13,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
 from tf_sphereface.folder_lock import only_process
 from tf_sphereface.progress import Progress
+from tf_sphereface.stated_paths import stated_path
 
 AUDIT_NAME = "audit.html"
 
@@ -53,10 +53,11 @@ def write_audit(
     pictures = None
     if thumbnails:
         pictures = take_pictures(folder, facts, sheets, seed, progress)
-    call = f"write_audit({str(folder)!r}, seed={seed}, thumbnails={thumbnails})"
+    named = stated_path(folder)
+    call = f"write_audit({named!r}, seed={seed}, thumbnails={thumbnails})"
     details = [
-        ("Aligned folder", str(folder)),
-        ("Photos from", str(source) if source is not None else "not recorded"),
+        ("Aligned folder", named),
+        ("Photos from", "not recorded" if source is None else stated_path(source)),
         ("Command of this page", command or call),
         ("Aligned", _when(folder)),
         *_settings(facts.settings),
@@ -72,11 +73,6 @@ def write_audit(
         page = page.encode(errors="backslashreplace")
         write_atomically(path, page, private=thumbnails)
     return path
-
-
-def command_line(name: str, arguments: list[str]) -> str:
-    """The command to state on a page, as a shell takes it."""
-    return shlex.join(["sphereface", name, *arguments])
 
 
 def _when(folder):

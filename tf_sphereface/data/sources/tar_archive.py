@@ -10,6 +10,15 @@ from tf_sphereface.data.sources.files_reader import SpanReader
 from tf_sphereface.data.sources.photo_source import Photo, checked_names
 from tf_sphereface.errors import InputError
 
+# What tarfile says of sizes that cannot be, too: it seeks there, or reads so much.
+_DAMAGE = (
+    tarfile.TarError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    OSError,
+    ValueError,
+)
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"BZ": "bzip2", b"\xfd7": "xz", b"\x28\xb5": "zstd"}
 
 
@@ -70,10 +79,11 @@ def _read_headers(path):
                 _check(member, members, path, length)
                 place = member.offset_data, member.size, member.mtime
                 members[member.name] = place
-    except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"not a whole tar archive: {path} ({error})") from error
+    except InputError:
+        raise
+    except _DAMAGE as error:
+        reason = str(error) or "a header says to be larger than memory"
+        raise InputError(f"not a whole tar archive: {path} ({reason})") from error
     return members, special
 
 

@@ -41,7 +41,7 @@ def training_facts(model: Path, records: Path | None = None) -> tuple[str, ...]:
         return ()
     try:
         recipe = tomllib.loads((run / "recipe.toml").read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"damaged recipe: {run / 'recipe.toml'} ({error})") from error
     checksum = (run / "records.sha256").read_text().strip()
     return (

@@ -18,6 +18,7 @@ from tf_sphereface.evaluation.cleaning.proposals import CleaningReport
 from tf_sphereface.evaluation.pages.pictures import face_picture
 from tf_sphereface.files import write_atomically
 from tf_sphereface.pages.rendering import plural, render_page
+from tf_sphereface.stated_paths import stated_path
 
 _SHOWN = 40  # findings of a kind on the page; the list has all
 _EXPLAINED = {
@@ -44,6 +45,8 @@ def write_clean_page(
     list_name: str,
     model: str,
     command: str,
+    *,
+    thumbnails: bool = True,
 ) -> None:
     """Writes the findings as one self-contained HTML file with the crops side by side.
 
@@ -54,14 +57,16 @@ def write_clean_page(
         list_name: Name of the CSV list that the page refers to.
         model: The model, in words.
         command: The command line.
+        thumbnails: Without them no crop is read and the page shows no face.
 
     Raises: OSError if writing fails.
     """
-    pictures = _Pictures(aligned)
+    pictures = _Pictures(aligned if thumbnails else None)
     counts = report.counts()
     page = render_page(
         "evaluation/cleaning/clean.html",
         heading=Path(aligned).resolve().name,
+        faces=thumbnails,
         list=list_name,
         found=sum(counts.values()),
         proposed=report.proposed(),
@@ -74,7 +79,7 @@ def write_clean_page(
         ],
         details=_details(report, aligned, model, command),
     )
-    write_atomically(path, page.encode(), private=True)
+    write_atomically(path, page.encode(), private=thumbnails)
 
 
 class _Pictures:
@@ -84,7 +89,9 @@ class _Pictures:
         self._aligned, self._known = aligned, {}
 
     def of(self, names):
-        """(name, picture) of crops; None for one that cannot be read."""
+        """(name, picture) of crops; None: not to be read, False: none is shown."""
+        if self._aligned is None:
+            return [(name, False) for name in names]
         for name in names:
             if name not in self._known:
                 self._known[name] = face_picture(self._aligned / name)
@@ -128,7 +135,7 @@ def _title(kind):
 def _details(report, aligned, model, command):
     limits = report.thresholds
     return [
-        ("Aligned folder", str(aligned)),
+        ("Aligned folder", stated_path(aligned)),
         ("Model", model),
         ("Command", command),
         ("Score", "cosine of two embeddings, -1..1; 1 is the same face"),

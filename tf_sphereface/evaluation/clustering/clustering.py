@@ -9,7 +9,9 @@ from tf_sphereface.similarity import unit_rows
 
 METHODS = ("agglomerative", "dbscan", "hdbscan")
 UNKNOWN = -1
-_MOST = 20_000  # faces: their angles are 1.6 GB then, and the methods take copies
+_ROWS = 512  # of angles at a time
+# Faces that take 4 GB: a pair takes 10 bytes, or up to 27.
+MOST_FACES = {"agglomerative": 20_000, "dbscan": 12_000, "hdbscan": 12_000}
 
 
 def cluster_features(
@@ -34,22 +36,31 @@ def cluster_features(
 
     Returns: Integer (faces,), 0 for the largest cluster; -1 for unknown.
     Raises: ValueError if an argument is out of range, or `threshold` is missing or has
-        no meaning for the method; InputError if there are more than 20,000 faces.
-    Reference: scikit-learn's AgglomerativeClustering, DBSCAN and HDBSCAN.
+        no meaning for the method; InputError if there are more faces than
+        `MOST_FACES`, for which it takes 4 GB of memory.
+    Reference: SciPy's average linkage; scikit-learn's DBSCAN and HDBSCAN.
     """
     _check(features, method, threshold, min_faces)
-    if len(features) > _MOST:
+    if len(features) > MOST_FACES[method]:
         raise InputError(
-            f"at most {_MOST:,} faces can be clustered, since all pairs of them are "
-            f"compared. Received: {len(features):,}"
+            f"at most {MOST_FACES[method]:,} faces can be clustered by {method}, since "
+            "all pairs of them are compared, which takes 4 GB of memory then. "
+            f"Received: {len(features):,}"
         )
     if len(features) < min_faces:  # HDBSCAN refuses that
         return np.full(len(features), UNKNOWN)
     if len(features) == 1:
         return _numbered(np.zeros(1, np.intp), min_faces)
-    theta = _angles(features)
-    limit = None if threshold is None else math.acos(threshold)
-    return _numbered(_model(method, limit, min_faces).fit_predict(theta), min_faces)
+    unit = unit_rows(np.asarray(features, np.float64))
+    # A face at the threshold itself is accepted, and rounding must not forbid it.
+    limit = None if threshold is None else math.acos(threshold) + 1e-9
+    if method == "agglomerative":
+        labels = _average_linkage(unit, limit)
+    elif method == "dbscan":
+        labels = _dbscan(unit, limit, min_faces)
+    else:
+        labels = _hdbscan(unit, min_faces)
+    return _numbered(labels, min_faces)
 
 
 def _check(features, method, threshold, min_faces):
@@ -79,30 +90,40 @@ def _check(features, method, threshold, min_faces):
         )
 
 
-def _angles(features):
-    """Radians, float64 (faces, faces)."""
-    unit = unit_rows(np.asarray(features, np.float64))
-    theta = unit @ unit.T
+def _average_linkage(unit, limit):
+    """Labels of clusters; each pair's angle is in memory twice, not six times."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    count = len(unit)
+    pairs, filled = np.empty(count * (count - 1) // 2), 0
+    for start in range(0, count, _ROWS):
+        for row, theta in enumerate(_angles(unit, start, start + _ROWS), start + 1):
+            pairs[filled : filled + count - row] = theta[row:]
+            filled += count - row
+    return fcluster(linkage(pairs, "average"), limit, "distance")
+
+
+def _angles(unit, start=0, stop=None):
+    """Radians of some rows with all, float64 (rows, faces)."""
+    theta = unit[start:stop] @ unit.T
     np.arccos(np.clip(theta, -1, 1, out=theta), out=theta)
-    np.fill_diagonal(theta, 0)
+    np.fill_diagonal(theta[:, start:], 0)
     return theta
 
 
-def _model(method, limit, min_faces):
-    from sklearn.cluster import DBSCAN, HDBSCAN, AgglomerativeClustering
+def _dbscan(unit, limit, min_faces):
+    from sklearn.cluster import DBSCAN
 
-    if method == "hdbscan":
-        return HDBSCAN(min_cluster_size=min_faces, metric="precomputed", copy=True)
-    # A face at the threshold itself is accepted, and rounding must not forbid it.
-    limit += 1e-9
-    if method == "dbscan":
-        return DBSCAN(eps=limit, min_samples=min_faces, metric="precomputed")
-    return AgglomerativeClustering(
-        n_clusters=None,
-        distance_threshold=limit,
-        metric="precomputed",
-        linkage="average",
-    )
+    # The chord of the angle: scikit-learn then keeps the near pairs alone.
+    chord = 2 * math.sin(limit / 2)
+    return DBSCAN(eps=chord, min_samples=min_faces, algorithm="brute").fit_predict(unit)
+
+
+def _hdbscan(unit, min_faces):
+    from sklearn.cluster import HDBSCAN
+
+    model = HDBSCAN(min_cluster_size=min_faces, metric="precomputed", copy=False)
+    return model.fit_predict(_angles(unit))
 
 
 def _numbered(labels, min_faces):

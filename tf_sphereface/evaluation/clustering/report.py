@@ -82,7 +82,7 @@ def write_cluster_list(report: ClusterReport, path: Path) -> None:
 
 def write_cluster_page(
     report: ClusterReport,
-    images_dir: Path,
+    images_dir: Path | None,
     path: Path,
     command: str,
     pixels: PixelContract | None = None,
@@ -91,7 +91,7 @@ def write_cluster_page(
 
     Args:
         report: What was found.
-        images_dir: Folder of the aligned faces.
+        images_dir: Folder of the aligned faces; None shows names alone.
         path: Of the page.
         command: The command line.
         pixels: Of the model; None of embeddings.
@@ -104,7 +104,10 @@ def write_cluster_page(
         shown.append(UNKNOWN)
     page = render_page(
         "evaluation/clustering/cluster.html",
-        heading=Path(images_dir).resolve().name,
+        heading=plural(len(report.names), "face")
+        if images_dir is None
+        else Path(images_dir).resolve().name,
+        faces=images_dir is not None,
         report=report,
         unknown=summary["unknown_faces"],
         cards=_agreement_cards(summary),
@@ -118,7 +121,7 @@ def write_cluster_page(
         ],
     )
     page = page.encode(errors="backslashreplace")
-    write_atomically(path, page, private=True)
+    write_atomically(path, page, private=images_dir is not None)
 
 
 def _threshold_words(threshold):
@@ -152,6 +155,8 @@ def _section(report, number, images_dir):
     """Title, faces to show with their pictures, and how many more there are."""
     names = report.faces_of(number)
     title = "Unknown" if number == UNKNOWN else f"Cluster {number + 1}"
-    pictures = face_pictures(images_dir, names[:_FACES_SHOWN])
+    pictures = dict.fromkeys(names[:_FACES_SHOWN], False)
+    if images_dir is not None:
+        pictures = face_pictures(images_dir, list(pictures))
     heading = f"{title}: {plural(len(names), 'face')}"
     return heading, list(pictures.items()), len(names) - _FACES_SHOWN

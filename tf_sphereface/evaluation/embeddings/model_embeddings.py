@@ -16,6 +16,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.preprocessing import mirror as mirror_faces
 from tf_sphereface.progress import Progress
+from tf_sphereface.stated_paths import stated_path
 
 _BATCH_SIZE = 64
 
@@ -160,7 +161,10 @@ class ModelEmbeddings:
         ):
             return  # another size is refused where crops are read
         if difference := differing_crops(found, self._crop):
-            note = f"{folder} holds other crops than the model takes: {difference}."
+            note = (
+                f"{stated_path(folder)} holds other crops than the model takes: "
+                f"{difference}."
+            )
             self.notes = tuple(dict.fromkeys((*self.notes, note)))
 
 

@@ -35,6 +35,7 @@ from tf_sphereface.preprocessing import (
 )
 from tf_sphereface.progress import Progress
 from tf_sphereface.similarity import note_on_probabilities
+from tf_sphereface.stated_paths import stated_path
 
 if TYPE_CHECKING:
     from tf_sphereface.bundle.bundle import Bundle
@@ -161,10 +162,10 @@ def load_embedding_source(
         loader = functools.partial(loader, trust_model=True)
     embedder, note, crop = _guarded(loader, path, pixels or {})
     notes = filter(None, (note, _guarded(_note_on_outputs, path, embedder)))
+    # Reports have the notes; errors of the same functions name the whole path.
+    notes = tuple(note.replace(str(path), stated_path(path)) for note in notes)
     people = trained_people(path)
-    return ModelEmbeddings(
-        embedder, notes=tuple(notes), crop=crop, trained_people=people
-    )
+    return ModelEmbeddings(embedder, notes=notes, crop=crop, trained_people=people)
 
 
 def _note_on_outputs(path, embedder):

@@ -56,6 +56,7 @@ def render_report(
             for figure in figures
         ],
         errors=[(title, pairs) for title, pairs in kinds if pairs],
+        faces=images_dir is not None,
         pictures=None if images_dir is None else face_pictures(images_dir, photos),
         missing_photos=report.missing_photos,
         details=_details(content),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 CONFIDENCE, RESAMPLES = 0.95, 1000
+FEWEST_RESAMPLES, MOST_RESAMPLES = 20, 100_000
 _BLOCK = 1 << 21  # weights of pairs at a time: 16 MB, and some copies
 FEWEST_PEOPLE = 10
 _UNDEFINED = 0.05  # share of the resamples that may give no figure
@@ -48,7 +49,7 @@ def bootstrap_people(
         pigeonhole bootstrap", Annals of Applied Statistics 2007; for faces, Fogliato,
         Patil & Perona, https://arxiv.org/abs/2306.01198 (vertex bootstrap).
     """
-    if resamples < 20 or not 0 < confidence < 1:
+    if resamples < FEWEST_RESAMPLES or not 0 < confidence < 1:
         raise ValueError(
             "`resamples` must be at least 20 and `confidence` in (0, 1). "
             f"Received: resamples={resamples}, confidence={confidence}"

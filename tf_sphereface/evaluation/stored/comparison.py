@@ -16,6 +16,7 @@ from tf_sphereface.evaluation.stored.reader import (
 )
 from tf_sphereface.evaluation.stored.trained_runs import TrainedRun, accuracy_curves
 from tf_sphereface.pages.rendering import render_page
+from tf_sphereface.stated_paths import stated_path
 from tf_sphereface.whole_folders import write_together
 
 COMPARISON_FILE, COMPARISON_PAGE = "compare.json", "compare.html"
@@ -39,7 +40,7 @@ def write_comparison(
         reports: Of one protocol and the same lists, at least two; the others are
             compared with the first.
         out_dir: Folder; made if missing.
-        command: The exact command line.
+        command: The command line, as `stated_command` gives it.
         runs: The trainings that the reports are of, in the same order, or none. Then
             the page also has accuracy against margin and depth.
 
@@ -78,11 +79,11 @@ def write_comparison(
 
 
 def _row(name, report, first):
-    before = dict(first.content.headline)
+    before, model = dict(first.content.headline), report.content.model.model_dump()
     return {
         "name": name,
-        "folder": str(report.folder),
-        "model": report.content.model.model_dump(),
+        "folder": stated_path(report.folder),
+        "model": {**model, "path": stated_path(model["path"])},
         "headline": [list(figure) for figure in report.content.headline],
         "headline_intervals": report.content.headline_intervals,
         "difference_to_first": {

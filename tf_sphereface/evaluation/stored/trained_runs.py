@@ -47,7 +47,7 @@ def read_run(folder: Path) -> TrainedRun:
         recipe = tomllib.loads((folder / RECIPE_FILE).read_text("utf-8"))
     except OSError as error:
         raise InputError(f"no run folder: {folder / RECIPE_FILE} is missing") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"damaged recipe: {folder / RECIPE_FILE} ({error})") from error
     backbone, head = (_section(recipe, name, folder) for name in ("backbone", "head"))
     return TrainedRun(

@@ -24,6 +24,7 @@ from tf_sphereface.evaluation.pages.page import render_report
 from tf_sphereface.evaluation.report_types import Curve, Figure, Report
 from tf_sphereface.files import is_clutter, sha256_of
 from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.stated_paths import stated_path
 from tf_sphereface.whole_folders import write_together
 
 SCHEMA_VERSION = 2
@@ -35,7 +36,7 @@ class ModelInfo:
     """The model that was scored.
 
     Args:
-        path: As the user gave it; of a run folder, that of its model.
+        path: As `stated_path` has it; of a run folder, that of its model.
         sha256: Of the file; of a bundle, of the variant's file; of a SavedModel folder,
             of its files' relative paths and contents.
         variant: Of a bundle, or None.
@@ -60,19 +61,20 @@ def describe_model(
 
     Raises: InputError if it cannot be read.
     """
-    path = found_model(path)
+    given, path = Path(path), found_model(path)
+    told = str(Path(stated_path(given), path.relative_to(given)))
     pixels = None if source is None else source.pixel_contract
     if is_bundle(path):
         from tf_sphereface.bundle.bundle import load_bundle
 
         bundle = load_bundle(path)
         name = bundle.contract.default_variant if variant is None else variant
-        return ModelInfo(str(path), bundle.variant(name).sha256, name, pixels)
+        return ModelInfo(told, bundle.variant(name).sha256, name, pixels)
     try:
         sha256 = _sha256_of_either(path)
     except OSError as error:
         raise InputError(f"cannot read the model: {path} ({error.strerror})") from error
-    return ModelInfo(str(path), sha256, variant, pixels)
+    return ModelInfo(told, sha256, variant, pixels)
 
 
 def _sha256_of_either(path):
@@ -105,7 +107,7 @@ def write_report(
     Args:
         report: What was measured.
         out_dir: Folder; made if missing.
-        command: The exact command line.
+        command: The command line, as `stated_command` gives it.
         model_info: Which model was scored.
         inputs: The lists that say what was measured, by name, such as "pairs": their
             checksums tell which reports can be compared.
