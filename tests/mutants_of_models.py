@@ -57,6 +57,50 @@ def mutated(content, rng):
     return bytes(content)
 
 
+def mutated_graph(content, rng):
+    """A SavedModel whose nodes have other attributes, inputs or constants."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    model = saved_model_pb2.SavedModel.FromString(content)
+    functions = model.meta_graphs[0].graph_def.library.function
+    nodes = [node for function in functions for node in function.node_def]
+    for _ in range(rng.randint(1, 3)):
+        node, other = rng.choice(nodes), rng.choice(nodes)
+        name = rng.choice(sorted(node.attr) or [""])
+        attribute, change = node.attr[name], rng.randrange(4)
+        if change == 0 and node.input:
+            at = rng.randrange(len(node.input))
+            node.input[at] = rng.choice([*other.input, f"{other.name}:output:0"])
+        elif change == 1:
+            node.op = other.op
+        else:
+            _change_attribute(attribute, rng)
+    return model.SerializeToString()
+
+
+def _change_attribute(attribute, rng):
+    number = rng.choice([-(1 << 63), -1, 0, 1, 2, 7, 1 << 20, 1 << 40, (1 << 63) - 1])
+    tensor, kind = attribute.tensor, attribute.WhichOneof("value")
+    if kind == "tensor":
+        dims = tensor.tensor_shape.dim
+        if dims and rng.random() < 0.5:
+            rng.choice(dims).size = number
+        elif rng.random() < 0.5:
+            tensor.dtype = rng.randrange(1, 24)
+        else:
+            tensor.tensor_content = mutated(tensor.tensor_content or bytes(8), rng)
+    elif kind == "type":
+        attribute.type = rng.randrange(24)
+    elif kind == "shape":
+        attribute.shape.dim.add(size=number)
+    elif kind == "b":
+        attribute.b = not attribute.b
+    elif kind == "list" and attribute.list.i:
+        attribute.list.i[rng.randrange(len(attribute.list.i))] = number
+    else:
+        attribute.i = number
+
+
 def open_tflite(path):
     from tf_sphereface.evaluation import load_embedding_source
 
@@ -136,7 +180,9 @@ def _copy_with_mutant(folder, file, work, rng):
     if (folder / model).is_dir():
         shutil.copytree(folder / model, work / model)
     target = work / file.relative_to(folder)
-    target.write_bytes(mutated(file.read_bytes(), rng))
+    graph = file.name == "saved_model.pb" and rng.random() < 0.8
+    change = mutated_graph if graph else mutated
+    target.write_bytes(change(file.read_bytes(), rng))
     if (work / model / "bundle").is_dir():
         _seal(work / model / "bundle")
     return work / model

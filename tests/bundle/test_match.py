@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.bundle.small_bundles import failed, with_variants, write_bundle
+from tf_sphereface.bundle.embedder import Embedder
 from tf_sphereface.commands import match as command
 from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.deployment import match_photos
@@ -118,3 +119,15 @@ def test_photo_without_a_face_is_named(bundle, files, tmp_path, capsys):
     Image.new("RGB", (100, 100), (127, 127, 127)).save(grey)
     assert command.main([str(bundle.path), str(files[0]), str(grey)]) == 2
     assert capsys.readouterr().err == f"error: no face found: {grey}\n"
+
+
+@pytest.mark.parametrize("number", [0.0, np.nan, np.inf])
+def test_a_network_without_features_is_one_line(
+    bundle, files, monkeypatch, capsys, number
+):
+    monkeypatch.setattr(
+        Embedder, "embed_crops", lambda _, crops: np.full((len(crops), 64), number)
+    )
+    assert command.main([str(bundle.path), *map(str, files)]) == 2
+    error = capsys.readouterr().err
+    assert "network none of the bundle is unusable" in error and error.count("\n") == 1

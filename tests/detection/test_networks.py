@@ -201,3 +201,14 @@ def test_detection_needs_no_tensorflow():
         "assert not {'tensorflow', 'keras', 'mtcnn'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, env=dict(os.environ))
+
+
+def test_outputs_that_do_not_belong_together_are_one_line(monkeypatch):
+    networks = LiteRTNetworks(cached_networks())
+    monkeypatch.setitem(vars(networks._networks["pnet"]), "_output_indices", [0, 0])
+    photos = np.zeros((2, 20, 20, 3), np.float32)
+    numbers = iter([photos[:1], photos])
+    interpreter = networks._networks["pnet"]._interpreter(photos.shape)
+    monkeypatch.setattr(interpreter, "get_tensor", lambda _: next(numbers))
+    with pytest.raises(InputError, match="pnet.tflite: .*do not belong together"):
+        networks.pnet(photos)

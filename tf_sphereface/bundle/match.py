@@ -98,7 +98,13 @@ def _read(path, embedder, choose):
         align_large(name, picture, content, face.landmarks, embedder.crop)
         for face in faces
     ]
-    return _Photo(path, len(found), faces, embedder.embed_crops(np.stack(crops)))
+    features = embedder.embed_crops(np.stack(crops))
+    if not (np.isfinite(features).all() and features.any(axis=1).all()):
+        raise InputError(
+            f"the network {embedder.variant} of the bundle is unusable: of {path} it "
+            "gives a feature that is not finite, or zero"
+        )
+    return _Photo(path, len(found), faces, features)
 
 
 def _described(photo, face):

@@ -10,6 +10,7 @@ import keras
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing, write_atomically
+from tf_sphereface.foreign.keras_files import check_keras_file
 
 Validation = Callable[[keras.Model], dict[str, float]]
 
@@ -134,6 +135,7 @@ def restore_backup(classifier: keras.Model, path: Path) -> int:
         return 0
     classifier.optimizer.build(classifier.trainable_variables)
     try:
+        check_keras_file(path)
         classifier.load_weights(path)
     except (OSError, KeyError, ValueError) as error:
         raise InputError(
