@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,58 @@ LAYERS = [
 ALLOWED = {("losses", "heads"), ("bundle", "data")}
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+# Everything is written by these, or where they say: whole, also after kill -9.
+WRITERS = {"files", "folder_lock", "new_files", "renames", "whole_folders"}
+GIVE_PLACES = {
+    *("appearing", "changing", "new_files", "replacing", "replacing_export"),
+    "scratch_folder",
+}
+WRITING = {
+    *("FileLock", "NamedTemporaryFile", "TemporaryDirectory", "TemporaryFile"),
+    *("TFRecordWriter", "TensorBoard", "WriteToText", "chmod", "copy2", "copyfile"),
+    *("copytree", "dump", "export", "extract", "extractall", "hardlink_to", "imwrite"),
+    *("link", "makedirs", "mkdir", "mkdtemp", "mkstemp", "move", "rename", "rmdir"),
+    *("rmtree", "save", "save_file", "save_weights", "savefig", "savez", "symlink"),
+    *("savez_compressed", "symlink_to", "tofile", "touch", "truncate", "unlink"),
+    *("write_bytes", "write_text", "os.open", "os.remove", "os.replace", "shutil.copy"),
+    "shutil.copyfileobj",
+}
+WRITE_THEMSELVES = {
+    # In a folder, as yet hidden, that the caller was given.
+    "data/alignment/beam.py": {"WriteToText", "open", "shutil.copyfile"},
+    "data/records/holdout.py": {"mkdir"},
+    "deployment/conversion/saved_model.py": {"save"},
+    "deployment/parity/measurement.py": {"unlink"},
+    "deployment/quantization/variant_builder.py": {"write_bytes"},
+    "deployment/writing/bundle.py": {"mkdir", "shutil.copy", "write_bytes"},
+    "deployment/writing/golden.py": {"mkdir", "save", "write_text"},
+    "detection/networks.py": {"export", "mkdir"},
+    "quantization_training/eight_bit_file.py": {"save"},
+    "sandbox.py": {"save_file", "write_text"},
+    "weights/files/download.py": {"open"},
+    # Folders that grow file by file, and their journals.
+    "data/aligned/manifest.py": {"unlink"},
+    "data/aligned/settings.py": {"mkdir"},
+    "data/alignment/align.py": {"mkdir", "os.unlink", "rmdir"},
+    "data/alignment/rows.py": {"os.open"},
+    "data/synthetic/writer.py": {"mkdir"},
+    "deployment/servers/onnx.py": {"mkdir"},
+    "quickstart/end_to_end.py": {"mkdir"},
+    "quickstart/lfw.py": {"mkdir"},
+    "quickstart/photos.py": {"mkdir", "os.link"},
+    "training/run_folder.py": {"mkdir"},
+    "training/trainer.py": {"TensorBoard"},
+    # Nothing on a disk, or what the caller of a Keras model asks for.
+    "bundle/contained_files.py": {"os.open"},
+    "commands/main.py": {"os.open"},
+    "data/alignment/photo_aligner.py": {"save"},
+    "data/records/index.py": {"os.open"},
+    "face_classifier.py": {"export"},
+    "native_messages.py": {"TemporaryFile"},
+    "pages/rendering.py": {"save"},
+    "pages/svg.py": {"savefig"},
+}
 
 
 def imported_modules(path):
@@ -161,3 +214,93 @@ def test_no_docstring_begins_with_a_question_word():
                 name = getattr(node, "name", "module")
                 wrong.append(f"{path.relative_to(ROOT)}, {name}: {text[:60]}")
     assert not wrong
+
+
+def called(node):
+    """The name of what is called, with its module if that is os or shutil."""
+    name = ast.unparse(node.func)
+    return name if name.startswith(("os.", "shutil.")) else name.rpartition(".")[2]
+
+
+def names_in(node):
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def given_places(tree):
+    """Names that stand for what one of `GIVE_PLACES` gave."""
+    for block in ast.walk(tree):
+        for item in getattr(block, "items", ()) if isinstance(block, ast.With) else ():
+            call, target = item.context_expr, item.optional_vars
+            if isinstance(call, ast.Call) and called(call) in GIVE_PLACES and target:
+                yield from names_in(target)
+
+
+def scopes(tree):
+    """Functions and methods, and other statements of a module or class."""
+    for node in tree.body:
+        yield from scopes(node) if isinstance(node, ast.ClassDef) else [node]
+
+
+def writes(tree):
+    """Calls that write or remove files elsewhere than in a place that was given."""
+    for scope in scopes(tree):
+        given = set(given_places(scope))
+        yield from writes_elsewhere(scope, given)
+
+
+def writes_elsewhere(scope, given):
+    for node in ast.walk(scope):
+        if not isinstance(node, ast.Call) or names_in(node) & given:
+            continue
+        name = called(node)
+        words = [*node.args, *(keyword.value for keyword in node.keywords)]
+        modes = {word.value for word in words if isinstance(word, ast.Constant)}
+        opens = name in ("open", "fdopen") and any(
+            isinstance(mode, str) and re.fullmatch("[wax+][bt+]*|rb?[+]b?", mode)
+            for mode in modes
+        )
+        if opens or name in WRITING or name.rpartition(".")[2] in WRITING:
+            yield name
+
+
+def test_files_are_written_by_the_writers_alone():
+    """A new place that writes takes a writer, or its name and reason in the table."""
+    found = {}
+    for path in SOURCES:
+        if part_of(path) not in WRITERS:
+            names = set(writes(ast.parse(path.read_text(encoding="utf-8"))))
+            found |= {path.relative_to(PACKAGE).as_posix(): names} if names else {}
+    assert found == WRITE_THEMSELVES
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "open(out, 'w')",
+        "open(out, mode='xb')",
+        "out.write_text(text)",
+        "Path(out).rename(other)",
+        "os.replace(out, other)",
+        "np.savez(out, x)",
+        "shutil.rmtree(out)",
+        "with replacing(path) as part: open(out, 'w')",
+    ],
+)
+def test_what_writes_is_noticed(code):
+    assert list(writes(ast.parse(code)))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "open(out)",
+        "open(out, 'rb')",
+        "text.replace('w', 'x')",
+        "names.remove(name)",
+        "rows.copy()",
+        "with replacing(path) as part: np.savez(part, x)",
+        "with changing(out) as folder: (folder / 'a').write_text(text)",
+    ],
+)
+def test_what_does_not_write_or_takes_a_given_place_is_none(code):
+    assert not list(writes(ast.parse(code)))

@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tf_sphereface.errors import InputError
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -99,13 +101,12 @@ def write_inside(
         private: As for `replacing`.
         synced: Whether the file must outlast a loss of power.
 
-    Raises: OSError if it cannot be written, also for a link in the folder's place.
+    Raises: InputError for a link in the folder's place; OSError if it cannot be
+        written.
     """
     path = root / name
-    descriptor = open_folder(path.parent)
-    if descriptor is not None:
-        os.close(descriptor)
-    _write(path, content, private, synced)
+    with folder_inside(path.parent):
+        _write(path, content, private, synced)
 
 
 def _write(path, content, private, synced):
@@ -222,6 +223,26 @@ def open_folder(folder: Path) -> int | None:
     if fcntl is None:
         return None
     return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | _NO_FOLLOW)
+
+
+@contextlib.contextmanager
+def folder_inside(folder: Path) -> Iterator[int | None]:
+    """Gives the descriptor of a folder in a folder from elsewhere, as `open_folder`.
+
+    Raises: InputError for a link, which may lead anywhere, before anything is written
+        or removed there; FileNotFoundError if there is no folder.
+    """
+    try:
+        descriptor = open_folder(folder)
+    except NotADirectoryError as error:
+        raise InputError(
+            f"not a folder, or a link to one: {folder}; nothing is written there"
+        ) from error
+    try:
+        yield descriptor
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def hold(descriptor: int | None) -> bool | None:

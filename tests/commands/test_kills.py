@@ -175,6 +175,32 @@ def test_records_survive_ten_kills(faces, tmp_path):
     records_under_kills(faces, tmp_path, 10, seed=4)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["align", "synthesize"])
+def test_the_workers_of_a_killed_process_end_too(photos, tmp_path, name):
+    commands = {
+        "align": ["align", str(photos), "--out", "out", "--processes", "2"],
+        "synthesize": ["synthesize", "--out", "out", "--identities", "500"],
+    }
+    # Three crops, or two people: work for seconds is left.
+    written = {"align": "out/*/[!.]*.jpg", "synthesize": ".out.making/*"}[name]
+    process = start(commands[name], tmp_path)
+    deadline = time.monotonic() + 300
+    while len(list(tmp_path.glob(written))) < 3:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.002)
+    process.kill()  # it alone
+    process.wait()
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize(
     "name", ["align", pytest.param("records", marks=pytest.mark.slow)]
 )

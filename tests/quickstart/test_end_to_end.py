@@ -1,7 +1,9 @@
 """Tests for tf_sphereface.quickstart.end_to_end, on a small set."""
 
 import contextlib
+import errno
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -225,6 +227,37 @@ def test_deeper_photos_are_split_if_asked_for(tmp_path):
     for folder in (split.train, split.unseen):
         found = {(path.name, path.read_text()) for path in folder.rglob("*.jpg")}
         assert found == {("1.jpg", "1.jpg"), ("2004_1.jpg", "2004/1.jpg")}
+
+
+def test_photos_of_another_disk_are_copied_whole_and_through_no_link(
+    tmp_path, monkeypatch
+):
+    def of_another_disk(source, target):
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "link", of_another_disk)
+    source, out = tmp_path / "people", tmp_path / "out"
+    for person in range(20):
+        (source / str(person)).mkdir(parents=True)
+        for number in range(2):
+            (source / str(person) / f"{number}.jpg").write_bytes(bytes(1000))
+    split = prepare_photos(str(source), out, None, silent_bar)
+    copies = sorted(out.rglob("*.jpg"))
+    assert {copy.stat().st_mode & 0o777 for copy in copies} == {0o600}
+    for copy in copies[:2]:
+        copy.unlink()
+    copies[0].symlink_to(tmp_path / "absent.jpg")
+    (copies[1].parent / f".sphereface.{'0' * 16}.tmp.jpg").write_bytes(bytes(500))
+    prepare_photos(str(source), out, None, silent_bar)
+    assert not (tmp_path / "absent.jpg").exists()
+    assert [copy.read_bytes() for copy in copies] == [bytes(1000)] * 40
+    assert not list(out.rglob(".*"))
+    person = copies[0].parent
+    shutil.rmtree(person)
+    person.symlink_to(tmp_path)
+    with pytest.raises(InputError, match="a link to one"):
+        prepare_photos(str(source), out, None, silent_bar)
+    assert split.train.is_dir() and not list(tmp_path.glob("*.jpg"))
 
 
 def test_changed_photos_are_not_split_anew(tmp_path):

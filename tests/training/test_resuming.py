@@ -142,6 +142,24 @@ def test_another_recipe_or_a_foreign_folder_is_refused(records, tmp_path):
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "dear"
 
 
+@pytest.mark.parametrize("name", ["backup", "logs", "logs/train"])
+def test_a_link_in_a_run_from_elsewhere_is_not_followed(records, tmp_path, name):
+    run, other = tmp_path / "run", tmp_path / "other"
+    with open_run(run, recipe(), records):
+        pass
+    other.mkdir()
+    (other / "state.weights.h5").write_bytes(b"of another run")
+    if (run / name).exists():
+        (run / name).rmdir()
+    (run / name).parent.mkdir(exist_ok=True)
+    (run / name).symlink_to(other)
+    with (
+        pytest.raises(InputError, match=f"a link to one: .*{name}; nothing is"),
+        open_run(run, recipe(), records),
+    ):
+        pass
+
+
 def test_a_run_whose_recipe_has_former_keys_goes_on(records, tmp_path):
     run = tmp_path / "run"
     with open_run(run, recipe(), records):

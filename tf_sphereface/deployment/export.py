@@ -148,18 +148,19 @@ def export_bundle(
     builder = VariantBuilder(backbone, network, options, measure, progress_bar)
     with scratch_folder() as directory:
         built = builder.build_all(directory)
-        content = BundleContent(
-            model=_model_record(model_path, backbone, options.licence),
-            pixel_contract=contract,
-            crop=crop,
-            embedding_dim=backbone.output_shape[-1],
-            feature=options.feature,
-            variants=built,
-            golden_faces=_golden_faces(contract, crop, load_detector()),
-            samples=builder.samples.record,
-            facts=facts,
-        )
-        return write_bundle(out, content, options.overwrite)
+    content = BundleContent(
+        model=_model_record(model_path, backbone, options.licence),
+        pixel_contract=contract,
+        crop=crop,
+        embedding_dim=backbone.output_shape[-1],
+        feature=options.feature,
+        variants=built,
+        golden_faces=_golden_faces(contract, crop, load_detector()),
+        samples=builder.samples.record,
+        facts=facts,
+    )
+    # Its rename is the last change of the disk: a killed export can be called again.
+    return write_bundle(out, content, options.overwrite)
 
 
 def _model_record(path: Path, backbone: keras.Model, licence: str | None):

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,12 @@ from tf_sphereface.data.photos.folders import list_photos
 from tf_sphereface.data.photos.kinds import PassedOver
 from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import write_atomically
+from tf_sphereface.files import (
+    folder_inside,
+    remove_torn_files,
+    write_atomically,
+    write_inside,
+)
 
 # Of the identities of a real collection with at least two photos, this share is held
 # out to be verified on.
@@ -150,8 +154,11 @@ def _split(source: Path, split: SplitPhotos, subfolders: bool = False) -> None:
     _agree_on_people(people, split.train.parent / "people.json")
     for name, places in people.items():
         folder = split.unseen if name in unseen else split.train
-        for photo, place in places.items():
-            _link(source / place, folder / photo)
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        with folder_inside(folder / name):
+            remove_torn_files(folder / name)
+            for photo, place in places.items():
+                _take(source / place, folder, photo)
 
 
 def _agree_on_people(people: dict[str, dict[str, str]], record: Path) -> None:
@@ -166,11 +173,12 @@ def _agree_on_people(people: dict[str, dict[str, str]], record: Path) -> None:
         )
 
 
-def _link(source: Path, target: Path) -> None:
-    if target.exists():
+def _take(source: Path, folder: Path, name: str) -> None:
+    """Links a photo, or copies it; whole or not there."""
+    target = folder / name
+    if target.is_file() and not target.is_symlink():
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
-    except OSError:  # another disk, or a file system without hard links
-        shutil.copy2(source, target)
+    except OSError:  # another disk, a file system without hard links, a foreign link
+        write_inside(folder, name, source.read_bytes(), private=True)

@@ -13,6 +13,7 @@ from tf_sphereface.data.records.manifest import MANIFEST_NAME, read_manifest
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import (
     entries,
+    folder_inside,
     remove_torn_files,
     sha256_of,
     write_atomically,
@@ -56,6 +57,9 @@ def open_run(run: Path, recipe: Recipe, records: Path) -> Iterator[None]:
         raise InputError(f"{run} exists and is not a run folder")
     if not (run / RECIPE).exists() and _has_foreign_files(run):
         raise InputError(f"{run} exists and is not a run folder")
+    for folder in ((run / BACKUP).parent, run / LOGS, run / LOGS / "train"):
+        with contextlib.suppress(FileNotFoundError), folder_inside(folder):
+            pass  # of a run from elsewhere, it may be a link
     (run / BACKUP).parent.mkdir(parents=True, exist_ok=True)
     with only_process(run / _LOCK, run):
         for folder in (run, (run / BACKUP).parent):

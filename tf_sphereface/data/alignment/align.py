@@ -35,7 +35,7 @@ from tf_sphereface.data.photos.names import identity_of, split_name
 from tf_sphereface.data.sources import PhotoSource, open_photo_source
 from tf_sphereface.detection import MTCNNSettings, cached_networks
 from tf_sphereface.errors import InputError
-from tf_sphereface.files import open_folder, remove_torn_files
+from tf_sphereface.files import folder_inside, remove_torn_files
 from tf_sphereface.folder_lock import only_process
 from tf_sphereface.geometry import DEFAULT_CROP, CropGeometry
 from tf_sphereface.progress import Progress
@@ -251,7 +251,7 @@ def _prepare(out, photos):
     for identity in set(map(identity_of, photos)):
         folder = out / identity
         folder.mkdir(mode=0o700, exist_ok=True)
-        with _opened(folder):
+        with folder_inside(folder):
             remove_torn_files(folder)
 
 
@@ -260,7 +260,10 @@ def _remove_orphans(out, rows):
     removed = 0
     for crop in rows.orphans():
         identity, file = split_name(crop)
-        with contextlib.suppress(FileNotFoundError), _opened(out / identity) as opened:
+        with (
+            contextlib.suppress(FileNotFoundError),
+            folder_inside(out / identity) as opened,
+        ):
             os.unlink(out / crop if opened is None else file, dir_fd=opened)
         removed += 1
     if removed:
@@ -270,25 +273,6 @@ def _remove_orphans(out, rows):
         # An identity without a crop leaves no folder behind.
         with contextlib.suppress(OSError):
             (out / identity).rmdir()
-
-
-@contextlib.contextmanager
-def _opened(folder):
-    """A descriptor of a folder of crops, for what is written and removed in it.
-
-    Raises: InputError for a link: in a folder from elsewhere it may lead anywhere.
-    """
-    try:
-        opened = open_folder(folder)
-    except NotADirectoryError as error:
-        raise InputError(
-            f"not a folder, or a link to one: {folder}; nothing is written there"
-        ) from error
-    try:
-        yield opened
-    finally:
-        if opened is not None:
-            os.close(opened)
 
 
 def _summarize(rows, photos, reused, other_files, excluded, seconds):

@@ -1,22 +1,21 @@
 """Worker processes for `align_photos`, with a bounded queue of batches."""
 
 import concurrent.futures
-import contextlib
 import itertools
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-
-import cv2
 
 from tf_sphereface.data.aligned.manifest import ManifestRow
 from tf_sphereface.data.alignment.photo_aligner import (
     AlignmentItem,
     AlignmentTask,
     PhotoAligner,
+)
+from tf_sphereface.data.workers import (
+    ENDED,
+    SPAWN,
+    interrupts_held_back,
+    live_as_worker,
 )
 from tf_sphereface.errors import InputError
 
@@ -55,8 +54,7 @@ def _in_batches(items):
 def _in_pool(task, batches, processes):
     pool = concurrent.futures.ProcessPoolExecutor(
         processes,
-        # A forked copy of a process with threads, as OpenCV has, can hang.
-        mp_context=multiprocessing.get_context("spawn"),
+        mp_context=SPAWN,
         initializer=start_worker,
         initargs=(task,),
     )
@@ -66,7 +64,7 @@ def _in_pool(task, batches, processes):
             for batch in itertools.islice(
                 batches, processes * _BATCHES_PER_PROCESS - len(waiting)
             ):
-                with _interrupts_held_back():
+                with interrupts_held_back():
                     future = pool.submit(align_in_worker, batch)
                 waiting.add(future)
             if not waiting:
@@ -78,50 +76,22 @@ def _in_pool(task, batches, processes):
                 yield future.result()
     except BrokenProcessPool as error:
         raise InputError(
-            "a worker process was ended from outside, perhaps for lack of memory; "
-            "try fewer --processes. The photos done so far are kept"
+            f"{ENDED}; try fewer --processes. The photos done so far are kept"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _interrupts_held_back():
-    """Worker processes that start in the block never see Ctrl-C.
-
-    It is for the process that started them: they would fill the screen with their
-    tracebacks while they import what they need.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _aligner = None
 
 
 def start_worker(task: AlignmentTask) -> None:
-    """Prepares a worker process: its aligner, one thread, an end with its parent."""
+    """Prepares a worker process and its aligner."""
     global _aligner
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
-    cv2.setNumThreads(1)
+    live_as_worker()
     _aligner = PhotoAligner(task)
 
 
 def align_in_worker(batch: list[AlignmentItem]) -> list[ManifestRow]:
     """`PhotoAligner.align_batch` with the aligner of this process."""
     return _aligner.align_batch(batch)
-
-
-def _exit_after(parent):
-    # A killed parent cannot end its workers; they would wait for work for ever.
-    parent.join()
-    os._exit(1)

@@ -1,9 +1,9 @@
 """Write folders of synthetic people, in the layout of LFW."""
 
 import csv
-import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,13 @@ import numpy as np
 from tf_sphereface.data.synthetic.capture import require_yaw, sample_capture
 from tf_sphereface.data.synthetic.identity import sample_identity
 from tf_sphereface.data.synthetic.photo import render_photo
+from tf_sphereface.data.workers import (
+    ENDED,
+    SPAWN,
+    interrupts_held_back,
+    live_as_worker,
+)
+from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing, write_inside
 from tf_sphereface.similarity import usable_cores
 
@@ -72,7 +79,7 @@ def write_synthetic_faces(
         progress: Called with the number of new photos, after each person.
         max_yaw: Largest |yaw| in degrees, 0 to 30.
 
-    Raises: ValueError if an argument is out of range.
+    Raises: ValueError if an argument is out of range; InputError if a worker is killed.
     """
     processes = usable_cores() if processes is None else processes
     _require_counts(identities=identities, images=images, processes=processes)
@@ -104,13 +111,13 @@ def _map(job, people, processes):
     if processes == 1:
         yield from map(job, people)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _use_one_thread) as pool:
-        yield from pool.map(job, people)
-
-
-def _use_one_thread():
-    cv2.setNumThreads(1)
+    try:
+        with ProcessPoolExecutor(processes, SPAWN, live_as_worker) as pool:
+            with interrupts_held_back():
+                written = pool.map(job, people)
+            yield from written
+    except BrokenProcessPool as error:
+        raise InputError(ENDED) from error
 
 
 def _write_person(out, seed, images, max_yaw, person):

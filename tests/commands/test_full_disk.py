@@ -1,0 +1,108 @@
+"""A disk of 8 MB that runs full while a command writes.
+
+One line and exit status 2; the older output is whole, nothing of the failed run is left
+and, with room again, the same command ends with 0.
+"""
+
+import contextlib
+import os
+import subprocess
+
+import pytest
+
+from tests.commands.every_command import (
+    CASES,
+    OUTPUTS,
+    check_outputs,
+    contents,
+    copied,
+    everything,
+    start_of,
+)
+from tf_sphereface.commands.main import main
+
+# Of what the output takes: writing ends at its beginning, within it and at its end.
+SHARES = (0, 0.4, 0.8)
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("disk")
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = getattr(error, "stderr", error)
+        pytest.skip(f"a disk of 8 MB is not to be had: {reason}")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@contextlib.contextmanager
+def full(disk, room):
+    """Leaves so many bytes of a disk."""
+    found = os.statvfs(disk)
+    with open(disk / "ballast", "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, found.f_bavail * found.f_frsize - room)
+    yield
+    os.remove(disk / "ballast")
+
+
+def bytes_of(folder, outputs):
+    paths = [folder / output for output in outputs.split()]
+    files = [file for path in paths for file in (path, *path.rglob("*"))]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_a_full_disk(server, world, disk, tmp_path, name):
+    kind, command = CASES[name]
+    command, outputs = command.split(), OUTPUTS[kind]
+    start = start_of(world, name, tmp_path / "start")
+    whole = copied(start, tmp_path / "whole")
+    status, _, errors = server.run(command, whole)
+    assert status == 0, errors
+    before, after = contents(start, outputs), contents(whole, outputs)
+    statuses = []
+    dear = kind.split()[0] in ("train", "export", "synthesize")
+    for share in SHARES[: 2 if dear else 3]:
+        place = copied(start, disk / "world")
+        names = everything(place)
+        with full(disk, int(share * bytes_of(whole, outputs))):
+            status, _, errors = server.run(command, place)
+        statuses.append(status)
+        assert status in (0, 2), f"{share}: {errors}"
+        if status == 2:
+            (line,) = [x for x in errors.splitlines() if not x.startswith("note: ")]
+            assert line.startswith("error: ") and "No space left" in line, share
+            left = {*everything(place)} - {"tmp"}
+            grown = left - names - everything(whole)
+            assert names <= left and not grown, f"{share}: {grown}"
+            check_outputs(contents(place, outputs), before, after, command[0], share)
+        status, _, errors = server.run(command, place)
+        assert status == 0, f"after {share}: {errors}"
+        found = contents(place, outputs)
+        assert found == after or kind == "train" and found.keys() == after.keys()
+        subprocess.run(["rm", "-r", place], check=True)
+    assert statuses[0] == 2
+
+
+@pytest.mark.parametrize("room", [0, 4096])
+def test_pairs_on_a_full_disk(disk, capsys, monkeypatch, room):
+    monkeypatch.chdir(disk)
+    for name in (
+        f"aligned/{person}/{number}.jpg" for person in "abcd" for number in "12"
+    ):
+        (disk / name).parent.mkdir(parents=True, exist_ok=True)
+        (disk / name).touch()
+    names, command = everything(disk), ["pairs", "aligned", "--out", "pairs.txt"]
+    command += ["--folds", "2", "--pairs-per-fold", "2"]
+    with full(disk, room):
+        # The journal takes the last page.
+        assert main(command) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and "No space left" in line
+    assert everything(disk) == names
+    assert main(command) == 0
+    (disk / "pairs.txt").unlink()

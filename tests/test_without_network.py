@@ -1,0 +1,44 @@
+"""Every command of README in a namespace without a network gives the same results."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import guides_walk
+from tests.commands.every_command import contents
+from tf_sphereface.commands.main import COMMANDS
+
+ROOT = Path(__file__).parents[1]
+NO_NETWORK = ["unshare", "-n"]
+ELSEWHERE = {"quantization-train"}  # in an environment of its own
+
+
+def walked(folder, prefix=()):
+    """The content of `walk.json`, and the files of the walk."""
+    folder.mkdir()
+    command = [*prefix, sys.executable, guides_walk.__file__]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads((folder / "walk.json").read_text()), contents(folder, ".")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_every_command_of_the_readme_without_a_network(tmp_path):
+    if subprocess.run([*NO_NETWORK, "true"], capture_output=True).returncode:
+        pytest.skip("unshare -n is not permitted here")
+    online, files = walked(tmp_path / "online")
+    offline, same = walked(tmp_path / "offline", NO_NETWORK)
+    assert {words[1] for words, _ in offline["results"]} == {*COMMANDS} - ELSEWHERE
+    assert online["asked"] == offline["asked"] == []
