@@ -75,6 +75,8 @@ WRITE_THEMSELVES = {
     # In a folder, as yet hidden, that the caller was given.
     "data/alignment/beam.py": {"WriteToText", "open", "shutil.copyfile"},
     "data/records/holdout.py": {"mkdir"},
+    "deployment/checking/foreign_runtime.py": {"write_bytes"},
+    "deployment/checking/runtime_program.py": {"savez"},
     "deployment/conversion/saved_model.py": {"save"},
     "deployment/parity/measurement.py": {"unlink"},
     "deployment/quantization/variant_builder.py": {"write_bytes"},
@@ -82,7 +84,7 @@ WRITE_THEMSELVES = {
     "deployment/writing/golden.py": {"mkdir", "save", "write_text"},
     "detection/networks.py": {"export", "mkdir"},
     "quantization_training/eight_bit_file.py": {"save"},
-    "sandbox.py": {"save_file", "write_text"},
+    "sandbox.py": {"save_file", "write_bytes", "write_text"},
     "weights/files/download.py": {"open"},
     # Folders that grow file by file, and their journals.
     "data/aligned/manifest.py": {"unlink"},
@@ -96,6 +98,8 @@ WRITE_THEMSELVES = {
     "quickstart/photos.py": {"mkdir", "os.link"},
     "training/run_folder.py": {"mkdir"},
     "training/trainer.py": {"TensorBoard"},
+    # An empty file in the cache.
+    "foreign/tried_files.py": {"mkdir", "os.open"},
     # Nothing on a disk, or what the caller of a Keras model asks for.
     "bundle/contained_files.py": {"os.open"},
     "commands/main.py": {"os.open"},
