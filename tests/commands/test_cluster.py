@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.bundle import small_bundles
 from tests.bundle.small_bundles import write_bundle
 from tests.page_reader import read_page
 from tf_sphereface.commands import cluster
@@ -81,14 +82,16 @@ def test_a_page_without_faces_needs_no_photos(faces, capsys):
     ("options", "threshold"),
     [([], 0.42), (["--far", "0.1"], 0.2), (["--threshold", "0.5"], 0.5)],
 )
-def test_a_bundle_has_the_threshold_of_match(tmp_path, options, threshold):
+def test_a_bundle_has_the_threshold_of_match(tmp_path, monkeypatch, options, threshold):
+    monkeypatch.setattr(small_bundles, "_golden", lambda *_: {})  # no network runs
     thresholds = {"far_0.01": 0.42, "far_0.1": 0.2}
     write_bundle(tmp_path / "bundle", b"x", 32, thresholds=thresholds)
     arguments = [str(tmp_path / "bundle"), "--out", "x.csv", *options]
     assert cluster._threshold(cluster.build_parser().parse_args(arguments)) == threshold
 
 
-def test_a_bundle_without_thresholds_is_told_what_to_do(tmp_path, capsys):
+def test_a_bundle_without_thresholds_is_told_what_to_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(small_bundles, "_golden", lambda *_: {})
     write_bundle(tmp_path / "bundle", b"x", 32)
     out = tmp_path / "x.csv"
     assert main([str(tmp_path / "bundle"), "--out", str(out)]) == 2
