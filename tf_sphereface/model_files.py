@@ -10,8 +10,20 @@ RUN_MODELS = ("best.keras", "last.keras")
 PEOPLE_FILE = "trained_people.txt"
 # In the folder of a quickstart.
 QUICKSTART_RUN, QUICKSTART_BUNDLE = "train", "bundle"
+TFLITE_SUFFIX = ".tflite"
 # In the folder of a bundle or of a SavedModel.
 CONTRACT_FILE = "contract.json"
+
+
+def export_file(path: Path) -> Path:
+    """The file of a model that can be exported: as `model_file`, or a `.tflite` file.
+
+    Raises: InputError as `model_file`.
+    """
+    path = Path(path)
+    if path.suffix == TFLITE_SUFFIX and path.is_file():
+        return path
+    return model_file(path)
 
 
 def model_file(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 
 import flatbuffers
 import numpy as np
@@ -90,6 +91,13 @@ class TFLiteGraph:
         """Shape of a tensor."""
         return tuple(map(int, self._graph.tensors[index].shape))
 
+    def signature_shape(self, index: int) -> tuple[int, ...]:
+        """Shape of a tensor, -1 where the file leaves a side free."""
+        signature = self._graph.tensors[index].shapeSignature
+        if signature is None or not len(signature):
+            return self.shape(index)
+        return tuple(map(int, signature))
+
     def is_float(self, index: int) -> bool:
         """True if a tensor holds float32."""
         return self._graph.tensors[index].type == schema.TensorType.FLOAT32
@@ -106,6 +114,21 @@ class TFLiteGraph:
         values = np.frombuffer(bytes(data), dtypes[tensor.type])
         return values.reshape(self.shape(index))
 
+    def float_constants(self) -> Iterator[np.ndarray]:
+        """The stored float32 tensors."""
+        for index in range(len(self._graph.tensors)):
+            values = self.constant(index)
+            if values is not None and self.is_float(index):
+                yield values
+
+    def add_constant(self, name: str, values: np.ndarray) -> int:
+        """Stores a float32 tensor of its own; returns its index."""
+        tensor = schema.TensorT()
+        tensor.name, tensor.type = name.encode(), schema.TensorType.FLOAT32
+        tensor.shape, tensor.buffer = list(values.shape), self._add_buffer(values)
+        self._graph.tensors.append(tensor)
+        return len(self._graph.tensors) - 1
+
     def replace(self, index: int, values: np.ndarray) -> None:
         """Stores other float32 values in a tensor, of the same shape."""
         self._graph.tensors[index].buffer = self._add_buffer(values)
@@ -113,7 +136,13 @@ class TFLiteGraph:
     def replace_for(
         self, operator: Operator, argument: int, values: np.ndarray
     ) -> None:
-        """Gives one operator a tensor of its own in place of a stored one."""
+        """Gives one operator a tensor of its own in place of a stored one.
+
+        Args:
+            operator: One of `operators`.
+            argument: Number of its input.
+            values: Of the type that is stored, float32 or int32.
+        """
         before = self._graph.tensors[operator.inputs[argument]]
         tensor = schema.TensorT()
         vars(tensor).update(vars(before))
@@ -127,13 +156,18 @@ class TFLiteGraph:
 
     def _add_buffer(self, values):
         buffer = schema.BufferT()
-        stored = np.ascontiguousarray(values, "<f4").tobytes()
+        dtype = "<i4" if np.issubdtype(values.dtype, np.integer) else "<f4"
+        stored = np.ascontiguousarray(values, dtype).tobytes()
         buffer.data = np.frombuffer(stored, np.uint8)
         self.model.buffers.append(buffer)
         return len(self.model.buffers) - 1
 
     def content(self) -> bytes:
         """The file with the changes."""
+        read = {int(index) for each in self._graph.operators for index in each.inputs}
+        for index, tensor in enumerate(self._graph.tensors):
+            if index not in read and self.constant(index) is not None:
+                tensor.buffer = 0  # nothing reads it any more
         used = {tensor.buffer for tensor in self._graph.tensors}
         for number, buffer in enumerate(self.model.buffers):
             if number not in used and number > 0 and not self._is_metadata(number):

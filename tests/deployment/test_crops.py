@@ -7,18 +7,13 @@ import pytest
 from tf_sphereface.bundle.tflite_metadata import read_metadata
 from tf_sphereface.data.alignment.settings import given_landmarks
 from tf_sphereface.deployment import ExportOptions, Measure, export_bundle
-from tf_sphereface.deployment.checking.golden import golden_differences, read_golden
+from tf_sphereface.deployment.checking.golden import golden_differences
 from tf_sphereface.deployment.crops import crop_of_model
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import LANDMARK_TEMPLATE, CropGeometry
 from tf_sphereface.preprocessing import PixelContract
 
 PHOTO, MOVED = CropGeometry(fit="photo"), CropGeometry(112, 96, LANDMARK_TEMPLATE + 2)
-
-
-class Network:
-    def __init__(self, crop=None):
-        self.crop = crop
 
 
 def folder(path, crop=None):
@@ -34,12 +29,12 @@ def folder(path, crop=None):
 def test_crops_are_the_networks_or_the_folders(tmp_path, crop):
     said, silent = folder(tmp_path / "said", crop), folder(tmp_path / "silent")
     contract = PixelContract()
-    assert crop_of_model(Network(), contract, (silent, said)) == crop
-    assert crop_of_model(object(), contract, (None, said)) == crop
-    assert crop_of_model(Network(crop), contract, (None, silent)) == crop
-    assert crop_of_model(Network(), contract, (silent, None)) == CropGeometry()
+    assert crop_of_model(None, contract, (silent, said)) == crop
+    assert crop_of_model(None, contract, (None, said)) == crop
+    assert crop_of_model(crop, contract, (None, silent)) == crop
+    assert crop_of_model(None, contract, (silent, None)) == CropGeometry()
     # Another size is refused elsewhere, by the picture that has it.
-    assert crop_of_model(Network(), PixelContract(112, 112), (said,)) == (
+    assert crop_of_model(None, PixelContract(112, 112), (said,)) == (
         CropGeometry(112, 112)
     )
 
@@ -49,11 +44,11 @@ def test_other_crops_are_refused(tmp_path):
     moved, contract = folder(tmp_path / "c", MOVED), PixelContract()
     message = r"b holds other crops than .* least squares are in the crop, not in the "
     with pytest.raises(InputError, match=message + r"photo \(`align --fit photo`\)"):
-        crop_of_model(Network(PHOTO), contract, (usual,))
+        crop_of_model(PHOTO, contract, (usual,))
     with pytest.raises(InputError, match=f"{message}.*align the photos again"):
-        crop_of_model(Network(), contract, (photo, usual))
+        crop_of_model(None, contract, (photo, usual))
     with pytest.raises(InputError, match="landmarks are up to 2.8 pixels apart"):
-        crop_of_model(Network(CropGeometry()), contract, (moved,))
+        crop_of_model(CropGeometry(), contract, (moved,))
 
 
 def test_an_export_takes_the_fit_of_its_crops_into_contract_file_and_card(
@@ -71,4 +66,4 @@ def test_an_export_takes_the_fit_of_its_crops_into_contract_file_and_card(
         (bundle.path / "MODEL_CARD.md").read_text()
     )
     # The golden crop is cut as the contract says.
-    assert golden_differences(bundle, read_golden(bundle), ["none"]) == []
+    assert golden_differences(bundle, bundle.golden, ["none"]) == []

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import keras
-
 from tf_sphereface.data.aligned.settings import differing_crops, recorded_crop
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import CropGeometry
@@ -12,7 +10,7 @@ from tf_sphereface.preprocessing import PixelContract
 
 
 def crop_of_model(
-    backbone: keras.Model, contract: PixelContract, folders: Iterable[Path | None]
+    own: CropGeometry | None, contract: PixelContract, folders: Iterable[Path | None]
 ) -> CropGeometry:
     """Size, template and fit of a network's crops.
 
@@ -20,13 +18,13 @@ def crop_of_model(
     align.json; else those that `align` makes of the size.
 
     Args:
-        backbone: Of ours, with a `crop`, or any other.
+        own: What the network was trained on, or None.
         contract: Says the size.
         folders: Of aligned faces that the network is measured on; None is none.
 
     Raises: InputError if a folder has other crops.
     """
-    crop, whose = getattr(backbone, "crop", None), "the network was trained on"
+    crop, whose = own, "the network was trained on"
     for folder in filter(None, folders):
         found = recorded_crop(folder)
         if found is None or (found.height, found.width) != (

@@ -2,29 +2,23 @@
 
 import dataclasses
 import itertools
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import keras
-
-from tf_sphereface import embedding_models
 from tf_sphereface.bundle import variants
 from tf_sphereface.bundle.bundle import Bundle
-from tf_sphereface.bundle.records import STEPS, FeatureRecord, ModelRecord, check_mirror
+from tf_sphereface.bundle.records import STEPS, FeatureRecord, check_mirror
 from tf_sphereface.deployment import samples
-from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
-from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.crops import crop_of_model
 from tf_sphereface.deployment.folders import check_output
 from tf_sphereface.deployment.parity.measurement import Measure
 from tf_sphereface.deployment.quantization.gate import GateLimits
 from tf_sphereface.deployment.quantization.variant_builder import VariantBuilder
+from tf_sphereface.deployment.sources import open_source
 from tf_sphereface.deployment.writing.bundle import BundleContent, write_bundle
 from tf_sphereface.deployment.writing.training_facts import CardFacts, training_facts
 from tf_sphereface.detection import load_detector
-from tf_sphereface.files import scratch_folder, sha256_of
-from tf_sphereface.model_files import model_file
+from tf_sphereface.files import scratch_folder
 from tf_sphereface.preprocessing import Values
 from tf_sphereface.progress import ProgressBar
 
@@ -51,6 +45,8 @@ class ExportOptions:
         limits: Of the gate.
         ready: Files made elsewhere, such as by `sphereface quantization-train`, by the
             name of their variant: they are measured and added.
+        size: Height and width of the crops, pixels, of a TFLite file whose sides are
+            free; else None.
         pixels: Channel order, mean and scale that the model takes, by their names in
             `PixelContract`, where they are not the model's own.
         licence: Terms of the model, for the contract and the model card.
@@ -68,6 +64,7 @@ class ExportOptions:
     representative: int | None = samples.REPRESENTATIVE
     limits: GateLimits = GateLimits()
     ready: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+    size: tuple[int, int] | None = None
     pixels: Mapping[str, str | Values] = dataclasses.field(default_factory=dict)
     licence: str | None = None
     overwrite: bool = False
@@ -120,7 +117,8 @@ def export_bundle(
     of each variant whether it passed the gate; the bundle is written either way.
 
     Args:
-        model_path: `.keras` file of a classifier or of a backbone, or a run folder.
+        model_path: `.keras` file of a classifier or of a backbone, a run folder, or a
+            float32 `.tflite` file.
         out: Folder of the bundle; missing parents are made.
         options: None is `ExportOptions()`.
         measure: Gives accuracy and thresholds of a variant; None leaves them out.
@@ -135,24 +133,18 @@ def export_bundle(
         training=training_facts(Path(model_path)),
         pairs=measure.pairs if measure else None,
     )
-    model_path = model_file(model_path)
-    backbone = embedding_models.load_backbone(model_path)
-    contract = embedding_models.pixel_contract_of(
-        backbone, options.pixels, str(model_path)
-    )
+    source = open_source(Path(model_path), options)
+    contract = source.network.pixel_contract
     folders = (options.calibration, measure.images if measure else None)
-    crop = crop_of_model(backbone, contract, folders)
-    network = FloatModel(
-        fold_batch_norm(backbone), contract, options.feature, options.batch
-    )
-    builder = VariantBuilder(backbone, network, options, measure, progress_bar)
+    crop = crop_of_model(source.crop, contract, folders)
+    builder = VariantBuilder(source, options, measure, progress_bar)
     with scratch_folder() as directory:
         built = builder.build_all(directory)
     content = BundleContent(
-        model=_model_record(model_path, backbone, options.licence),
+        model=source.model,
         pixel_contract=contract,
         crop=crop,
-        embedding_dim=backbone.output_shape[-1],
+        embedding_dim=source.embedding_dim,
         feature=options.feature,
         variants=built,
         golden_faces=_golden_faces(contract, crop, load_detector()),
@@ -161,28 +153,6 @@ def export_bundle(
     )
     # Its rename is the last change of the disk: a killed export can be called again.
     return write_bundle(out, content, options.overwrite)
-
-
-def _model_record(path: Path, backbone: keras.Model, licence: str | None):
-    provenance = getattr(backbone, "provenance", None) or {}
-    return ModelRecord(
-        name=backbone.name,
-        sha256=sha256_of(path),
-        parameters=backbone.count_params(),
-        licence=licence or provenance.get("licence"),
-        provenance=_shipped(provenance),
-    )
-
-
-def _shipped(provenance):
-    """Without names of files: they may tell who had them, and checksums find them."""
-    told = {key: str(value) for key, value in provenance.items() if key != "source"}
-    if "origin" in told:  # the provenance of the file that was imported
-        try:
-            told["origin"] = json.dumps(_shipped(json.loads(told["origin"])))
-        except (ValueError, AttributeError):
-            del told["origin"]  # not ours, and so of unknown content
-    return told
 
 
 def _golden_faces(contract, crop, detector):

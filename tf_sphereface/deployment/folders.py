@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tf_sphereface.bundle.bundle import contract_content
 from tf_sphereface.errors import InputError
-from tf_sphereface.model_files import model_file
+from tf_sphereface.model_files import export_file, model_file
 from tf_sphereface.whole_folders import changing
 
 
@@ -38,12 +38,18 @@ def _is_export(folder):
     return isinstance(content, dict) and {"library_version", "pixels"} <= content.keys()
 
 
-def check_paths(model: Path, out: Path, overwrite: bool) -> None:
+def check_paths(model: Path, out: Path, overwrite: bool, tflite: bool = False) -> None:
     """Refuses the paths of an export while that is cheap: TensorFlow is not loaded.
+
+    Args:
+        model: To be exported.
+        out: Folder of the export.
+        overwrite: An earlier export may be replaced.
+        tflite: The model may be a TFLite file.
 
     Raises: InputError as `model_file` and `check_output`.
     """
-    file = model_file(model)
+    file = export_file(model) if tflite else model_file(model)
     check_output(out, overwrite)
     if out.resolve() in file.resolve().parents:  # it would go with the earlier export
         raise InputError(f"the model lies in the folder that is replaced: {file}")

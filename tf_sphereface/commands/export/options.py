@@ -8,9 +8,11 @@ from tf_sphereface.commands.options.pixels import add_pixel_options, given_pixel
 from tf_sphereface.commands.terminal.output import add_json_option
 
 
-def add_model_and_output(parser, out):
+def add_model_and_output(parser, out, others=""):
     parser.add_argument(
-        "model", type=Path, help=".keras file (classifier or backbone) or run folder"
+        "model",
+        type=Path,
+        help=f".keras file (classifier or backbone), run folder{others}",
     )
     parser.add_argument("--out", type=Path, required=True, help=out)
     parser.add_argument(
@@ -157,6 +159,15 @@ def ready_files(parser, texts):
     return files
 
 
+def _size(text):
+    if text is None:
+        return None
+    from tf_sphereface.data.alignment.settings import parse_size
+
+    crop = parse_size(text)
+    return crop.height, crop.width
+
+
 def export_options(args):
     from tf_sphereface.deployment import ExportOptions, GateLimits
 
@@ -172,6 +183,7 @@ def export_options(args):
             args.min_cosine, args.max_accuracy_drop, args.min_rank_agreement
         ),
         ready=args.add_variant,
+        size=_size(args.size),
         pixels=given_pixels(args),
         licence=args.licence,
         overwrite=args.overwrite,

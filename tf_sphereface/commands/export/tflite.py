@@ -22,7 +22,12 @@ NEXT_STEPS = (
 
 
 def add_arguments(parser):
-    add_model_and_output(parser, "folder of the bundle")
+    add_model_and_output(parser, "folder of the bundle", ", or float .tflite file")
+    parser.add_argument(
+        "--size",
+        metavar="HEIGHTxWIDTH",
+        help="of the crops, for a .tflite file whose sides are free",
+    )
     parser.add_argument(
         "--licence", metavar="TEXT", help="terms of the model, for the model card"
     )
@@ -38,7 +43,8 @@ def run(args):
     args.add_variant = ready_files(args.parser, args.add_variant)
     from tf_sphereface.deployment.folders import check_paths
 
-    check_paths(args.model, args.out, args.overwrite)  # before TensorFlow loads
+    # Before TensorFlow loads.
+    check_paths(args.model, args.out, args.overwrite, tflite=True)
     from tf_sphereface.native_messages import load_tensorflow
 
     load_tensorflow()

@@ -9,6 +9,7 @@ from tf_sphereface.bundle.records import (
     VariantMeasurement,
 )
 from tf_sphereface.files import sha256_of
+from tf_sphereface.model_files import export_file
 
 # The same files on the same crops, but perhaps on another processor.
 DRIFT_TOLERANCE = 0.002  # of mean and first percentile of the cosines
@@ -34,17 +35,12 @@ def measure_drifts(
     Raises: InputError if the model or the folder is unusable, or they do not fit.
     """
     from tf_sphereface.deployment.parity.drift import measure_drift
-    from tf_sphereface.deployment.parity.keras_features import (
-        held_out_crops,
-        reference_features,
-    )
-    from tf_sphereface.embedding_models import load_backbone
+    from tf_sphereface.deployment.parity.keras_features import held_out_crops
+    from tf_sphereface.deployment.sources import reference_of
 
     contract = bundle.contract
     crops = held_out_crops(contract.pixels, crops_dir)
-    reference = reference_features(
-        load_backbone(model_path), contract.pixels, crops, contract.feature
-    )
+    reference = reference_of(model_path, contract)(crops)
     return {
         name: measure_drift(reference, bundle.embedder(name).embed(crops))
         for name in variants
@@ -53,9 +49,7 @@ def measure_drifts(
 
 def model_differences(bundle: Bundle, model_path: Path) -> list[str]:
     """Difference between the model's checksum and that of the exported one."""
-    from tf_sphereface.embedding_models import model_file
-
-    file = model_file(model_path)
+    file = export_file(model_path)
     if sha256_of(file) == bundle.contract.model.sha256:
         return []
     return [f"{file}: not the model that was exported (its checksum differs)"]

@@ -37,6 +37,11 @@ class FloatModel:
     batch: int | None = 1
 
     @property
+    def name(self) -> str:
+        """Name of the network."""
+        return self.backbone.name
+
+    @property
     def has_dense_layer(self) -> bool:
         """True if a layer of the network is dense."""
         layers = self.backbone._flatten_layers()

@@ -12,9 +12,10 @@ from ai_edge_quantizer.algorithm_manager import AlgorithmName
 from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
 
 from tf_sphereface.bundle.variants import VARIANTS
+from tf_sphereface.deployment.conversion.foreign_file import FloatFile
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.quantization.analysis import layers_of
-from tf_sphereface.deployment.quantization.equalization import Equalized
+from tf_sphereface.deployment.quantization.equalization import CONVOLUTIONS, Equalized
 from tf_sphereface.deployment.quantization.operator_versions import with_true_versions
 from tf_sphereface.errors import InputError
 from tf_sphereface.tflite_graph import TFLiteGraph
@@ -48,6 +49,7 @@ def _int4(recipe, graph):
     )
 
 
+WITH_KERNELS = (*CONVOLUTIONS, "FULLY_CONNECTED")
 NAME = "ai-edge-quantizer"
 # The operations that each variant quantises; each function fills a recipe for a graph.
 RECIPES = {
@@ -62,7 +64,7 @@ RECIPES = {
 
 
 def quantize(
-    model: FloatModel,
+    model: FloatModel | FloatFile,
     variant: str,
     equalized: Equalized | None = None,
     keep_float: tuple[str, ...] = (),
@@ -83,8 +85,8 @@ def quantize(
     content = equalized.content if VARIANTS[variant].needs_crops else model.content
     graph, manager = TFLiteGraph(content), recipe_manager.RecipeManager()
     RECIPES[variant](manager, graph)
-    for layer in _known_layers(content, keep_float):
-        _leave_float(manager, _ALL, rf"(^|[/;]){re.escape(layer)}_\d+/")
+    for scope in _scopes_of(graph, content, keep_float):
+        _leave_float(manager, _ALL, scope)
     ranges = None
     if VARIANTS[variant].needs_crops:
         ranges = _tensor_ranges(graph, equalized.ranges, model)
@@ -159,15 +161,23 @@ def _tensor_ranges(graph, observed, model):
     return ranges
 
 
-def _known_layers(content, names):
-    known = layers_of(content)
+def _scopes_of(graph, content, names):
+    """Patterns of layers; without Keras' names a layer is what gives a tensor."""
+    layers = layers_of(content)
+    scopes = {layer: rf"(^|[/;]){re.escape(layer)}_\d+/" for layer in layers}
+    if not layers:
+        scopes = {
+            graph.name(operator.output): _scope_of(graph, operator)
+            for operator in graph.operators
+            if operator.name in WITH_KERNELS
+        }
     for name in names:
-        if name not in known:
+        if name not in scopes:
             raise InputError(
                 f"no layer {name!r} to keep float; the network has: "
-                + ", ".join(sorted(known))
+                + ", ".join(sorted(scopes))
             )
-    return names
+        yield scopes[name]
 
 
 def _leave_float(recipe, operation, scope=_EVERYWHERE):

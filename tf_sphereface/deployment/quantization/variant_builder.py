@@ -5,8 +5,6 @@ import functools
 import os
 from pathlib import Path
 
-import keras
-
 from tf_sphereface.bundle.features import FeatureSource
 from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
 from tf_sphereface.bundle.variants import (
@@ -16,14 +14,12 @@ from tf_sphereface.bundle.variants import (
     file_name,
 )
 from tf_sphereface.deployment import samples
-from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.parity.drift import (
     check_exact,
     measure_drift,
     rank_agreement,
     wiring_failures,
 )
-from tf_sphereface.deployment.parity.keras_features import reference_features
 from tf_sphereface.deployment.parity.measurement import Measure
 from tf_sphereface.deployment.quantization import ai_edge
 from tf_sphereface.deployment.quantization.analysis import analyse_quantization
@@ -33,6 +29,7 @@ from tf_sphereface.deployment.quantization.equalization import (
 )
 from tf_sphereface.deployment.quantization.gate import check_gate
 from tf_sphereface.deployment.quantization.operator_versions import with_true_versions
+from tf_sphereface.deployment.sources import ExportSource
 from tf_sphereface.deployment.writing.bundle import CheckedVariant
 from tf_sphereface.errors import InputError
 
@@ -43,8 +40,7 @@ class VariantBuilder:
     """Builds the variants that are asked for; the float file is always measured.
 
     Args:
-        backbone: The network as it was trained, float32: the reference.
-        network: What is converted.
+        source: The network that is exported.
         options: `ExportOptions`.
         measure: Accuracy and thresholds of a file, or None.
         progress_bar: Shows what takes long, or None.
@@ -52,17 +48,16 @@ class VariantBuilder:
 
     def __init__(
         self,
-        backbone: keras.Model,
-        network: FloatModel,
+        source: ExportSource,
         options,
         measure: Measure | None,
         progress_bar,
     ):
-        self._backbone, self._network, self._options = backbone, network, options
+        self._source, self._network, self._options = source, source.network, options
         self._measure = measure
         self._progress_bar = progress_bar or _no_progress_bar
         # Refuses what cannot be made before anything slow.
-        self._names = _chosen(options.variants, network)
+        self._names = _chosen(options.variants, source.network)
 
     @functools.cached_property
     def samples(self) -> samples.Samples:
@@ -77,12 +72,7 @@ class VariantBuilder:
     @functools.cached_property
     def _reference(self):
         # The embedding of the crop alone, unless the files give the whole feature.
-        return reference_features(
-            self._backbone,
-            self._network.pixel_contract,
-            self.samples.compared,
-            self._network.feature,
-        )
+        return self._source.reference(self.samples.compared)
 
     def build_all(self, directory: Path) -> dict[str, CheckedVariant]:
         """Every variant by name, in the order asked for, then the ready files.
@@ -202,7 +192,7 @@ def _chosen(names, network):
     for name in names:
         if name not in available:
             raise InputError(
-                f"no variant {name!r} of {network.backbone.name}: it has no dense layer"
+                f"no variant {name!r} of {network.name}: it has no dense layer"
             )
     return names
 
