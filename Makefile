@@ -5,6 +5,10 @@ INSTALLED := .venv/.installed
 
 RUNTIMES := $(patsubst %,.venv-runtimes/%/.installed,$(subst ==,@,$(shell cat tests/runtimes/runtimes.txt)))
 
+# Workers and child processes of the tests read what the first of them has compiled, where
+# the environment would have every process compile it anew, too.
+test test-slow: export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: quickstart test test-slow test-backends test-quantization test-runtimes audit lint format clean
 
 quickstart: $(INSTALLED)

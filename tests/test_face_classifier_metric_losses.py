@@ -16,7 +16,7 @@ from tf_sphereface import (
 )
 
 
-def with_metric_losses(head=True, jit_compile=False):
+def with_metric_losses(head=True, **how):
     keras.utils.set_random_seed(1)
     parts = [CenterLoss(4, weight=0.1), TripletSemiHardLoss(weight=0.5)]
     head = NormalizedSoftmaxLayer(4) if head else None
@@ -24,7 +24,7 @@ def with_metric_losses(head=True, jit_compile=False):
     classifier.compile(
         keras.optimizers.SGD(0.05),
         metrics=["accuracy"] if head else None,
-        jit_compile=jit_compile,
+        **{"jit_compile": False, **how},
     )
     return classifier
 
@@ -72,7 +72,7 @@ def test_predict_without_a_head_gives_embeddings():
 
 @pytest.mark.parametrize("head", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_save_and_load_keep_metric_losses_and_centres(head, tmp_path):
-    classifier, (images, labels) = with_metric_losses(head), faces()
+    classifier, (images, labels) = with_metric_losses(head, run_eagerly=True), faces()
     classifier.fit(images, labels, batch_size=16, verbose=0)
     classifier.save(tmp_path / "classifier.keras")
     loaded = keras.models.load_model(tmp_path / "classifier.keras")

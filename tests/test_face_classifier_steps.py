@@ -151,6 +151,7 @@ CASES = {
 }
 
 
+@pytest.mark.quick_cases("iterations", "adaface")
 @pytest.mark.parametrize("case", CASES)
 def test_five_steps_of_fit_are_sgd_by_hand(case):
     hand_class, make_head = CASES[case]

@@ -5,8 +5,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from tests.quick_cases import pytest_collection_modifyitems
 
 ROOT = Path(__file__).parents[1]
 LIMITS = ("-o", "timeout=2", "-o", "faulthandler_timeout=4")
@@ -48,3 +51,35 @@ def test_a_test_that_ends_its_process_is_named(tmp_path, cause):
     status, output = run_with([cause], tmp_path)
     assert status == 1
     assert "crashed while running 'test_culprits.py::test_0'" in output
+
+
+def cases(*patterns):
+    """Three cases of a test of which those like the patterns are quick."""
+    mark = pytest.mark.quick_cases(*patterns).mark
+    for case in ("a", "b", "c-a"):
+        slow = []
+        yield SimpleNamespace(
+            nodeid=f"test_x.py::test[{case}]",
+            callspec=SimpleNamespace(id=case),
+            get_closest_marker=lambda name: mark,
+            add_marker=slow.append,
+            slow=slow,
+        )
+
+
+@pytest.mark.parametrize(
+    ("patterns", "slow"),
+    [(["a"], [[], ["slow"], ["slow"]]), (["b", "*-a"], [["slow"], [], []])],
+)
+def test_cases_beyond_the_quick_ones_are_slow(patterns, slow):
+    items = list(cases(*patterns))
+    pytest_collection_modifyitems(SimpleNamespace(args=["tests"]), items)
+    assert [item.slow for item in items] == slow
+
+
+def test_a_quick_case_that_is_not_there_is_named():
+    with pytest.raises(pytest.UsageError, match=r"test_x\.py::test': \{'d'\}"):
+        pytest_collection_modifyitems(SimpleNamespace(args=["tests"]), [*cases("d")])
+    # With one case chosen by its name, the others are not looked for.
+    chosen = SimpleNamespace(args=["test_x.py::test[a]"])
+    pytest_collection_modifyitems(chosen, [*cases("d")])

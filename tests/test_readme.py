@@ -13,7 +13,7 @@ from tests.guides_walk import WALK, run_python, script_of, walk
 @pytest.mark.parametrize(
     "pages",
     [
-        pytest.param(WALK[:1], id="step_by_step"),
+        pytest.param(WALK[:1], id="step_by_step", marks=pytest.mark.slow),
         pytest.param(WALK, id="all_guides", marks=pytest.mark.slow),
     ],
 )

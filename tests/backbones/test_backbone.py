@@ -53,8 +53,8 @@ def names(*quick):
     ]
 
 
-# Its hundreds of layers take long to build.
-ALL_BUT_THE_LARGEST = set(BACKBONES) - {"inception_resnet_v1"}
+# Their hundreds of layers take long to build.
+ALL_BUT_THE_LARGEST = set(BACKBONES) - {"inception_resnet_v1", "inception_face"}
 
 
 @pytest.fixture(params=sorted(BACKBONES))
@@ -126,6 +126,7 @@ def test_save_and_load_keep_arguments_and_output(name, tmp_path):
     np.testing.assert_array_equal(embed(loaded, images), embed(backbone, images))
 
 
+@pytest.mark.quick_cases("iresnet", "mobilefacenet", "sphereface_cnn", "zfnet_face")
 @pytest.mark.parametrize("name", names(*ALL_BUT_THE_LARGEST))
 def test_config_names_every_argument(name):
     arguments = {
@@ -158,6 +159,12 @@ POLICIES += [
 ]
 
 
+@pytest.mark.quick_cases(
+    "iresnet-mixed_bfloat16-bfloat16-float32",
+    "sphereface_cnn-mixed_bfloat16-bfloat16-float32",
+    "sphereface_cnn-mixed_float16-float16-float32",
+    "sphereface_cnn-bfloat16-bfloat16-bfloat16",
+)
 @pytest.mark.parametrize(("name", "policy", "compute", "variable"), POLICIES)
 def test_a_policy_reaches_every_layer(name, policy, compute, variable):
     global_policy = keras.config.dtype_policy().name
@@ -183,6 +190,7 @@ def test_mixed_precision_gives_nearly_the_same_embeddings(name):
     assert ((one * two).sum(axis=1) / norms > 0.99).all()
 
 
+@pytest.mark.quick_cases("iresnet", "mobilefacenet", "sphereface_cnn", "zfnet_face")
 def test_a_classifier_trains_and_moves_every_weight(name):
     backbone = built(name)
     weights = backbone.get_weights()
@@ -287,6 +295,7 @@ def test_a_name_may_say_the_depth():
         build_backbone("sphereface10", depth=20)
 
 
+@pytest.mark.quick_cases("zfnet_face")
 @pytest.mark.parametrize("name", ["keras_application", "mobilefacenet", "zfnet_face"])
 def test_a_users_order_of_axes_changes_no_network(name):
     expected = built(name)

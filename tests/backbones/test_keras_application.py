@@ -98,19 +98,19 @@ def test_dropout_is_there_when_it_is_asked_for():
 
 
 def test_weights_are_loaded_from_a_file_and_not_again_with_the_model(tmp_path):
-    source = keras.applications.MobileNetV2(
+    source = keras.applications.MobileNet(
         include_top=False, weights=None, input_shape=(32, 48, 3), alpha=0.35
     )
     path = tmp_path / "mobilenet.weights.h5"
     source.save_weights(path)
-    backbone = from_keras_application("MobileNetV2", 4, weights=str(path), **TINY)
-    kernel = ops.convert_to_numpy(source.get_layer("Conv1").kernel)
-    actual = ops.convert_to_numpy(backbone.get_layer("Conv1").kernel)
+    backbone = from_keras_application("MobileNet", 4, weights=str(path), **TINY)
+    kernel = ops.convert_to_numpy(source.get_layer("conv1").kernel)
+    actual = ops.convert_to_numpy(backbone.get_layer("conv1").kernel)
     np.testing.assert_array_equal(actual, kernel)
     backbone.save(tmp_path / "backbone.keras")
     path.unlink()
     loaded = keras.models.load_model(tmp_path / "backbone.keras")
-    actual = ops.convert_to_numpy(loaded.get_layer("Conv1").kernel)
+    actual = ops.convert_to_numpy(loaded.get_layer("conv1").kernel)
     np.testing.assert_array_equal(actual, kernel)
 
 

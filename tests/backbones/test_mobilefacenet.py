@@ -29,6 +29,7 @@ def test_multiply_accumulates_at_112_by_112_are_the_papers_221_million():
     assert trainable_count(backbone) == 999_552 + 512 * 7
 
 
+@pytest.mark.quick_cases("256")
 @pytest.mark.parametrize("embedding_dim", [256, 512])
 def test_a_longer_embedding_costs_its_convolution_and_batch_norm(embedding_dim):
     backbone = MobileFaceNet(embedding_dim)

@@ -86,6 +86,7 @@ def test_feature_follows_the_mirror_policy(plain, tiny, crops, mirror):
     assert embedder.embed_crops(crops[:0]).shape == (0, embedder.feature_dim)
 
 
+@pytest.mark.quick_cases("concat")
 @pytest.mark.parametrize("mirror", ["concat", "mean"])
 def test_graph_with_everything_inside_gives_the_same_feature(
     plain, tiny, crops, tmp_path, mirror

@@ -1,6 +1,7 @@
 """Tests for the JSON schema of contract.json."""
 
 import copy
+import functools
 import json
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def test_schema_in_the_documents_is_that_of_the_code():
     assert DOCUMENT.read_bytes() == schema_content()
 
 
+@functools.cache
 def validator():
     kind = jsonschema.Draft202012Validator
     kind.check_schema(bundle_schema())

@@ -157,6 +157,7 @@ def count(folder):
     return len(list(folder.iterdir())) if folder.exists() else 0
 
 
+@pytest.mark.slow
 def test_alignment_survives_kills(photos, tmp_path):
     align_under_kills(photos, tmp_path, 2, seed=1)
 
@@ -166,6 +167,7 @@ def test_alignment_survives_ten_kills(photos, tmp_path):
     align_under_kills(photos, tmp_path, 10, seed=2)
 
 
+@pytest.mark.slow
 def test_records_survive_a_kill(faces, tmp_path):
     records_under_kills(faces, tmp_path, 1, seed=3)
 

@@ -52,13 +52,14 @@ def test_other_crops_are_refused(tmp_path):
 
 
 def test_an_export_takes_the_fit_of_its_crops_into_contract_file_and_card(
-    backbone_file, tmp_path, monkeypatch
+    backbone_file, aligned, tmp_path, monkeypatch
 ):
     said = folder(tmp_path / "said", PHOTO)
     monkeypatch.setattr("tf_sphereface.deployment.export.GOLDEN_FACES", 1)
     measure = Measure(None, None, images=said)
     measure.plain = lambda source: None
-    bundle = export_bundle(backbone_file, tmp_path / "b", ExportOptions(), measure)
+    options = ExportOptions(calibration=aligned)
+    bundle = export_bundle(backbone_file, tmp_path / "b", options, measure)
     assert bundle.contract.crop == PHOTO
     content = (bundle.path / bundle.variant().file).read_bytes()
     assert read_metadata(content).landmark_fit == "photo"

@@ -124,7 +124,7 @@ MODELS = {
     "classifier": classifier,
     "subclass inside": lambda: functional(subclass()),
 }
-QUICK = {"shared layers", "augmented", "depthwise", "sequential"}
+QUICK = {"shared layers", "augmented", "depthwise"}
 
 
 def least_cosine(path):
@@ -159,7 +159,7 @@ def test_models_as_people_write_them_are_exported_whole(tmp_path, kind):
     assert least_cosine(tmp_path / "model.keras") >= LEAST_COSINE
 
 
-@pytest.mark.parametrize("name", names("keras_application"))
+@pytest.mark.parametrize("name", names())
 def test_every_backbone_is_exported_whole(tmp_path, name):
     assert name in BACKBONES
     used(build(name)).save(tmp_path / "model.keras")

@@ -93,6 +93,7 @@ def test_files_have_only_mobile_operators(bundle, variant):
     assert not [name for name in counts if name.startswith("Flex")]
 
 
+@pytest.mark.slow
 def test_calibration_folder_is_used(classifier_file, aligned, tmp_path):
     options = ExportOptions(
         ("int8",), calibration=aligned, representative=20, mirror="none"
@@ -105,22 +106,28 @@ def test_calibration_folder_is_used(classifier_file, aligned, tmp_path):
     assert bundle.contract.feature.mirror == "none"
 
 
-def test_unusable_calibration_folder_is_refused(classifier_file, aligned, tmp_path):
-    wrong = tmp_path / "wrong"
-    wrong.mkdir()
+@pytest.mark.quick_cases("few")
+@pytest.mark.parametrize(
+    ("folder", "variant", "message"),
+    [
+        ("wrong", "none", "not an aligned face of 112 x 96"),
+        ("empty", "none", "too few aligned faces"),
+        ("few", "int8", "32 of 16 people to take ranges from, 500 are needed"),
+        ("missing", "none", "no such folder"),
+    ],
+    ids=["wrong", "empty", "few", "missing"],
+)
+def test_unusable_calibration_folder_is_refused(
+    classifier_file, aligned, tmp_path, folder, variant, message
+):
+    for name in ("wrong", "empty"):
+        (tmp_path / name).mkdir()
     for index in range(8):
-        Image.new("RGB", (96, 100)).save(wrong / f"{index}.png")
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    for folder, variant, message in (
-        (wrong, "none", "not an aligned face of 112 x 96"),
-        (empty, "none", "too few aligned faces"),
-        (aligned, "int8", "32 of 16 people to take ranges from, 500 are needed"),
-        (tmp_path / "missing", "none", "no such folder"),
-    ):
-        options = ExportOptions((variant,), calibration=folder)
-        with pytest.raises(InputError, match=message):
-            export_bundle(classifier_file, tmp_path / "bundle", options)
+        Image.new("RGB", (96, 100)).save(tmp_path / "wrong" / f"{index}.png")
+    folder = aligned if folder == "few" else tmp_path / folder
+    options = ExportOptions((variant,), calibration=folder)
+    with pytest.raises(InputError, match=message):
+        export_bundle(classifier_file, tmp_path / "bundle", options)
     assert not (tmp_path / "bundle").exists()
 
 
@@ -171,6 +178,7 @@ def test_variants_are_measured_alone_and_as_probes(classifier_file, aligned, tmp
     assert variants["none"].gate.passed
 
 
+@pytest.mark.slow
 def test_ready_file_is_measured_like_any_other(
     bundle, classifier_file, aligned, tmp_path
 ):
@@ -186,9 +194,8 @@ def test_ready_file_is_measured_like_any_other(
         export_bundle(classifier_file, tmp_path / "other", missing)
 
 
-@pytest.mark.parametrize(
-    "mirror", ["concat", pytest.param("mean", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("mirror", ["concat", "mean"])
 def test_everything_inside_gives_the_feature_of_raw_pixels(
     tiny, aligned, tmp_path, new_faces, mirror
 ):
@@ -217,6 +224,7 @@ def test_everything_inside_gives_the_feature_of_raw_pixels(
     assert cosines(bundle.embedder("int8-io").embed(new_faces), expected).min() > 0.98
 
 
+@pytest.mark.slow
 def test_free_batch(classifier_file, aligned, tmp_path, new_faces):
     options = ExportOptions(batch=None, calibration=aligned)
     bundle = export_bundle(classifier_file, tmp_path / "bundle", options)
@@ -243,6 +251,7 @@ def test_existing_output_is_refused_or_replaced(
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
+@pytest.mark.slow
 def test_model_trained_in_bfloat16_exports_as_float32(tiny, aligned, tmp_path, crops):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

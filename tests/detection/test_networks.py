@@ -57,6 +57,7 @@ def other_keras_settings():
     keras.config.set_dtype_policy(policy)
 
 
+@pytest.mark.slow
 def test_networks_do_not_depend_on_settings_of_keras(
     litert, other_keras_settings, tmp_path
 ):

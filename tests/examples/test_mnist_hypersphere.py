@@ -25,6 +25,7 @@ def comparison(tmp_path_factory):
     return out, arguments
 
 
+@pytest.mark.slow
 def test_each_loss_and_size_has_a_row_and_has_learnt(comparison):
     out, _ = comparison
     rows = json.loads((out / "table.json").read_text())
@@ -38,6 +39,7 @@ def test_each_loss_and_size_has_a_row_and_has_learnt(comparison):
         assert 0 < row["genuine_angle"] < row["impostor_angle"] < 180
 
 
+@pytest.mark.slow
 def test_the_three_figures_are_pictures(comparison):
     out, _ = comparison
     for name in ("scatter_2d", "sphere_3d", "angles"):
@@ -46,6 +48,7 @@ def test_the_three_figures_are_pictures(comparison):
             assert len(picture.convert("RGB").getcolors(1 << 24)) > 10
 
 
+@pytest.mark.slow
 def test_a_second_run_trains_nothing_and_says_the_same(comparison, capsys, monkeypatch):
     out, arguments = comparison
     before = json.loads((out / "table.json").read_text())
@@ -54,6 +57,7 @@ def test_a_second_run_trains_nothing_and_says_the_same(comparison, capsys, monke
     assert json.loads(capsys.readouterr().out) == before
 
 
+@pytest.mark.slow
 def test_a_run_with_other_settings_is_not_taken_for_this_one(comparison):
     out, _ = comparison
     data = digit_data.load_small_digits()

@@ -147,10 +147,13 @@ def test_gate_not_met_exits_with_1_and_the_bundle_says_so(
     assert not load_bundle(tmp_path / "out").contract.variants["int8"].gate.passed
 
 
-def test_all_variants_options_and_a_ready_file(model, aligned, tmp_path, capsys):
+LIMITS = ("--min-cosine", "0.5", "--min-rank-agreement", "0.1")
+
+
+@pytest.mark.slow
+def test_all_variants_and_steps_inside(model, aligned, tmp_path, capsys):
     first, second = tmp_path / "first", tmp_path / "second"
     options = ("--calibration", aligned, "--representative", "8")
-    limits = ("--min-cosine", "0.5", "--min-rank-agreement", "0.1")
     assert run(to_tflite, model, "--out", first, "--quantize", "all", *options) in (
         0,
         1,
@@ -163,24 +166,28 @@ def test_all_variants_options_and_a_ready_file(model, aligned, tmp_path, capsys)
         if each.quantization
     }
     assert quantizers == {"ai-edge-quantizer"}
-    ready = first / contract.variants["dynamic"].file
     code = run(
         *(to_tflite, model, "--out", second, "--quantize", "int8", "fp16", *options),
-        *("--inside", "pixels", "l2", "--licence", "MIT"),
-        *limits,
+        *("--inside", "pixels", "l2"),
+        *LIMITS,
     )
     assert code == 0, capsys.readouterr().err
     contract = load_bundle(second).contract
     assert contract.default_variant == "int8"
     assert contract.feature.inside == ("pixels", "l2")
-    assert contract.model.licence == "MIT"
-    third = tmp_path / "third"
-    extra = ("--add-variant", f"ready={ready}", "--keep-float", "conv1_1")
-    quantize = ("--quantize", "dynamic")
-    code = run(to_tflite, model, "--out", third, *quantize, *extra, *options)
+
+
+def test_options_and_a_ready_file(model, bundle, aligned, tmp_path, capsys):
+    ready, out = bundle.path / bundle.contract.variants["dynamic"].file, tmp_path / "b"
+    code = run(
+        *(to_tflite, model, "--out", out, "--quantize", "dynamic", *LIMITS),
+        *("--add-variant", f"ready={ready}", "--keep-float", "conv1_1"),
+        *("--licence", "MIT", "--calibration", aligned, "--representative", "8"),
+    )
     assert code == 0, capsys.readouterr().err
-    contract = load_bundle(third).contract
+    contract = load_bundle(out).contract
     assert set(contract.variants) == {"dynamic", "ready"}
+    assert contract.model.licence == "MIT"
     assert contract.variants["dynamic"].quantization.kept_float == ("conv1_1",)
     assert contract.variants["ready"].quantization.kept_float == ()
 
@@ -206,6 +213,7 @@ def test_bad_input_exits_with_2_and_one_line(module, problem, model, tmp_path, c
     assert not out.exists() or list(out.iterdir()) == []
 
 
+@pytest.mark.quick_cases("model-tflite")
 @pytest.mark.parametrize("name", ["tflite", "saved-model"])
 @pytest.mark.parametrize("problem", ["model", "out"])
 def test_bad_paths_are_refused_before_tensorflow_is_loaded(name, problem, tmp_path):

@@ -70,6 +70,7 @@ PROGRAMS = {
 }
 
 
+@pytest.mark.quick_cases("*-False", "ReadFile-True")
 @pytest.mark.parametrize("branch", [False, True])
 @pytest.mark.parametrize("operator", PROGRAMS)
 def test_a_program_is_refused(tmp_path, operator, branch):

@@ -36,6 +36,7 @@ def test_every_head_can_be_imported_from_the_top():
         assert head.__name__ in heads.__all__
 
 
+@pytest.mark.quick_cases("*-call", "ASoftmaxLayer-*")
 @pytest.mark.parametrize("kind", ["call", "sequential", "functional"])
 def test_training_without_labels_warns_once(name, kind):
     """Of heads that have a margin, which they would not train."""
@@ -113,6 +114,7 @@ def test_losses_and_gradients_are_finite(name, case):
         assert np.isfinite(part).all()
 
 
+@pytest.mark.quick_cases("*-bfloat16", "AdaFaceLayer-*")
 @pytest.mark.parametrize("half", ["float16", "bfloat16"])
 def test_half_precision_embeddings_are_computed_in_float32(name, half):
     head, (embeddings, labels) = make(name), points()
@@ -141,6 +143,7 @@ def test_half_precision_is_refused():
         heads.ArcFaceLayer(4, dtype="mixed_float16")
 
 
+@pytest.mark.quick_cases("ASoftmaxLayer", "AdaFaceLayer", "SphereFace2Layer")
 def test_100_000_classes_are_no_matter(name):
     head = make(name, num_classes=100_000)
     embeddings, labels = points(count=2, dim=4), np.array([99_999, 70_000])

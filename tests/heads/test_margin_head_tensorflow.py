@@ -10,6 +10,7 @@ from tf_sphereface import FaceClassifier, heads
 from tf_sphereface.training.distribution import training_strategy
 
 
+@pytest.mark.quick_cases("ArcFaceLayer", "AdaFaceLayer")
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_compiled_losses_are_the_eager_ones(name):
     embeddings, labels = points()
@@ -45,6 +46,7 @@ REPLICATED = {
 }
 
 
+@pytest.mark.quick_cases("CurricularFaceLayer")
 @pytest.mark.parametrize("case", REPLICATED)
 def test_two_replicas_train_like_one_device(case):
     name, kwargs = REPLICATED[case]

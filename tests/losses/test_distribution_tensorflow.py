@@ -63,6 +63,7 @@ def test_mined_losses_are_the_mean_of_the_replicas_shares():
     assert value == pytest.approx(np.mean(shares), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_replica_without_images_leaves_the_logged_losses_finite():
     dataset = tf.data.Dataset.from_tensor_slices(points(20)).take(17).batch(16)
     with training_strategy(2).scope():

@@ -170,6 +170,7 @@ def test_names_are_fixed_and_different():
 
 
 # Training compiles: a loss of pairs and one of triplets, the others in the slow tests.
+@pytest.mark.quick_cases("TripletHardLoss")
 @pytest.mark.parametrize(
     "name",
     [

@@ -71,6 +71,7 @@ def test_no_batch_norm_is_left(name):
     assert plan.output in names
 
 
+@pytest.mark.quick_cases("mobilefacenet")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_folded_network_goes_back_into_the_one_with_batch_norm(name):
     backbone = shaken(build_backbone(name, **NETWORKS[name]))

@@ -66,6 +66,9 @@ def test_every_backbone_is_tested_here():
     assert set(OTHERS) == set(BACKBONES)
 
 
+@pytest.mark.quick_cases(
+    "iresnet", "keras_application", "mobilefacenet", "sphereface_cnn", "zfnet_face"
+)
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_backbone_is_chosen_by_name_with_its_arguments(name, tmp_path):
     path = tmp_path / "recipe.toml"

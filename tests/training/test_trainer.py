@@ -18,6 +18,8 @@ from tf_sphereface.training.callbacks import read_history
 from tf_sphereface.training.fine_tuning import initial_backbone
 from tf_sphereface.training.trainer import _take_crops, train
 
+ONE_STEP = {"steps": 1, "steps_per_epoch": 1}
+
 
 def test_a_run_leaves_models_history_and_resolved_recipe(records, tmp_path):
     summary = train(recipe(), records, tmp_path / "run")
@@ -47,12 +49,13 @@ def test_crops_of_another_size_are_refused_before_training(records, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_network_knows_the_crops_of_the_records(tmp_path, caplog):
     people = write_people(tmp_path, 3, 4)
     said = CropGeometry(112, 96, LANDMARK_TEMPLATE + 3, "photo")
     records = tmp_path / "as_release"
     write_records(people.parent / "aligned", records, 1, crop=said)
-    summary = train(recipe(schedule={"steps": 4}), records, tmp_path / "run")
+    summary = train(recipe(schedule=ONE_STEP), records, tmp_path / "run")
     first = keras.models.load_model(summary.last).backbone
     assert first.crop == said
     tuned = initial_backbone(Path(summary.last))
@@ -64,6 +67,7 @@ def test_the_network_knows_the_crops_of_the_records(tmp_path, caplog):
     assert tuned.crop == CropGeometry()
 
 
+@pytest.mark.slow
 def test_two_devices_train_too(records, tmp_path):
     summary = train(recipe(), records, tmp_path / "run", devices=2)
     classifier = keras.models.load_model(summary.last)
@@ -71,10 +75,11 @@ def test_two_devices_train_too(records, tmp_path):
     assert np.isfinite(summary.logs["loss"])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_mixed_precision_leaves_the_callers_policy_alone(records, tmp_path):
     policy = keras.config.dtype_policy().name
     train(
-        recipe(schedule={"precision": "mixed_bfloat16", "steps": 4}),
+        recipe(schedule={"precision": "mixed_bfloat16", **ONE_STEP}),
         records,
         tmp_path / "run",
     )
@@ -111,7 +116,9 @@ def test_a_loss_that_is_no_longer_finite_stops_the_run(records, tmp_path):
 
 @pytest.mark.usefixtures("eagerly")
 def test_the_recipe_csv_has_one_header(records, tmp_path):
-    train(recipe(schedule={"steps_per_epoch": 6}), records, tmp_path / "run")
+    train(
+        recipe(schedule={"steps": 2, "steps_per_epoch": 1}), records, tmp_path / "run"
+    )
     with open(tmp_path / "run" / "history.csv", newline="") as file:
         header, *rows = csv.reader(file)
     assert {"epoch", "loss", "accuracy", "lambda", "learning_rate"} <= set(header)
@@ -119,6 +126,7 @@ def test_the_recipe_csv_has_one_header(records, tmp_path):
     assert tf.io.gfile.exists(str(tmp_path / "run" / "backup" / "state.weights.h5"))
 
 
+@pytest.mark.quick_cases("class_balanced")
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("sampling", ["uniform", "class_balanced"])
 def test_a_shard_damaged_while_training_is_named_with_its_byte(

@@ -18,6 +18,10 @@ from tf_sphereface.weights.files.safetensors_file import (
 )
 
 
+@pytest.mark.quick_cases(
+    "keras-sphereface4-SphereFaceCNN-size0",
+    "safetensors-sphereface4-SphereFaceCNN-size1",
+)
 @pytest.mark.parametrize(
     ("form", "name", "make", "size"),
     [

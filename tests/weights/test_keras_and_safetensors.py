@@ -51,6 +51,7 @@ def assert_equal_weights(path, backbone):
     return loaded
 
 
+@pytest.mark.quick_cases("sphereface20-<lambda>-sphere20-options0")
 @pytest.mark.parametrize(
     ("name", "make", "network", "options"),
     [
@@ -84,6 +85,7 @@ def test_export_has_the_ports_names_and_comes_back_exactly(
     assert loaded.pixel_contract == backbone.pixel_contract
 
 
+@pytest.mark.slow
 def test_inception_resnet_has_the_ports_names():
     backbone = InceptionResNetV1(8, 1 / 16)
     shapes = {

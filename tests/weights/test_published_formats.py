@@ -44,6 +44,7 @@ def with_prefix(state):
     return {f"module.{name}": values for name, values in state.items()}
 
 
+@pytest.mark.quick_cases("zip", "2017-python2", "net_state_dict", "caffe")
 @pytest.mark.parametrize(
     ("name", "write"),
     [
@@ -84,6 +85,7 @@ def test_sphereface_20_gives_the_ports_embedding(tmp_path, sphere20, name, write
     assert len(report.rows) == len(state) + 1
 
 
+@pytest.mark.quick_cases("torch_zip-bfloat16-8")
 @pytest.mark.parametrize(("dtype", "bits"), [("float16", 11), ("bfloat16", 8)])
 @pytest.mark.parametrize("write", [writers.torch_zip, writers.torch_old])
 def test_half_precision_is_widened_and_said(tmp_path, sphere20, dtype, bits, write):
@@ -147,6 +149,7 @@ def test_iresnet_gives_the_ports_embedding(tmp_path, columns):
     assert_same(model, expected, image)
 
 
+@pytest.mark.slow
 def test_a_square_mobilefacenet_is_told_by_its_last_kernel(tmp_path):
     state = ports.make_state(ports.mobilefacenet, image=(3, 112, 112))
     model, _ = imported(tmp_path, "x.pth", writers.torch_zip(state), "mobilefacenet")

@@ -73,14 +73,14 @@ def test_what_is_no_frozen_graph_is_told(refuse):
     assert "must be a frozen graph" in refuse(b"", "x.pb", NAME)
 
 
-def test_millions_of_empty_nodes_take_little_memory(tmp_path):
+def test_many_empty_nodes_take_little_memory(tmp_path):
     path = tmp_path / "x.pb"
-    path.write_bytes(b"\x0a\0" * 1_000_000)
+    path.write_bytes(b"\x0a\0" * 120_000)
     tracemalloc.start()
     try:
         with pytest.raises(InputError, match="at most 100000 nodes"):
             read_weight_file(path, "tensorflow graph")
-        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
 

@@ -144,6 +144,7 @@ def matrix_as_cp2tform(template):
     return np.array([[a, b, shift[0]], [-b, a, shift[1]]])
 
 
+@pytest.mark.quick_cases("options1-template1-size1")
 @pytest.mark.parametrize(
     ("options", "template", "size"),
     [

@@ -20,7 +20,7 @@ KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "JPEG2000", "PPM")
 WITH_EXIF = ("JPEG", "PNG", "WEBP")
 # The few run with all tests, the many with `make test-slow`.
 COUNTS = pytest.mark.parametrize(
-    ("exif", "bodies"), [(40, 30), pytest.param(3000, 500, marks=pytest.mark.slow)]
+    ("exif", "bodies"), [(15, 12), pytest.param(3000, 500, marks=pytest.mark.slow)]
 )
 
 

@@ -30,6 +30,7 @@ def screenshot(page, folder, width, dark):
     return np.asarray(Image.open(picture).convert("RGB")).astype(int)
 
 
+@pytest.mark.slow
 def test_page_is_drawn_light_and_dark_wide_and_narrow(aligned, tmp_path):
     page = write_audit(aligned)
     light = screenshot(page, tmp_path, 1200, dark=False)

@@ -115,6 +115,7 @@ def test_strong_changes_every_step_on_some_faces(strong):
     assert 0.15 < rates["smooth"] < 0.6
 
 
+@pytest.mark.slow
 def test_strong_batches_are_reproducible_and_keep_their_labels(strong, tmp_path):
     rng = np.random.default_rng(2)
     for label in range(4):

@@ -87,6 +87,7 @@ def test_every_tar_format_is_read(tmp_path, form):
     assert read_all(source) == files
 
 
+@pytest.mark.quick_cases("zip")
 @WRITERS
 def test_crops_are_those_of_the_unpacked_folder(tmp_path, photos, suffix, write):
     for name, content in photos.items():

@@ -176,7 +176,7 @@ def test_people_differ_in_geometry_and_not_only_in_colour():
 def test_mtcnn_finds_the_faces_where_the_landmarks_say():
     """Error: mean of five distances over the photo's own eye distance."""
     mtcnn = pytest.importorskip("mtcnn")
-    photos = [photo for _, photo in sample_photos(26, 2, max_yaw=25.0)]
+    photos = [photo for _, photo in sample_photos(10, 2, max_yaw=25.0)]
     detector, errors = mtcnn.MTCNN(), []
     order = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
     for start in range(0, len(photos), 16):

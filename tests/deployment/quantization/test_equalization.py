@@ -4,6 +4,7 @@ import flatbuffers
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
@@ -12,6 +13,7 @@ from tf_sphereface.backbones import MobileFaceNet
 from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.quantization.ai_edge import quantize
+from tf_sphereface.deployment.quantization.analysis import delegate_partitions
 from tf_sphereface.deployment.quantization.equalization import (
     Equalized,
     equalize,
@@ -134,6 +136,7 @@ EQUALIZED = [plain, residual, fused_relu, multiplied, called_twice]
 LEFT_ALONE = [relu6, grouped, shifted, more_channels, silu]
 
 
+@pytest.mark.quick_cases("plain", "residual", "fused_relu", "silu")
 @pytest.mark.parametrize("architecture", EQUALIZED + LEFT_ALONE)
 def test_function_stays_and_channels_become_alike(architecture):
     outputs = layers.Flatten()(architecture(IMAGE))
@@ -177,6 +180,7 @@ def uneven_network():
     return FloatModel(network, PixelContract())
 
 
+@pytest.mark.quick_cases("int8")
 @pytest.mark.parametrize("variant", ["int8", "int8-io"])
 def test_8_bits_hold_for_uneven_channels(uneven_network, crops, variant):
     inputs = uneven_network.inputs(crops)
@@ -187,6 +191,18 @@ def test_8_bits_hold_for_uneven_channels(uneven_network, crops, variant):
     without = quantize(uneven_network, "int8-io", as_it_is)
     drift = far_apart(expected, embed(made, inputs))
     assert drift < 0.5 * far_apart(expected, embed(without, inputs))
+
+
+def test_depthwise_convolutions_do_not_break_the_graph_apart(uneven_network):
+    content = quantize(uneven_network, "dynamic")
+    assert delegate_partitions(content).outside == {}
+    graph = schema.ModelT.InitFromPackedBuf(content, 0)
+    kernels = {
+        tensor.type
+        for tensor in graph.subgraphs[0].tensors
+        if len(tensor.shape) == 4 and graph.buffers[tensor.buffer].data is not None
+    }
+    assert kernels == {schema.TensorType.INT8}
 
 
 def test_equal_vectors_are_written_once_and_nothing_changes(uneven_network, crops):

@@ -84,6 +84,7 @@ def test_impossible_limits_are_named(limit):
         GateLimits(**limit)
 
 
+@pytest.mark.slow
 def test_bundle_says_which_variant_failed(classifier_file, aligned, tmp_path):
     options = ExportOptions(
         ("none", "dynamic"), calibration=aligned, limits=GateLimits(min_cosine=1)
@@ -137,6 +138,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.quick_cases("weightless")
 @pytest.mark.parametrize(
     "broken",
     [

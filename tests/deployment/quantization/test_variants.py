@@ -16,7 +16,6 @@ from tf_sphereface.bundle.variants import (
     available_variants,
     file_name,
 )
-from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.quantization.ai_edge import RECIPES, quantize
 from tf_sphereface.deployment.quantization.analysis import (
@@ -118,20 +117,6 @@ def test_int8_range_is_not_the_moving_average(model, crops):
     embeddings = embed(model.content, model.inputs(crops))
     assert scale * (127 - zero_point) >= embeddings.max() - scale
     assert scale * (-128 - zero_point) <= embeddings.min() + scale
-
-
-def test_depthwise_convolutions_do_not_break_the_graph_apart(crops):
-    network = MobileFaceNet(width_multiplier=0.125, embedding_dim=8)
-    small = FloatModel(fold_batch_norm(network), network.pixel_contract)
-    content = quantize(small, "dynamic")
-    assert delegate_partitions(content).outside == {}
-    graph = schema.ModelT.InitFromPackedBuf(content, 0)
-    kernels = {
-        tensor.type
-        for tensor in graph.subgraphs[0].tensors
-        if len(tensor.shape) == 4 and graph.buffers[tensor.buffer].data is not None
-    }
-    assert kernels == {schema.TensorType.INT8}
 
 
 def test_kept_layer_is_float_and_no_other(model, crops):

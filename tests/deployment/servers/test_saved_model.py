@@ -189,6 +189,7 @@ def test_batch_norm_is_folded(saved, model):
     assert 0.9 * weights < variables.stat().st_size < 1.2 * weights
 
 
+@pytest.mark.quick_cases("encoded")
 @pytest.mark.parametrize("broken", ["serving_default", "encoded"])
 def test_gate_sees_both_signatures(model, aligned, tmp_path, monkeypatch, broken):
     embedded = saved_model_export._embedded
