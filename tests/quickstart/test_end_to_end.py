@@ -13,9 +13,8 @@ import pytest
 
 from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.commands.main import main
-from tf_sphereface.deployment import load_bundle
-from tf_sphereface.deployment.export import _model_record
-from tf_sphereface.embedding_models import load_backbone
+from tf_sphereface.deployment import ExportOptions, load_bundle
+from tf_sphereface.deployment.sources import open_source
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import load_embedding_source
 from tf_sphereface.files import sha256_of
@@ -120,9 +119,7 @@ def test_nothing_that_is_written_names_the_user(finished):
     for kept in (b"evaluate run --images unseen", b"embedding.keras", b"--out=other"):
         assert any(kept in content for content in written.values())
     # A bundle is given away: its model's provenance is without names of files.
-    told = _model_record(
-        home / "again.keras", load_backbone(home / "again.keras"), None
-    )
+    told = open_source(home / "again.keras", ExportOptions()).model
     assert "rival" not in str(told) and "imported" not in str(told)
     assert told.provenance["sha256"] == sha256_of(home / "imported.keras")
     assert sha256_of(run / weights) in told.provenance["origin"]

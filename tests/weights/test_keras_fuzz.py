@@ -17,7 +17,9 @@ from tf_sphereface.weights import import_weights
 from tf_sphereface.weights.files.formats import kind_of
 
 # Each case starts a process or two.
-CASES = pytest.mark.parametrize("cases", [12, pytest.param(300, marks=pytest.mark.slow)])
+CASES = pytest.mark.parametrize(
+    "cases", [12, pytest.param(300, marks=pytest.mark.slow)]
+)
 SIZES = {"width_multiplier": 1 / 64, "embedding_dim": 2}
 INTERESTING = [b"FRHP", b"TREE", b"SNOD", b"OHDR", b'"', b"0", b"PK\x01\x02"]
 
