@@ -158,7 +158,7 @@ def main(kind, folder, count, seed=0):
     files = sorted(path for path in Path(folder).glob(pattern) if path.is_file())
     requests = _start_zygote()  # before anything loads TensorFlow
     _load(kind)
-    work, counts = Path(folder).with_name(f"{kind}.work"), collections.Counter()
+    work, counts = Path(folder).with_name(f"{kind}.{seed}"), collections.Counter()
     for number in range(int(seed), int(seed) + int(count)):
         rng = random.Random(f"{kind} {number}")
         file = rng.choice(files)

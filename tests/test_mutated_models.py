@@ -6,7 +6,6 @@ files that no library in C reads are in tests/weights/test_fuzz.py.
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -99,9 +98,6 @@ def test_the_process_that_opens_a_mutant_lives_on(kind, tmp_path):
     folder = tmp_path / kind
     folder.mkdir()
     MAKERS[kind](folder)
-    if keep := os.environ.get("KEEP"):
-        shutil.copytree(folder, Path(keep, kind))
-        return
     done = subprocess.run(
         [sys.executable, "-m", "tests.mutants_of_models", kind, folder, MUTANTS],
         env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
@@ -112,4 +108,4 @@ def test_the_process_that_opens_a_mutant_lives_on(kind, tmp_path):
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)
     assert sum(counts.values()) == int(MUTANTS)
-    assert set(counts) == {"opened", "refused"}, done.stderr
+    assert {"refused"} <= set(counts) <= {"opened", "refused"}, done.stderr
