@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 BESIDES = """
 sphereface recipes
 sphereface audit aligned/train
-sphereface quickstart --data people --out runs/mine --json --set schedule.steps=20 \
+sphereface quickstart --data people --out runs/mine --set schedule.steps=20 \
     --set schedule.steps_per_epoch=10 --set data.batch_size=32
 """
 # Audit events of Python that come before anything is sent.
@@ -50,7 +50,10 @@ def run(words):
         contextlib.redirect_stdout(io.StringIO()) as printed,
         contextlib.redirect_stderr(io.StringIO()) as errors,
     ):
-        status = main(arguments)
+        try:
+            status = main(arguments)
+        except SystemExit as stop:  # of a wrong option
+            status = stop.code
     assert status == 0, f"{arguments}\n{errors.getvalue()[-2000:]}"
     return printed.getvalue()
 

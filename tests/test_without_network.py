@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from tf_sphereface.commands.main import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 NO_NETWORK = ["unshare", "-n"]
+# Threads may add up in another order while training; photos have times of their own.
+UNTRAINED = ("aligned/", "pairs", "people/", "photos/", "records/")
 ELSEWHERE = {"quantization-train"}  # in an environment of its own
 
 
@@ -33,6 +36,11 @@ def walked(folder, prefix=()):
     return json.loads((folder / "walk.json").read_text()), contents(folder, ".")
 
 
+def keys(results):
+    """The commands, and the keys of their results."""
+    return [(words, re.findall(r'"(\w+)":', printed)) for words, printed in results]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_every_command_of_the_readme_without_a_network(tmp_path):
@@ -42,3 +50,9 @@ def test_every_command_of_the_readme_without_a_network(tmp_path):
     offline, same = walked(tmp_path / "offline", NO_NETWORK)
     assert {words[1] for words, _ in offline["results"]} == {*COMMANDS} - ELSEWHERE
     assert online["asked"] == offline["asked"] == []
+    assert keys(online["results"]) == keys(offline["results"])
+    assert files.keys() == same.keys()
+    untrained = [name for name in files if name.startswith(UNTRAINED)]
+    untrained = [name for name in untrained if not name.endswith("manifest.csv")]
+    assert {Path(name).suffix for name in untrained} > {".jpg", ".tfrecord", ".json"}
+    assert [n for n in untrained if files[n] != same[n]] == []

@@ -1,8 +1,10 @@
 """Trains a recipe on records in a run folder that can be left and resumed."""
 
 import dataclasses
+import errno
 import logging
 import math
+import os
 import time
 from pathlib import Path
 
@@ -166,6 +168,10 @@ def _fit(classifier, recipe, records, run, done, validate) -> dict[str, float]:
                 Backup(run / BACKUP),
             ],
         )
+    except tf.errors.ResourceExhaustedError as error:  # of TensorBoard's writer
+        if (full := os.strerror(errno.ENOSPC)) not in error.message:
+            raise  # of memory
+        raise OSError(errno.ENOSPC, full, str(run)) from error
     finally:
         progress.on_train_end()
     return _figures(history.rows)

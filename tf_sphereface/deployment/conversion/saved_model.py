@@ -32,6 +32,8 @@ def write_graph(
         signatures: By name, the function and what it takes; the spec's name is that of
             the input. The output is called `embedding`.
         weights: All variables that the functions read.
+
+    Raises: OSError if it cannot be written.
     """
     # Keras' own export writes every variable twice.
     module = tf.Module()
@@ -40,7 +42,11 @@ def write_graph(
         name: _with_named_output(function, spec)
         for name, (function, spec) in signatures.items()
     }
-    tf.saved_model.save(module, str(directory), signatures=functions)
+    try:
+        tf.saved_model.save(module, str(directory), signatures=functions)
+    except tf.errors.OpError as error:  # such as a full disk
+        message = " ".join(error.message.split())
+        raise OSError(f"cannot write the SavedModel: {message}") from error
 
 
 def write_serving_model(

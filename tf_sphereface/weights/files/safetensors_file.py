@@ -44,9 +44,15 @@ def read_safetensors(path: Path) -> WeightFile:
 def write_safetensors(
     tensors: dict[str, np.ndarray], path: Path, metadata: dict[str, str]
 ) -> None:
-    """Writes the file whole or not at all."""
+    """Writes the file whole or not at all.
+
+    Raises: OSError if it cannot be written, such as on a full disk.
+    """
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata)
+        try:
+            save_file(tensors, temporary, metadata)
+        except SafetensorError as error:
+            raise OSError(f"cannot write {path}: {error}") from error
 
 
 def _reader(path, name, dtype):
