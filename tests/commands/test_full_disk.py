@@ -78,12 +78,12 @@ def test_a_full_disk(server, world, disk, tmp_path, name):
         statuses.append(status)
         assert status in (0, 2), f"{share}: {errors}"
         if status == 2:
-            # Before it, notes and what a training or an export has measured.
-            *before_it, line = errors.splitlines()
-            assert line.startswith("error: ") and "No space left" in line, share
-            assert not any(x.startswith(("error: ", "Traceback")) for x in before_it)
-            left = everything(place)
-            finished = everything(whole)
+            # Besides: notes, and what a training or an export has measured.
+            (line,) = [x for x in errors.splitlines() if x.startswith("error: ")]
+            assert "No space left" in line, errors
+            # HDF5 grumbles once more when the file that it could not write is closed.
+            assert kind == "train" or "Traceback" not in errors, errors
+            left, finished = everything(place), everything(whole)
             assert left >= names & finished and left - names <= finished | {RESUMED}
             check_outputs(contents(place, outputs), before, after, command[0], share)
         status, _, errors = server.run(command, place)
