@@ -18,6 +18,13 @@ _ACTIVATIONS = {
     for name, code in vars(schema.ActivationFunctionType).items()
     if isinstance(code, int)
 }
+_TYPES = {
+    code: name
+    for name, code in vars(schema.TensorType).items()
+    if isinstance(code, int)
+}
+_NUMPY = {"FLOAT32": "<f4", "FLOAT16": "<f2", "INT32": "<i4"}
+_QUANTISED = frozenset(["INT2", "INT4", "INT8", "INT16", "UINT4", "UINT8", "UINT16"])
 _IDENTIFIER = b"TFL3"
 
 
@@ -98,21 +105,29 @@ class TFLiteGraph:
             return self.shape(index)
         return tuple(map(int, signature))
 
+    def type_name(self, index: int) -> str:
+        """Type of a tensor in TFLite's schema, such as "FLOAT32"."""
+        return _TYPES[self._graph.tensors[index].type]
+
+    def is_quantised(self, index: int) -> bool:
+        """True if a tensor holds integers that stand for real numbers."""
+        quantization = self._graph.tensors[index].quantization
+        scales = getattr(quantization, "scale", None)
+        return self.type_name(index) in _QUANTISED and scales is not None
+
     def is_float(self, index: int) -> bool:
         """True if a tensor holds float32."""
         return self._graph.tensors[index].type == schema.TensorType.FLOAT32
 
     def constant(self, index: int) -> np.ndarray | None:
-        """A stored float32 or int32 tensor; None of any other."""
+        """A stored float32, float16 or int32 tensor; None of any other."""
         if index < 0:
             return None
-        tensor = self._graph.tensors[index]
+        tensor, dtype = self._graph.tensors[index], _NUMPY.get(self.type_name(index))
         data = self.model.buffers[tensor.buffer].data
-        dtypes = {schema.TensorType.FLOAT32: "<f4", schema.TensorType.INT32: "<i4"}
-        if data is None or not len(data) or tensor.type not in dtypes:
+        if data is None or not len(data) or dtype is None:
             return None
-        values = np.frombuffer(bytes(data), dtypes[tensor.type])
-        return values.reshape(self.shape(index))
+        return np.frombuffer(bytes(data), dtype).reshape(self.shape(index))
 
     def float_constants(self) -> Iterator[np.ndarray]:
         """The stored float32 tensors."""

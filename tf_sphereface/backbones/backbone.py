@@ -25,7 +25,7 @@ class Backbone(keras.Model):
     Args:
         embed: Function of (images, make, **arguments) to embeddings, both Keras
             tensors: float (batch, height, width, 3) and (batch, embedding_dim).
-            `make` is a `LayerMaker`, which knows the width multiplier.
+            `make` is a `LayerMaker`, which knows the width multiplier and the padding.
         arguments: The subclass's own arguments for `check` and `get_config`, by their
             names.
         layer_options: Arguments of the `LayerMaker` besides dtype and width multiplier.
@@ -84,7 +84,10 @@ class Backbone(keras.Model):
         )
         own = dict(arguments)
         make = LayerMaker(
-            dtype, own.pop("width_multiplier", 1.0), **(layer_options or {})
+            dtype,
+            own.pop("width_multiplier", 1.0),
+            tensorflow_padding=own.pop("tensorflow_padding", False),
+            **(layer_options or {}),
         )
         super().__init__(inputs=images, outputs=embed(images, make, **own), **kwargs)
         if dtype is not None:  # a functional model takes the global policy

@@ -9,8 +9,8 @@ from keras import layers
 class LayerMaker:
     """Makes named layers with one dtype policy and applies them.
 
-    Convolutions are padded by size // 2 on every side, as Caffe and PyTorch do: "same"
-    would pad a stride of 2 on an even size by less at the top and at the left.
+    Convolutions are padded by size // 2 on every side, as Caffe and PyTorch do: "same",
+    as TensorFlow pads, has less at the top and at the left for a stride of 2.
 
     Args:
         dtype: Policy of every layer; None: the global one.
@@ -19,6 +19,7 @@ class LayerMaker:
         epsilon: Of batch norm.
         momentum: Of the moving statistics of batch norm, the share that stays;
             PyTorch's momentum of 0.1 is 0.9 here.
+        tensorflow_padding: Whether to pad as TensorFlow does.
     """
 
     def __init__(
@@ -28,12 +29,14 @@ class LayerMaker:
         kernel_initializer="he_normal",
         epsilon=1e-5,
         momentum=0.9,
+        tensorflow_padding=False,
     ):
         self.dtype = dtype
         self.width_multiplier = width_multiplier
         self.kernel_initializer = kernel_initializer
         self.epsilon = epsilon
         self.momentum = momentum
+        self.tensorflow_padding = tensorflow_padding
 
     def channels(self, number):
         """`number` times the width multiplier, at least 1."""
@@ -119,7 +122,7 @@ class LayerMaker:
     def _pad(self, inputs, size, strides, padded, name):
         if not padded:
             return inputs, "valid"
-        if strides == 1:
+        if strides == 1 or self.tensorflow_padding:
             return inputs, "same"  # the same on both sides, for odd sizes
         inputs = self.layer(
             layers.ZeroPadding2D, inputs, f"{name}_pad", padding=size // 2

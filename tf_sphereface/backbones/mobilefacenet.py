@@ -28,6 +28,8 @@ class MobileFaceNet(Backbone):
         width_multiplier: Factor on all channels but the embedding's; 1 in the paper.
         height: Rows of the input, pixels; 112 in the paper.
         width: Columns of the input, pixels; 112 or 96 in the paper.
+        tensorflow_padding: Whether convolutions of stride 2 are padded as TensorFlow
+            does, less at the top and at the left; networks trained there need it.
         **kwargs: Of `Backbone`.
 
     Call arguments:
@@ -44,12 +46,17 @@ class MobileFaceNet(Backbone):
         width_multiplier: float = 1.0,
         height: int = 112,
         width: int = 96,
+        tensorflow_padding: bool = False,
         **kwargs,
     ):
         kwargs.setdefault("name", "mobilefacenet")
         super().__init__(
             _embed,
-            {"embedding_dim": embedding_dim, "width_multiplier": width_multiplier},
+            {
+                "embedding_dim": embedding_dim,
+                "width_multiplier": width_multiplier,
+                "tensorflow_padding": tensorflow_padding,
+            },
             height=height,
             width=width,
             **kwargs,

@@ -1,7 +1,9 @@
-"""Fill a backbone with weights of Caffe, PyTorch, TensorFlow, Keras or safetensors.
+"""Fill a backbone with weights of Caffe, PyTorch, TensorFlow, Keras, safetensors,
+ONNX or TFLite.
 
-Nothing in a file is run, and neither Caffe nor PyTorch is needed. Every tensor is
-assigned by name, or the import is refused.
+Neither Caffe nor PyTorch is needed, and no code in a file is run. Every tensor is
+assigned by name, or the import is refused. A network in .onnx or .tflite is matched
+operation by operation, and must give the same embeddings as the backbone.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import math
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.options.pixels import add_pixel_options, given_pixels
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import printable, tell
 from tf_sphereface.commands.terminal.output import print_result
@@ -28,8 +31,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "source",
         help=".caffemodel; .pth, .pt or .ckpt; .safetensors; .keras or .h5; "
-        "TensorFlow's .pb, or a checkpoint's prefix, .index or folder; a path, or an "
-        "https address with --sha256",
+        "TensorFlow's .pb, or a checkpoint's prefix, .index or folder; .onnx (extra "
+        "onnx) or .tflite; a path, or an https address with --sha256",
     )
     parser.add_argument(
         "--sha256", metavar="HEX", help="checksum that the file must have"
@@ -49,11 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="argument of the backbone that the file does not tell; may be repeated",
     )
-    parser.add_argument(
-        "--channel-order",
-        choices=("RGB", "BGR"),
-        help="what the weights expect (default: as published, BGR for SphereFace)",
-    )
+    add_pixel_options(parser)
     parser.add_argument(
         "--prototxt", type=Path, help="description to check a .caffemodel against"
     )
@@ -86,7 +85,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if (args.out is None) != args.suggest:
         parser.error("give either --out or --suggest")
-    arguments = _arguments(args.set, args.channel_order)
+    arguments = _arguments(args.set, given_pixels(args))
     from tf_sphereface.commands.terminal.progress_bar import progress_bar
     from tf_sphereface.weights.files.download import is_address, weights_at
 
@@ -130,7 +129,7 @@ def _import(source, arguments, out, args):
     )
 
 
-def _arguments(texts, channel_order):
+def _arguments(texts, pixels):
     arguments = {}
     for text in texts:
         key, _, value = text.partition("=")
@@ -147,8 +146,8 @@ def _arguments(texts, channel_order):
                 "--set must be KEY=VALUE with a number, true or false. "
                 f"Received: {text!r}"
             )
-    if channel_order is not None:
-        arguments["channel_order"] = channel_order
+    for name, value in pixels.items():
+        arguments[name if name == "channel_order" else f"pixel_{name}"] = value
     return arguments
 
 

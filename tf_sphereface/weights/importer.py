@@ -10,6 +10,7 @@ from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.network_names import present_arguments, with_depth
 from tf_sphereface.weights.assignment import Row, match, values_for
 from tf_sphereface.weights.files.formats import (
+    GRAPHS,
     check_new_model,
     kind_of,
     read_weight_file,
@@ -58,7 +59,8 @@ def import_weights(
     Args:
         source: .caffemodel, PyTorch's .pth, .pt or .ckpt, .safetensors, .keras or .h5;
             TensorFlow's .pb, or a checkpoint by its prefix, parts or folder, of which
-            source and checksum are the data file's.
+            source and checksum are the data file's; .onnx or .tflite, whose network
+            is matched operation by operation and must give the backbone's embeddings.
         backbone: One of `NETWORKS`, or a short name that says the depth, such as
             "sphereface20".
         out: New `.keras` file; written whole or not at all.
@@ -72,6 +74,11 @@ def import_weights(
     """
     check_new_model(out)
     text = _read_licence(licence)
+    if kind_of(source) in GRAPHS and (map_file or prototxt or partial):
+        raise InputError(
+            "--map, --partial and --prototxt are for tensors by name; a .onnx or "
+            ".tflite file is matched as a whole"
+        )
     prepared = _Prepared(source, backbone, dict(arguments or {}), map_file)
     if prototxt is not None:
         from tf_sphereface.weights.files.prototxt import check_prototxt
@@ -111,7 +118,7 @@ def suggest_weights_map(
     """
     prepared = _Prepared(source, backbone, dict(arguments or {}), None)
     if prepared.file is None:
-        raise InputError("a map is for files with tensors by name, not Keras' weights")
+        raise InputError(f"a map is for tensors by name. Received: {prepared.kind}")
     return suggest_map(prepared.file, targets_of(prepared.model), prepared.layout)
 
 
@@ -131,8 +138,15 @@ class _Prepared:
         self._network = NETWORKS[name]
         self._source = source
         self.kind = kind_of(source)
-        self.file, self.notes, told = None, [], {}
+        self.file, self.notes, self._graph, told = None, [], None, {}
         self.origin, contract = {}, {"channel_order": self._network.channel_order}
+        if self.kind in GRAPHS:
+            from tf_sphereface.weights.graphs.importing import GraphImport
+
+            self._graph = GraphImport(source, self.kind, name, arguments, NETWORKS)
+            self.arguments, self.model = self._graph.arguments, self._graph.model
+            self.notes = self._graph.notes
+            return
         if self.kind != "keras weights":
             name_map = read_name_map(map_file) if map_file else None
             self.file = read_weight_file(source, self.kind)
@@ -157,6 +171,8 @@ class _Prepared:
 
     def fill(self, partial):
         """Assigns all or nothing; gives the rows and the weights that got nothing."""
+        if self._graph is not None:
+            return self._graph.fill(), []
         if self.file is None:
             from tf_sphereface.weights.files.keras_file import load_weights_into
 
@@ -183,7 +199,7 @@ def _contract_of(file):
     metadata = file.metadata
     try:
         found = {
-            name: float(metadata[name])
+            name: _pixel_value(metadata[name])
             for name in ("pixel_mean", "pixel_scale")
             if name in metadata
         }
@@ -192,6 +208,12 @@ def _contract_of(file):
     if "channel_order" in metadata:
         found["channel_order"] = metadata["channel_order"]
     return found
+
+
+def _pixel_value(text):
+    """A number, or one of each channel."""
+    value = json.loads(text)
+    return tuple(map(float, value)) if isinstance(value, list) else float(value)
 
 
 def _crop_of(file, size):

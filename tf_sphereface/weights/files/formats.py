@@ -18,7 +18,10 @@ ENDINGS = {
     ".h5": "keras",
     ".hdf5": "keras",
     ".pb": "tensorflow graph",
+    ".onnx": "onnx",
+    ".tflite": "tflite",
 }
+GRAPHS = ("onnx", "tflite")  # whole networks, not tensors by name
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -33,8 +36,8 @@ def check_new_model(out: Path) -> None:
 
 
 def kind_of(path: Path) -> str:
-    """ "caffe", "pytorch", "safetensors", "keras", "keras weights", "tensorflow graph"
-    or "tensorflow checkpoint".
+    """ "caffe", "pytorch", "safetensors", "keras", "keras weights", "tensorflow graph",
+    "tensorflow checkpoint", "onnx" or "tflite".
 
     Raises: InputError if there is no such file or no reader for it.
     """
@@ -64,7 +67,7 @@ def kind_of(path: Path) -> str:
 
 
 def read_weight_file(path: Path, kind: str) -> WeightFile:
-    """The tensors of a file of one of `kind_of`'s kinds but "keras weights".
+    """The tensors of a file of `kind_of`'s kinds but "keras weights" and `GRAPHS`.
 
     Raises: InputError if the file is damaged or would have to run something.
     """

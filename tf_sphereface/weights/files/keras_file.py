@@ -53,8 +53,8 @@ def metadata_of(model: keras.Model) -> dict[str, str]:
         "height": str(contract.height),
         "width": str(contract.width),
         "channel_order": contract.channel_order,
-        "pixel_mean": str(contract.mean),
-        "pixel_scale": str(contract.scale),
+        "pixel_mean": json.dumps(contract.mean),
+        "pixel_scale": json.dumps(contract.scale),
     }
 
 

@@ -1,0 +1,193 @@
+"""The weights of a network's file in a backbone of ours, proved by running both."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tf_sphereface.backbones.iresnet import BLOCKS
+from tf_sphereface.backbones.sphereface_cnn import RESIDUAL_UNITS
+from tf_sphereface.errors import InputError
+from tf_sphereface.network_names import with_depth
+from tf_sphereface.weights.assignment import Row
+from tf_sphereface.weights.graphs.backbone_graph import graph_of
+from tf_sphereface.weights.graphs.graph import LINEAR, Graph
+from tf_sphereface.weights.graphs.matching import PartedError, match
+from tf_sphereface.weights.graphs.reading import Network, read_network
+
+_LARGEST_DIFFERENCE = 1e-4  # of the embedding's length
+# Channels that the last convolution takes, and those that the first one gives.
+_CHANNELS = {
+    "sphereface_cnn": (512, 64),
+    "mobilefacenet": (512, 64),
+    "iresnet": (512, 64),
+    "inception_resnet_v1": (1792, 32),
+}
+_FEWEST_WEIGHTS = 500_000  # of a network as wide as the published ones
+# Sums in each network: what can be another one is told by them.
+_SUMS = {
+    **{f"sphereface{depth}": sum(units) for depth, units in RESIDUAL_UNITS.items()},
+    **{f"iresnet{depth}": sum(blocks) for depth, blocks in BLOCKS.items()},
+    "mobilefacenet": 12,
+    "inception_resnet_v1": 21,
+}
+FOLDED = (
+    "the file has batch norm folded into its convolutions: ours has statistics of 0 "
+    "and 1 in its place, which training would replace; freeze the stages, or train "
+    "with a small learning rate"
+)
+
+
+class GraphImport:
+    """A file's network and the backbone of its size.
+
+    Args:
+        path: The file.
+        kind: "onnx" or "tflite".
+        backbone: Name, perhaps with the depth.
+        arguments: Of the backbone, what the user gives; the depth included.
+        networks: `NETWORKS`.
+
+    Raises: InputError if the file can be no backbone of ours.
+    """
+
+    def __init__(self, path: Path, kind: str, backbone: str, arguments, networks):
+        self._path, self._networks = path, networks
+        self._network = read_network(path, kind)
+        self._title, self._given = backbone, arguments
+        graph, pixels = self._network.graph, self._network.graph.pixels
+        own = {f"pixel_{name}": _values(pixels[name]) for name in pixels}
+        for name in own.keys() & arguments.keys():
+            raise InputError(
+                f"{path} normalises pixels itself, by {name} {own[name]}: give none"
+            )
+        name, given = with_depth(backbone, arguments)
+        contract = {"channel_order": networks[name].channel_order, **own}
+        told = arguments_of(name, graph)
+        self.arguments = {**contract, **told, **given}
+        self.model = _make(path, networks[name], self._network, self.arguments)
+        self.notes = list(graph.notes)
+        if not {"pixel_mean", "channel_order"} <= {*own, *arguments}:
+            formula = self.model.pixel_contract.formula
+            self.notes.append(
+                f"the file does not say its pixels: taken for {formula}; say others "
+                "with --mean, --scale and --channel-order"
+            )
+
+    def fill(self) -> list[Row]:
+        """Assigns all weights, and compares the embeddings of both networks.
+
+        Raises: InputError if they are not the same network, or do not agree.
+        """
+        try:
+            found = match(graph_of(self.model), self._network.graph)
+        except PartedError as error:
+            raise InputError(self._complaint(error)) from error
+        for each in found:
+            getattr(each.layer, each.weight).assign(each.values)
+        self._compare()
+        if any(each.note == "folded batch norm" for each in found):
+            self.notes.append(FOLDED)
+        return [
+            Row(
+                each.source,
+                each.values.shape,
+                "float32",
+                f"{each.layer.name}/{each.weight}",
+                each.note,
+            )
+            for each in found
+        ]
+
+    def _compare(self):
+        network, pixels = self._network, self._network.graph.pixels
+        inputs = network.inputs
+        if pixels:
+            mean, scale = (np.float32(pixels[name]) for name in ("mean", "scale"))
+            inputs = (inputs - mean) / scale
+        ours = np.concatenate(
+            [np.asarray(self.model(crop[None], training=False)) for crop in inputs]
+        ).astype(np.float64)
+        theirs = network.outputs.astype(np.float64)
+        if network.graph.normalised:
+            ours /= np.linalg.norm(ours, axis=1, keepdims=True)
+        lengths = np.linalg.norm(theirs, axis=1)
+        difference = np.max(np.linalg.norm(ours - theirs, axis=1) / lengths)
+        if not difference <= _LARGEST_DIFFERENCE:
+            raise InputError(
+                f"{self._path}: the backbone's embeddings differ from the file's own "
+                f"by {difference:.2g} of their length; at most {_LARGEST_DIFFERENCE:g} "
+                "is allowed"
+            )
+
+    def _complaint(self, error):
+        message = f"{self._path} is no {self._title}: {error}"
+        fitting = self._other_backbone()
+        if fitting is not None:
+            return f"{message}. It fits --backbone {fitting}"
+        return f"{message}; docs/import_weights.md says which forms are known"
+
+    def _other_backbone(self):
+        """Name of a backbone of the registry that the file fits; None if none does."""
+        graph = self._network.graph
+        sums = sum(node.kind == "add" for node in graph.nodes())
+        own = with_depth(self._title, {})
+        for title, count in _SUMS.items():
+            name, depth = with_depth(title, {})
+            if count != sums or (name, depth) == own:
+                continue
+            arguments = {**arguments_of(name, graph), **depth}
+            try:
+                model = _make(
+                    self._path, self._networks[name], self._network, arguments
+                )
+                match(graph_of(model), graph)
+            except (PartedError, InputError):
+                continue
+            return title
+        return None
+
+
+def arguments_of(name: str, graph: Graph) -> dict:
+    """Arguments of a backbone, as the sizes in a graph tell them."""
+    nodes = graph.nodes()
+    linear = [node for node in nodes if node.kind in LINEAR]
+    image = next(node for node in nodes if node.kind == "input")
+    if not linear:
+        raise InputError("a network without a convolution is none of ours")
+    last, _ = _CHANNELS[name]
+    found = {
+        "width_multiplier": linear[-1].inputs[0].shape[2] / last,
+        "embedding_dim": graph.output.shape[2],
+        "height": image.shape[0],
+        "width": image.shape[1],
+    }
+    if name == "sphereface_cnn":
+        norms = any("gamma" in node.constants for node in nodes)
+        biased = sum(np.any(node.constants["bias"]) for node in linear)
+        # Without them only the first convolution of a stage has one, and FC1.
+        found |= {"batch_norm": norms, "residual_bias": not norms and biased > 5}
+    if name == "mobilefacenet":
+        first = linear[0].attributes
+        if first["strides"] == (2, 2) and first["start"] == (0, 0):
+            found["tensorflow_padding"] = True
+    return found
+
+
+def _make(path, backbone, network: Network, arguments):
+    """The backbone, unless it is much larger than the file."""
+    graph = network.graph
+    weights = sum(v.size for node in graph.nodes() for v in node.constants.values())
+    factor = arguments["width_multiplier"]
+    rows, columns = (-(-arguments[side] // 16) for side in ("height", "width"))
+    channels, dim = 512 * factor, arguments["embedding_dim"]
+    dense = rows * columns * channels * dim if rows * columns > 100 else 0
+    if max(_FEWEST_WEIGHTS * factor**2 * (factor > 1), dense) > weights:
+        raise InputError(
+            f"{path} has too few weights ({weights}) for the network that its shapes "
+            "ask for"
+        )
+    return backbone.make(**arguments)
+
+
+def _values(number):
+    return tuple(number) if isinstance(number, list) else number
