@@ -142,12 +142,19 @@ def open_checkpoint(path):
         tensor.read()
 
 
+def open_network(path):
+    from tf_sphereface.weights.graphs.reading import read_network
+
+    read_network(path, path.suffix.removeprefix("."))
+
+
 # Kind: what opens it, and which of the files in the folder are mutated.
 OPENERS = {
     "tflite": (open_tflite, "*.tflite"),
     "bundle": (open_bundle, "*/bundle/**/*.tflite"),
     "saved_model": (open_saved_model, "*/**/*.*"),
     "onnx": (open_onnx, "*.onnx"),
+    "network": (open_network, "*.*"),
     "keras": (open_keras, "*.*"),
     "checkpoint": (open_checkpoint, "*/*.*"),
 }
@@ -156,7 +163,7 @@ OPENERS = {
 def main(kind, folder, count, seed=0):
     opener, pattern = OPENERS[kind]
     files = sorted(path for path in Path(folder).glob(pattern) if path.is_file())
-    requests = _start_zygote()  # before anything loads TensorFlow
+    requests = _start_zygote(kind)  # before anything loads TensorFlow
     _load(kind)
     work, counts = Path(folder).with_name(f"{kind}.{seed}"), collections.Counter()
     for number in range(int(seed), int(seed) + int(count)):
@@ -206,7 +213,9 @@ def _seal(bundle):
 
 def _load(kind):
     """Imports what the openers import, once for all."""
-    if kind in ("tflite", "bundle", "onnx"):
+    if kind == "network":
+        import tf_sphereface.weights.graphs.reading  # noqa: F401
+    elif kind in ("tflite", "bundle", "onnx"):
         import tf_sphereface.bundle.match
         import tf_sphereface.deployment.checking.bundle
         import tf_sphereface.evaluation.embeddings.sources  # noqa: F401
@@ -244,13 +253,23 @@ def _in_a_process(opener, path, requests):
         receiver.close()
 
 
-def _start_zygote():
+def _start_zygote(kind):
     """A process that forks the processes with limits; gives what asks it for one."""
     import h5py
     import safetensors.numpy
 
     import tf_sphereface.foreign.hdf5_check
     import tf_sphereface.foreign.tflite_trial  # noqa: F401
+
+    if kind == "network":
+        import cv2
+        import onnxruntime
+
+        import tf_sphereface.data.synthetic
+        import tf_sphereface.weights.graphs.onnx_file
+        import tf_sphereface.weights.graphs.tflite_file  # noqa: F401
+
+        assert cv2 and onnxruntime
 
     assert h5py and safetensors
     here, there = multiprocessing.Pipe()

@@ -81,11 +81,17 @@ def make_checkpoint(folder):
     tensorflow_files.save_checkpoint(STATE, folder / "x" / "model")
 
 
+def make_network(folder):
+    make_onnx(folder)
+    make_tflite(folder)
+
+
 MAKERS = {
     "tflite": make_tflite,
     "bundle": make_bundle,
     "saved_model": make_saved_model,
     "onnx": make_onnx,
+    "network": make_network,
     "keras": make_keras,
     "checkpoint": make_checkpoint,
 }

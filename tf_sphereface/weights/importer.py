@@ -143,7 +143,7 @@ class _Prepared:
         if self.kind in GRAPHS:
             from tf_sphereface.weights.graphs.importing import GraphImport
 
-            self._graph = GraphImport(source, self.kind, name, arguments, NETWORKS)
+            self._graph = GraphImport(source, self.kind, backbone, arguments, NETWORKS)
             self.arguments, self.model = self._graph.arguments, self._graph.model
             self.notes = self._graph.notes
             return

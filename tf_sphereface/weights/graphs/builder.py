@@ -12,6 +12,8 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.weights.graphs.graph import Node
 from tf_sphereface.weights.graphs.values import LAST, NOWHERE, Value
 
+_ROUNDING = 1e-6
+
 
 class GraphBuilder:
     """Gives a value for each operator.
@@ -41,6 +43,8 @@ class GraphBuilder:
 
     def _node_of(self, value, name):
         node, positive, negative = value.node, value.positive, value.negative
+        # (1 + a) / 2 + (1 - a) / 2 is not quite 1 in float32.
+        positive = np.where(np.isclose(positive, 1, 0, _ROUNDING), 1, positive)
         if value.padding != NOWHERE:
             raise InputError(
                 f"must pad in front of convolutions only. Received: {name}"

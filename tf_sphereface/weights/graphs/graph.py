@@ -16,7 +16,7 @@ from tf_sphereface.errors import InputError
 LINEAR = ("conv", "depthwise")
 
 
-@dataclasses.dataclass(eq=False)
+@dataclasses.dataclass(eq=False, repr=False)
 class Node:
     """An operation and the map that it gives.
 
@@ -46,6 +46,9 @@ class Node:
     def __post_init__(self):
         below = max((node.depth for node in self.inputs), default=0)
         self.depth = below + (self.kind in LINEAR)
+
+    def __repr__(self):  # without the inputs, whose paths are without number
+        return self.text
 
     @property
     def text(self) -> str:

@@ -1,5 +1,6 @@
 """The weights of a network's file in a backbone of ours, proved by running both."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ class GraphImport:
             )
         name, given = with_depth(backbone, arguments)
         contract = {"channel_order": networks[name].channel_order, **own}
-        told = arguments_of(name, graph)
+        told = arguments_of(name, graph, given)
         self.arguments = {**contract, **told, **given}
         self.model = _make(path, networks[name], self._network, self.arguments)
         self.notes = list(graph.notes)
@@ -147,8 +148,16 @@ class GraphImport:
         return None
 
 
-def arguments_of(name: str, graph: Graph) -> dict:
-    """Arguments of a backbone, as the sizes in a graph tell them."""
+def arguments_of(name: str, graph: Graph, given: Collection[str] = ()) -> dict:
+    """Arguments of a backbone, as a graph tells them.
+
+    Args:
+        name: One of `NETWORKS`.
+        graph: Of the file.
+        given: Names of those that are said already.
+
+    Raises: InputError if the graph has no convolution.
+    """
     nodes = graph.nodes()
     linear = [node for node in nodes if node.kind in LINEAR]
     image = next(node for node in nodes if node.kind == "input")
@@ -161,7 +170,7 @@ def arguments_of(name: str, graph: Graph) -> dict:
         "height": image.shape[0],
         "width": image.shape[1],
     }
-    if name == "sphereface_cnn":
+    if name == "sphereface_cnn" and not {"batch_norm", "residual_bias"} & set(given):
         norms = any("gamma" in node.constants for node in nodes)
         biased = sum(np.any(node.constants["bias"]) for node in linear)
         # Without them only the first convolution of a stage has one, and FC1.
