@@ -295,3 +295,19 @@ def test_another_backbone_is_named_with_where_the_two_part(take, iresnet):
     assert message.endswith("It fits --backbone iresnet18")
     with pytest.raises(InputError, match=r"fits --backbone iresnet18"):
         take(content, "mobilefacenet")
+
+
+def test_a_wider_network_is_not_made_to_tell_that_it_does_not_fit(take, monkeypatch):
+    net = OnnxNetwork({"c.weight": np.ones((8, 3, 3, 3), np.float32)}, SQUARE)
+    wide = net.add("Conv", net.conv("image", "c"), np.ones((4096, 8, 1, 1), "float32"))
+    flat = net.add("Flatten", net.add("GlobalAveragePool", wide))
+    content = net.content(net.add("Gemm", flat, np.ones((4096, 1), np.float32)))
+    monkeypatch.setattr("tf_sphereface.backbones.build_backbone", None)
+    with pytest.raises(InputError, match=r"would have 512 channels there, as its last"):
+        take(content, "iresnet100")
+
+
+def test_the_extra_is_asked_for(take, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'tf-sphereface\[onnx\]'"):
+        take(b"", "iresnet100")

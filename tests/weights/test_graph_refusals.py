@@ -242,7 +242,8 @@ def test_the_command_says_where_the_networks_part(tmp_path, capsys):
     arguments = [str(path), "--backbone", "sphereface4", "--out", str(out)]
     assert main(["import-weights", *arguments]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert "is no sphereface4: its conv Gemm" in line and "docs/import_weights" in line
+    assert "is no sphereface4: its conv Conv Conv_0 of 8 x 12 x 4 would have" in line
+    assert "docs/import_weights.md says which forms are known" in line
     assert not out.exists()
 
 

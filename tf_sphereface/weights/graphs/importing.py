@@ -13,17 +13,18 @@ from tf_sphereface.weights.assignment import Row
 from tf_sphereface.weights.graphs.backbone_graph import graph_of
 from tf_sphereface.weights.graphs.graph import LINEAR, Graph
 from tf_sphereface.weights.graphs.matching import PartedError, match
-from tf_sphereface.weights.graphs.reading import Network, read_network
+from tf_sphereface.weights.graphs.reading import read_network
 
 _LARGEST_DIFFERENCE = 1e-4  # of the embedding's length
-# Channels that the last convolution takes, and those that the first one gives.
+# Channels that the first convolution gives, and those that the last one takes.
 _CHANNELS = {
-    "sphereface_cnn": (512, 64),
-    "mobilefacenet": (512, 64),
-    "iresnet": (512, 64),
-    "inception_resnet_v1": (1792, 32),
+    "sphereface_cnn": (64, 512),
+    "mobilefacenet": (64, 512),
+    "iresnet": (64, 512),
+    "inception_resnet_v1": (32, 1792),
 }
 _FEWEST_WEIGHTS = 500_000  # of a network as wide as the published ones
+_MANY_WEIGHTS = 50_000_000  # 200 MB, which any file may ask for
 # Sums in each network: what can be another one is told by them.
 _SUMS = {
     **{f"sphereface{depth}": sum(units) for depth, units in RESIDUAL_UNITS.items()},
@@ -54,7 +55,7 @@ class GraphImport:
     def __init__(self, path: Path, kind: str, backbone: str, arguments, networks):
         self._path, self._networks = path, networks
         self._network = read_network(path, kind)
-        self._title, self._given = backbone, arguments
+        self._title = backbone
         graph, pixels = self._network.graph, self._network.graph.pixels
         own = {f"pixel_{name}": _values(pixels[name]) for name in pixels}
         for name in own.keys() & arguments.keys():
@@ -65,7 +66,9 @@ class GraphImport:
         contract = {"channel_order": networks[name].channel_order, **own}
         told = arguments_of(name, graph, given)
         self.arguments = {**contract, **told, **given}
-        self.model = _make(path, networks[name], self._network, self.arguments)
+        if reason := misproportion(name, graph, self.arguments):
+            raise InputError(self._complaint(reason))
+        self.model = self._make(name, self.arguments)
         self.notes = list(graph.notes)
         if not {"pixel_mean", "channel_order"} <= {*own, *arguments}:
             formula = self.model.pixel_contract.formula
@@ -120,8 +123,8 @@ class GraphImport:
                 "is allowed"
             )
 
-    def _complaint(self, error):
-        message = f"{self._path} is no {self._title}: {error}"
+    def _complaint(self, reason):
+        message = f"{self._path} is no {self._title}: {reason}"
         fitting = self._other_backbone()
         if fitting is not None:
             return f"{message}. It fits --backbone {fitting}"
@@ -138,14 +141,27 @@ class GraphImport:
                 continue
             arguments = {**arguments_of(name, graph), **depth}
             try:
-                model = _make(
-                    self._path, self._networks[name], self._network, arguments
-                )
-                match(graph_of(model), graph)
+                if misproportion(name, graph, arguments) is None:
+                    match(graph_of(self._make(name, arguments)), graph)
+                    return title
             except (PartedError, InputError):
                 continue
-            return title
         return None
+
+    def _make(self, name, arguments):
+        """The backbone, unless it is much larger than the file."""
+        nodes = self._network.graph.nodes()
+        weights = sum(v.size for node in nodes for v in node.constants.values())
+        factor, sides = arguments["width_multiplier"], ("height", "width")
+        rows, columns = (-(-arguments[side] // 16) for side in sides)
+        dense = rows * columns * 512 * factor * arguments["embedding_dim"]
+        wide = _FEWEST_WEIGHTS * factor**2 if factor > 1 else 0
+        if wide > weights or dense > max(weights, _MANY_WEIGHTS):
+            raise InputError(
+                f"{self._path} has too few weights ({weights}) for the {name} that its "
+                "shapes ask for"
+            )
+        return self._networks[name].make(**arguments)
 
 
 def arguments_of(name: str, graph: Graph, given: Collection[str] = ()) -> dict:
@@ -163,7 +179,7 @@ def arguments_of(name: str, graph: Graph, given: Collection[str] = ()) -> dict:
     image = next(node for node in nodes if node.kind == "input")
     if not linear:
         raise InputError("a network without a convolution is none of ours")
-    last, _ = _CHANNELS[name]
+    _, last = _CHANNELS[name]
     found = {
         "width_multiplier": linear[-1].inputs[0].shape[2] / last,
         "embedding_dim": graph.output.shape[2],
@@ -182,20 +198,18 @@ def arguments_of(name: str, graph: Graph, given: Collection[str] = ()) -> dict:
     return found
 
 
-def _make(path, backbone, network: Network, arguments):
-    """The backbone, unless it is much larger than the file."""
-    graph = network.graph
-    weights = sum(v.size for node in graph.nodes() for v in node.constants.values())
-    factor = arguments["width_multiplier"]
-    rows, columns = (-(-arguments[side] // 16) for side in ("height", "width"))
-    channels, dim = 512 * factor, arguments["embedding_dim"]
-    dense = rows * columns * channels * dim if rows * columns > 100 else 0
-    if max(_FEWEST_WEIGHTS * factor**2 * (factor > 1), dense) > weights:
-        raise InputError(
-            f"{path} has too few weights ({weights}) for the network that its shapes "
-            "ask for"
-        )
-    return backbone.make(**arguments)
+def misproportion(name: str, graph: Graph, arguments: dict) -> str | None:
+    """Channels that a backbone would not have, in words; None if there are none."""
+    linear = [node for node in graph.nodes() if node.kind in LINEAR]
+    first, last = _CHANNELS[name]
+    expected = max(1, round(first * arguments["width_multiplier"]))
+    if linear[0].shape[2] == expected:
+        return None
+    taken = linear[-1].inputs[0].shape[2]
+    return (
+        f"its {linear[0].text} would have {expected} channels there, as its last "
+        f"convolution takes {taken} (as published {first} and {last})"
+    )
 
 
 def _values(number):

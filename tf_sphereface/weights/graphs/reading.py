@@ -7,6 +7,7 @@ import numpy as np
 from safetensors import safe_open
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.onnx_runtime import require_packages
 from tf_sphereface.sandbox import Limits, read_apart
 from tf_sphereface.weights.graphs.graph import Graph, pack, unpack
 
@@ -41,6 +42,8 @@ def read_network(path: Path, kind: str) -> Network:
     Raises: InputError if it is damaged, or can be no embedding network of ours; a
         message names the operator.
     """
+    if kind == "onnx":
+        require_packages("onnx", "onnxruntime")
     size = path.stat().st_size
     if size > _LARGEST_FILE:
         raise InputError(f"{path} must be smaller than 1 GB")
