@@ -110,6 +110,7 @@ BACKBONE_DEFAULTS = {
         "width_multiplier": 1.0,
         "height": 112,
         "width": 96,
+        "tensorflow_padding": False,
     },
     "sphereface_cnn": {
         "depth": 20,

@@ -65,6 +65,18 @@ def assert_equal_weights(path, backbone):
         ),
         ("mobilefacenet", lambda: MobileFaceNet(8, 1 / 8), ports.mobilefacenet, {}),
         (
+            "mobilefacenet",
+            lambda: MobileFaceNet(
+                8,
+                1 / 8,
+                tensorflow_padding=True,
+                pixel_mean=(123.7, 116.3, 103.5),
+                pixel_scale=(58.4, 57.1, 57.4),
+            ),
+            ports.mobilefacenet,
+            {},
+        ),
+        (
             "iresnet18",
             lambda: IResNet(18, 8, 1 / 16),
             ports.iresnet18,
@@ -83,6 +95,8 @@ def test_export_has_the_ports_names_and_comes_back_exactly(
     import_weights(tmp_path / "a.safetensors", name, tmp_path / "b.keras")
     loaded = assert_equal_weights(tmp_path / "b.keras", backbone)
     assert loaded.pixel_contract == backbone.pixel_contract
+    image = np.random.default_rng(0).normal(size=(1, *backbone.input_shape[1:]))
+    np.testing.assert_array_equal(loaded(image), backbone(image))
 
 
 @pytest.mark.slow

@@ -212,8 +212,7 @@ def _contract_of(file):
 
 def _pixel_value(text):
     """A number, or one of each channel."""
-    value = json.loads(text)
-    return tuple(map(float, value)) if isinstance(value, list) else float(value)
+    return tuple(map(float, json.loads(text))) if text[:1] == "[" else float(text)
 
 
 def _crop_of(file, size):

@@ -113,6 +113,11 @@ class Sizes:
                 )
         return found["height"], found["width"]
 
+    @property
+    def pads_as_tensorflow(self):
+        """True if a file of ours says that its network does so."""
+        return self._file.metadata.get("padding") == "tensorflow"
+
     def layers(self):
         return [layer for layer, _ in self._keys]
 
@@ -177,6 +182,7 @@ def _mobilefacenet_sizes(sizes):
         "embedding_dim": dense[0],
         "height": height,
         "width": width,
+        "tensorflow_padding": sizes.pads_as_tensorflow,
     }
 
 

@@ -40,7 +40,10 @@ def read_keras_model(path: Path) -> WeightFile:
 
 
 def metadata_of(model: keras.Model) -> dict[str, str]:
-    """Pixel contract, crops and provenance of a backbone of ours, as texts by name."""
+    """What no shape tells of a backbone of ours, as texts by name.
+
+    That is its pixel contract, crops, padding and provenance.
+    """
     contract = getattr(model, "pixel_contract", None)
     provenance = getattr(model, "provenance", None)
     metadata = {"provenance": json.dumps(dict(provenance))} if provenance else {}
@@ -48,6 +51,8 @@ def metadata_of(model: keras.Model) -> dict[str, str]:
         metadata["crop"] = json.dumps(crop.kind)
     if contract is None:
         return metadata
+    if model.get_config().get("tensorflow_padding"):
+        metadata["padding"] = "tensorflow"
     return {
         **metadata,
         "height": str(contract.height),

@@ -181,5 +181,5 @@ def _is_of_input(node):
 
 
 def _rounded(numbers):
-    """Numbers as they were meant: 127.5, though float32 has 127.50000057 for its inverse."""
+    """Numbers as they were meant: 127.5 for the inverse of 1 / 127.5 in float32."""
     return np.vectorize(lambda number: float(f"{number:.6g}"))(numbers).tolist()

@@ -193,8 +193,8 @@ def arguments_of(name: str, graph: Graph, given: Collection[str] = ()) -> dict:
         found |= {"batch_norm": norms, "residual_bias": not norms and biased > 5}
     if name == "mobilefacenet":
         first = linear[0].attributes
-        if first["strides"] == (2, 2) and first["start"] == (0, 0):
-            found["tensorflow_padding"] = True
+        unpadded = first["strides"] == (2, 2) and first["start"] == (0, 0)
+        found["tensorflow_padding"] = unpadded
     return found
 
 
