@@ -40,7 +40,7 @@ def read_keras_model(path: Path) -> WeightFile:
 
 
 def metadata_of(model: keras.Model) -> dict[str, str]:
-    """What no shape tells of a backbone of ours, as texts by name.
+    """Properties of a backbone of ours that no shape tells, as texts by name.
 
     That is its pixel contract, crops, padding and provenance.
     """
