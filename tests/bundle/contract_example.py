@@ -11,6 +11,13 @@ STORED = {
 
 def measured(accuracy, threshold):
     return {
+        "identification": {
+            "people": 50,
+            "probes": 80,
+            "unknown_probes": 100,
+            "rank_1": 0.95,
+            "dir_at_far": {"far_0.01": 0.7},
+        },
         "verification": {
             "pairs": 600,
             "accuracy": accuracy,

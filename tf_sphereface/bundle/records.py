@@ -217,9 +217,28 @@ class Verification(ContractPart):
     """True accept rate by the key of the threshold, such as "far_0.001"."""
 
 
+class Identification(ContractPart):
+    """Open-set search measured with one variant; rates as fractions."""
+
+    people: int = Field(ge=1)
+    """Number of known people, each with a photo in the gallery."""
+    probes: int = Field(ge=1)
+    """Number of other photos of these."""
+    unknown_probes: int = Field(ge=0)
+    """Number of photos of people who are not in the gallery."""
+    rank_1: Rate
+    """Share of the probes whose nearest person is the right one."""
+    dir_at_far: Annotated[dict[ThresholdKey, Rate], NO_OTHERS]
+    """Share of the probes whose nearest person is the right one and is accepted, where
+    that share of the unknown probes is accepted: "far_0.01" of one in a hundred.
+    """
+
+
 class VariantMeasurement(ContractPart):
     """Accuracy, rates and thresholds measured with one variant."""
 
+    identification: Identification | None = None
+    """Open-set search; None if it was not measured."""
     verification: Verification
     """Accuracy and true accept rates."""
     thresholds: Thresholds
@@ -250,6 +269,8 @@ class Variant(FileRecord):
     """Agreement with the Keras model on the nearest face."""
     quantization: QuantizationRecord | None = None
     """Result of the quantisation; None for the float file."""
+    identification: Identification | None = None
+    """Open-set search; None if it was not measured."""
     verification: Verification | None = None
     """Accuracy and true accept rates; None if no pairs were given."""
     thresholds: Thresholds | None = None

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from tf_sphereface.evaluation import VerificationReport
     from tf_sphereface.preprocessing import PixelContract
 
+from tf_sphereface.errors import InputError
+
 BUNDLE_VARIANTS = ("none", "fp16", "dynamic", "int8")
 FAR = 0.01
 # The SavedModel gives features of length 1; this row is what compares with it.
@@ -80,12 +82,26 @@ def export_and_evaluate(out: Path, pairs, model: str, progress_bar) -> Formats:
         representative=None,  # there are few people
         overwrite=True,
     )
-    measure = Measure(evaluate, evaluator.cross_variant)
+    measure = Measure(
+        evaluate, evaluator.cross_variant, identify=_search(evaluator, out)
+    )
     bundle = export_bundle(embedding, out / "bundle", options, measure, progress_bar)
     keras_size = embedding.stat().st_size
     sizes = [keras_size, keras_size, _folder_size(saved_model)]
     rows = _rows(reports, sizes, bundle.contract.variants)
     return Formats(tuple(rows), keras_report, embedding, source.pixel_contract)
+
+
+def _search(evaluator, out):
+    """A search among the unseen people; None if they are too few."""
+    from tf_sphereface.evaluation.identification.gallery_evaluator import (
+        GalleryEvaluator,
+    )
+
+    try:
+        return GalleryEvaluator(evaluator, out / "aligned" / "unseen").identify
+    except InputError:
+        return None
 
 
 def _rows(reports, sizes, variants):

@@ -7,7 +7,9 @@ import tensorflow as tf
 
 from tf_sphereface.bundle.records import (
     Drift,
+    Identification,
     RankAgreement,
+    VariantMeasurement,
     Verification,
 )
 from tf_sphereface.deployment import (
@@ -28,8 +30,25 @@ def drift(mean=0.999, least=0.99):
     return Drift(mean_cosine=mean, p01_cosine=least, min_cosine=least, crops=9)
 
 
-def verified(accuracy):
-    return Verification(pairs=600, accuracy=accuracy, tar_at_far={})
+def measured(accuracy=0.9, rank_1=None, dir_1=None, probes=1000, unknown=500):
+    """Accuracy of pairs, and a search if its rates are given."""
+    search = None
+    if rank_1 is not None:
+        search = Identification(
+            people=300,
+            probes=probes,
+            unknown_probes=unknown,
+            rank_1=rank_1,
+            dir_at_far={} if dir_1 is None else {"far_0.01": dir_1},
+        )
+    return VariantMeasurement(
+        verification=Verification(pairs=600, accuracy=accuracy, tar_at_far={}),
+        thresholds={},
+        identification=search,
+    )
+
+
+WITHOUT_TAILS = GateLimits(min_p01_cosine=-1, min_least_cosine=-1)
 
 
 @pytest.mark.parametrize(
@@ -44,13 +63,69 @@ def verified(accuracy):
 )
 def test_limits_of_a_quantised_variant(mean, accuracy, failures):
     gate = check_gate(
-        *("int8", GateLimits(), drift(mean, -0.9), (), None),
-        *(verified(accuracy), verified(0.9)),
+        *("int8", WITHOUT_TAILS, drift(mean, -0.9), (), None),
+        *(measured(accuracy), measured(0.9)),
     )
     assert gate.passed == (not failures)
     assert len(gate.failures) == len(failures)
     for said, expected in zip(gate.failures, failures, strict=True):
         assert expected in said
+
+
+@pytest.mark.parametrize(
+    ("p01", "least", "failures"),
+    [
+        (0.98, 0.95, []),
+        (0.9799, 0.96, ["first percentile of cosines 0.97990, the limit is 0.98"]),
+        (0.99, 0.9499, ["least cosine 0.94990, the limit is 0.95"]),
+        (0.9422, 0.88, ["first percentile", "least cosine"]),  # plain int8, 2026
+    ],
+)
+def test_limits_of_the_tail(p01, least, failures):
+    tail = Drift(mean_cosine=0.999, p01_cosine=p01, min_cosine=least, crops=9)
+    found = check_gate("int8", GateLimits(), tail).failures
+    assert len(found) == len(failures)
+    for said, expected in zip(found, failures, strict=True):
+        assert expected in said
+
+
+@pytest.mark.parametrize(
+    ("found", "cross", "failures"),
+    [
+        # 1.5 points, and one probe of 1,000, which are 0.1 points.
+        (measured(0.9, 0.934, 0.844), None, []),
+        (measured(0.9, 0.9339, 0.9), None, ["rank 1 1.61 points below float"]),
+        (measured(0.9, 0.96, 0.8439), None, ["DIR at FAR 1 % 1.61 points below"]),
+        (
+            measured(0.9, 0.95, 0.86),
+            measured(0.9, 0.93, 0.8),
+            ["rank 1, float gallery 2.00", "DIR at FAR 1 %, float gallery 6.00"],
+        ),
+        (measured(0.9, 0.95), None, []),  # its DIR was not measured
+    ],
+)
+def test_a_search_must_not_lose_more_than_its_limit(found, cross, failures):
+    gate = check_gate(
+        *("int8", GateLimits(), drift(), (), None, found),
+        *(measured(0.9, 0.95, 0.86), cross),
+    )
+    assert len(gate.failures) == len(failures)
+    for said, expected in zip(gate.failures, failures, strict=True):
+        assert expected in said
+
+
+def test_few_strangers_decide_nothing():
+    few = {"unknown": 499}
+    gate = check_gate(
+        *("int8", GateLimits(), drift(), (), None),
+        *(measured(0.9, 0.95, 0.1, **few), measured(0.9, 0.95, 0.9, **few)),
+    )
+    assert gate.passed
+    one = {"probes": 20}  # a probe is 5 points
+    arguments = "int8", GateLimits(), drift(), (), None
+    float_found = measured(0.9, 0.95, **one)
+    assert check_gate(*arguments, measured(0.9, 0.9, **one), float_found).passed
+    assert not check_gate(*arguments, measured(0.9, 0.85, **one), float_found).passed
 
 
 def test_rank_limit_and_wiring():
@@ -77,7 +152,13 @@ def test_limit_of_the_cosine_is_not_for_float_variants():
 
 @pytest.mark.parametrize(
     "limit",
-    [{"min_cosine": 1.1}, {"max_accuracy_drop": -1}, {"min_rank_agreement": 2}],
+    [
+        {"min_cosine": 1.1},
+        {"max_accuracy_drop": -1},
+        {"min_rank_agreement": 2},
+        {"min_p01_cosine": -2},
+        {"max_search_drop": 101},
+    ],
 )
 def test_impossible_limits_are_named(limit):
     with pytest.raises(ValueError, match=f"`{next(iter(limit))}` must be"):

@@ -56,6 +56,9 @@ def test_figures_of_every_variant_are_in_the_tables():
         [
             "int8 (default)",
             "0.00",
+            "0.9500",
+            "0.7000",
+            "0.7000",
             "0.99900",
             "0.99000",
             "0.98000",
@@ -67,7 +70,20 @@ def test_figures_of_every_variant_are_in_the_tables():
         ]
     ]
     assert rows(figures, "none | 4")[0] == (
-        ["none", "4.56", "0.99900", "0.99000", "0.98000", "-", "-", "0.9000", "passed"]
+        [
+            "none",
+            "4.56",
+            "0.9500",
+            "0.7000",
+            "0.7000",
+            "0.99900",
+            "0.99000",
+            "0.98000",
+            "-",
+            "-",
+            "0.9000",
+            "passed",
+        ]
         + ["2.17.0"]
     )
     assert ["int8", "same variant", "far_0.01", "0.4000", "0.8000"] in rows(

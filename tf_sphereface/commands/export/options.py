@@ -105,6 +105,25 @@ def add_measurement_options(group):
         metavar="C",
         help="least mean cosine to the Keras model (default: 0.99)",
     )
+    for name, default, what in (
+        ("p01", 0.98, "first percentile of the cosines"),
+        ("least", 0.95, "cosine of any crop"),
+    ):
+        group.add_argument(
+            f"--min-{name}-cosine",
+            type=float,
+            default=default,
+            metavar="C",
+            help=f"least {what} (default: {default})",
+        )
+    group.add_argument(
+        "--max-search-drop",
+        type=float,
+        default=1.5,
+        metavar="POINTS",
+        help="what a variant may lose of rank 1 and DIR at FAR 1 % in a search over "
+        "--images, percentage points (default: 1.5)",
+    )
     group.add_argument(
         "--min-rank-agreement",
         type=float,
@@ -180,7 +199,12 @@ def export_options(args):
         calibration=args.calibration,
         representative=args.representative,
         limits=GateLimits(
-            args.min_cosine, args.max_accuracy_drop, args.min_rank_agreement
+            args.min_cosine,
+            args.max_accuracy_drop,
+            args.min_rank_agreement,
+            args.min_p01_cosine,
+            args.min_least_cosine,
+            args.max_search_drop,
         ),
         ready=args.add_variant,
         size=_size(args.size),

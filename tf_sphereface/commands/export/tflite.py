@@ -13,6 +13,7 @@ from tf_sphereface.commands.export.options import (
 )
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import print_notes, print_result
+from tf_sphereface.errors import InputError
 
 NEXT_STEPS = (
     "next: another variant (fp16 loses least), --keep-float with the layers that "
@@ -78,12 +79,22 @@ def measurement(images, pairs_file, progress_bar):
     if pairs_file is None:
         return None
     from tf_sphereface.deployment import Measure
+    from tf_sphereface.evaluation.identification.gallery_evaluator import (
+        GalleryEvaluator,
+    )
     from tf_sphereface.evaluation.pairs.pair_list import read_lfw_pairs
     from tf_sphereface.evaluation.verification.pair_evaluator import PairEvaluator
 
     pairs = read_lfw_pairs(pairs_file)
     evaluator = PairEvaluator(images, pairs, progress_bar=progress_bar)
-    return Measure(evaluator.plain, evaluator.cross_variant, pairs_file.name, images)
+    try:
+        identify = GalleryEvaluator(evaluator, images).identify
+    except InputError as error:
+        print_notes([f"{error}: no search over {images} is measured"])
+        identify = None
+    return Measure(
+        evaluator.plain, evaluator.cross_variant, pairs_file.name, images, identify
+    )
 
 
 def summary(bundle):

@@ -11,7 +11,11 @@ from tf_sphereface.bundle.calibration import (
     ThresholdInterval,
 )
 from tf_sphereface.bundle.contract import file_record, threshold_key
-from tf_sphereface.bundle.records import VariantMeasurement, Verification
+from tf_sphereface.bundle.records import (
+    Identification,
+    VariantMeasurement,
+    Verification,
+)
 from tf_sphereface.bundle.schema import SCHEMA_FILE, schema_content
 from tf_sphereface.bundle.signatures import SIGNATURE_FILE
 from tf_sphereface.errors import InputError
@@ -29,6 +33,8 @@ class Measure:
             the report of pairs of a gallery face and a probe.
         pairs: Description of the pairs, for the model card, or None.
         images: Folder of the pairs' crops, or None if not known.
+        identify: Given the sources of gallery and probes, which `plain` had, returns
+            the `IdentificationReport` of an open-set search; None measures none.
     """
 
     def __init__(
@@ -37,17 +43,45 @@ class Measure:
         cross_variant: Callable,
         pairs: str | None = None,
         images: Path | None = None,
+        identify: Callable | None = None,
     ):
         self._plain, self._cross_variant = plain, cross_variant
+        self._identify = identify
         self.pairs, self.images = pairs, images
 
     def plain(self, source) -> VariantMeasurement:
         """Measurement of a variant alone."""
-        return measurement_of(self._plain(source))
+        return self._with_search(measurement_of(self._plain(source)), source, source)
 
     def cross_variant(self, gallery, probe) -> VariantMeasurement:
         """Measurement of a gallery of one variant and probes of another."""
-        return measurement_of(self._cross_variant(gallery, probe))
+        measured = measurement_of(self._cross_variant(gallery, probe))
+        return self._with_search(measured, gallery, probe)
+
+    def _with_search(self, measured, gallery, probe):
+        if self._identify is None:
+            return measured
+        found = identification_of(self._identify(gallery, probe))
+        return measured.model_copy(update={"identification": found})
+
+
+def identification_of(report) -> Identification:
+    """The record of an open-set search.
+
+    Args:
+        report: An `IdentificationReport`.
+    """
+    return Identification(
+        people=report.counts["gallery_people"],
+        probes=report.counts["trials"],
+        unknown_probes=report.counts["unknown_probes"],
+        rank_1=report.rank_1,
+        dir_at_far={
+            threshold_key(far): point.tar
+            for far, point in report.dir_at_fpir.items()
+            if math.isfinite(point.threshold)
+        },
+    )
 
 
 def measurement_of(report) -> VariantMeasurement:
@@ -111,6 +145,11 @@ def calibration_of(calibrated) -> Calibration:
     )
 
 
+def _measured(measurement):
+    """What was measured: pairs alone leave the search of the export as it is."""
+    return {key: value for key, value in dict(measurement).items() if value is not None}
+
+
 def write_calibrations(
     bundle: Bundle,
     measured: Mapping[str, tuple[VariantMeasurement, Calibration]],
@@ -134,7 +173,7 @@ def write_calibrations(
     variants = dict(bundle.contract.variants)
     for name, (measurement, calibration) in measured.items():
         variants[name] = bundle.variant(name).model_copy(
-            update={**dict(measurement), "calibration": calibration}
+            update={**_measured(measurement), "calibration": calibration}
         )
     link_all(bundle.path, folder)
     write_atomically(folder / SCHEMA_FILE, schema_content())

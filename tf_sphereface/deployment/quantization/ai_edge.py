@@ -146,12 +146,18 @@ def _tensor_ranges(graph, observed, model):
     ends = None
     if "pixels" not in model.feature.inside:
         ends = _input_ends(model.pixel_contract)
+    # A tensor and its reshaped self have one scale: what ends as the output is not
+    # widened on the way.
+    given = set(graph.outputs)
+    for operator in reversed(graph.operators):
+        if operator.name == "RESHAPE" and operator.output in given:
+            given.add(operator.inputs[0])
     ranges = {}
     for index in observed.low:
         low, high = observed.low[index].min(), observed.high[index].max()
         if index in graph.inputs and ends:
             low, high = ends
-        elif _is_one_pixel(graph, index) and index not in graph.outputs:
+        elif _is_one_pixel(graph, index) and index not in given:
             low, high = _ONE_PIXEL_MARGIN * low, _ONE_PIXEL_MARGIN * high
         shape = (1,) * len(graph.shape(index))
         ranges[graph.name(index)] = {

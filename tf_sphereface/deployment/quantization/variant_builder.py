@@ -129,7 +129,7 @@ class VariantBuilder:
         exported = embedder.embed(self.samples.compared)
         drift = measure_drift(self._reference, exported)
         source = self._features(embedder)
-        measured = self._measured(source)
+        measured, crossed = self._measured(source), self._cross_variant(source)
         record = analyse_quantization(
             content,
             float_content,
@@ -143,12 +143,12 @@ class VariantBuilder:
             {
                 "drift": drift,
                 "quantization": record,
-                **self._checked(name, drift, exported, measured),
-                **self._cross_variant(source),
+                **self._checked(name, drift, exported, measured, crossed),
+                **({"cross_variant": crossed} if crossed else {}),
             },
         )
 
-    def _checked(self, name, drift, exported, measured=None):
+    def _checked(self, name, drift, exported, measured=None, crossed=None):
         """Rank agreement, verification and the gate's result on them."""
         reference, samples = self._reference, self.samples
         measured = measured or self._float_measured
@@ -159,8 +159,9 @@ class VariantBuilder:
             drift,
             wiring_failures(reference, exported),
             rank,
-            measured and measured.verification,
-            self._float_measured and self._float_measured.verification,
+            measured,
+            self._float_measured,
+            crossed,
         )
         return {"rank": rank, "gate": gate, **(dict(measured) if measured else {})}
 
@@ -169,9 +170,8 @@ class VariantBuilder:
 
     def _cross_variant(self, source):
         if not self._measure:
-            return {}
-        measured = self._measure.cross_variant(self._float_source, source)
-        return {"cross_variant": measured}
+            return None
+        return self._measure.cross_variant(self._float_source, source)
 
     def _opened(self, directory, name, content):
         path = directory / file_name(name)

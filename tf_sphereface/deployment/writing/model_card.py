@@ -123,9 +123,21 @@ def _figures(contract, facts):
         "As exported; `sphereface bundle show BUNDLE` has what was calibrated since. "
         "Cosines are between the embeddings of a variant and of the Keras model, on "
         f"{samples.compared:,} {kind}, of {samples.compared_people:,} people none of "
-        "whom int8 ranges were taken from. Rank-1 is the share of probes whose nearest "
-        'gallery face is that of the Keras model. "-" was not measured.\n\n'
+        "whom int8 ranges were taken from. Rank-1 agreement is the share of probes "
+        "whose nearest gallery face is that of the Keras model. "
+        f'{_search(contract)}"-" was not measured.\n\n'
         f"{variant_table(contract)}\n{_accuracy(contract, facts)}"
+    )
+
+
+def _search(contract):
+    found = [v.identification for v in contract.variants.values() if v.identification]
+    if not found:
+        return ""
+    return (
+        f"Rank 1 and DIR are of a search for {found[0].probes:,} photos in a gallery "
+        f"of {found[0].people:,} people, FAR of {found[0].unknown_probes:,} photos of "
+        "people who are not in it. "
     )
 
 

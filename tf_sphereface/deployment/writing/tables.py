@@ -1,16 +1,19 @@
 """The figures of a bundle's variants as text, for tables and model cards."""
 
-from tf_sphereface.bundle.contract import BundleContract
+from tf_sphereface.bundle.contract import BundleContract, threshold_key
 from tf_sphereface.bundle.records import Variant, VariantMeasurement
 
 HEADINGS = (
     "variant",
     "MB",
+    "rank 1",
+    "DIR at FAR 1 %",
+    "the same, float gallery",
     "mean cosine",
     "p01 cosine",
     "min cosine",
-    "rank-1",
-    "rank-1, float gallery",
+    "rank-1 agreement",
+    "the same, float gallery",
     "accuracy",
     "gate",
     "least TFLite",
@@ -33,13 +36,25 @@ def variant_rows(contract: BundleContract) -> list[tuple[str, ...]]:
 
 def _figures(variant: Variant):
     drift, rank, measured = variant.drift, variant.rank, variant.verification
+    search, cross = variant.identification, variant.cross_variant
     cosines = (drift.mean_cosine, drift.p01_cosine, drift.min_cosine)
     return (
+        _rate(search and search.rank_1),
+        _rate(_dir(search)),
+        _rate(_dir(cross and cross.identification)),
         *(f"{cosine:.5f}" for cosine in cosines),
-        "-" if rank is None else f"{rank.same_gallery:.4f}",
-        "-" if rank is None else f"{rank.float_gallery:.4f}",
-        "-" if measured is None else f"{measured.accuracy:.4f}",
+        _rate(rank and rank.same_gallery),
+        _rate(rank and rank.float_gallery),
+        _rate(measured and measured.accuracy),
     )
+
+
+def _dir(search):
+    return search and search.dir_at_far.get(threshold_key(0.01))
+
+
+def _rate(rate):
+    return "-" if rate is None else f"{rate:.4f}"
 
 
 def failed_gates(contract: BundleContract) -> dict[str, tuple[str, ...]]:

@@ -1,11 +1,14 @@
 """One list of pairs and many models: alone, and as gallery and probe of each other."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from tf_sphereface.bundle.features import CropEmbedder
+from tf_sphereface.data.aligned.crops import select_crops
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.embeddings.model_embeddings import ModelEmbeddings
 from tf_sphereface.evaluation.embeddings.npz import EmbeddingFile
@@ -46,9 +49,9 @@ class PairEvaluator:
 
         Raises: InputError as `evaluate_verification`.
         """
-        model, photos = ModelEmbeddings(source), self._pairs.photos()
-        features = self._features(model, photos)
-        self._known[id(source)] = source, features
+        photos = self._pairs.photos()
+        features = self.features(source, photos)
+        model = self._known[id(source)].model
         there = ~np.isnan(features).any(axis=1)
         if not there.any():
             raise InputError(
@@ -69,9 +72,8 @@ class PairEvaluator:
         LFW's protocol subtracts the mean feature, so that lengths matter: a model that
         normalises its features compares with this report.
         """
-        features = self._known[id(source)][1]
+        features = self.features(source, self._pairs.photos())
         there = ~np.isnan(features).any(axis=1)
-        features = features.copy()
         features[there] = unit_rows(features[there])
         return self._report(features)
 
@@ -86,7 +88,9 @@ class PairEvaluator:
 
         Raises: InputError if their features have unlike lengths.
         """
-        enrolled, probes = (self._known[id(each)][1] for each in (gallery, probe))
+        enrolled, probes = (
+            self.features(each, self._pairs.photos()) for each in (gallery, probe)
+        )
         require_one_length(gallery=enrolled, probe=probes)
         pairs = self._pairs.pairs
         rows = {photo: row for row, photo in enumerate(self._pairs.photos())}
@@ -105,11 +109,47 @@ class PairEvaluator:
         file = EmbeddingFile(features[there], names)
         return evaluate_verification(file, None, self._pairs)
 
-    def _features(self, model, photos):
+    def all_photos(self, images_dir: Path) -> tuple[str, ...]:
+        """Names of all crops of a folder, "PERSON/FILE".
+
+        Raises: InputError if there are none.
+        """
+        return tuple(select_crops(images_dir).crops)
+
+    def features(self, source: CropEmbedder, photos: Sequence[str]) -> np.ndarray:
+        """Features of photos by a model; each photo is embedded once.
+
+        Args:
+            source: The model.
+            photos: "PERSON/FILE" each.
+
+        Returns: Float32 (photos, feature_dim); NaN for a photo that is missing.
+        """
+        if id(source) not in self._known:
+            self._known[id(source)] = _Known(source, ModelEmbeddings(source), {})
+        known = self._known[id(source)]
+        new = [photo for photo in dict.fromkeys(photos) if photo not in known.features]
+        if new:
+            rows = self._embedded(known.model, new)
+            known.features.update(zip(new, rows, strict=True))
+        return np.stack([known.features[photo] for photo in photos])
+
+    def _embedded(self, model, photos):
         if self._progress_bar is None:
             return model.features(photos, self._images_dir, self._mirror)
         with self._progress_bar("evaluating", "faces") as progress:
             return model.features(photos, self._images_dir, self._mirror, progress)
+
+
+class _Known(NamedTuple):
+    """A model with the features of photos by their names.
+
+    The embedder is kept so that no other can get its id.
+    """
+
+    embedder: CropEmbedder
+    model: ModelEmbeddings
+    features: dict[str, np.ndarray]
 
 
 def require_one_length(**features: np.ndarray) -> None:
