@@ -9,6 +9,11 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
 from tf_sphereface.deployment.conversion.foreign_file import FloatFile
+from tf_sphereface.deployment.quantization.ai_edge import quantize
+from tf_sphereface.deployment.quantization.equalization import (
+    equalize,
+    observe_channels,
+)
 from tf_sphereface.errors import InputError
 from tf_sphereface.tflite_graph import TFLiteGraph, packed
 
@@ -129,6 +134,23 @@ def test_free_sides_are_said(tmp_path):
     fixed = converted(tmp_path / "fixed.tflite", tf.nn.relu)
     with pytest.raises(InputError, match="takes 24x20 crops, not 30x26"):
         FloatFile(fixed, size=(30, 26))
+
+
+def test_ranges_that_a_converter_left_are_dropped(tmp_path):
+    def with_range(model):
+        for tensor in model.subgraphs[0].tensors:
+            tensor.quantization = schema.QuantizationParametersT()
+            tensor.quantization.scale, tensor.quantization.zeroPoint = [0.5], [14]
+
+    path = changed(converted(tmp_path / "net.tflite", tf.nn.relu), with_range)
+    file = FloatFile(path)
+    crops_of = file.inputs(crops(file, 8))
+    content = equalize(file.content, observe_channels(file.content, crops_of))
+    embedder = TFLiteEmbedder(
+        "x", file.pixel_contract, content=quantize(file, "int8", content)
+    )
+    ours, theirs = embedder.embed(crops(file)), file.reference(crops(file))
+    assert np.abs(ours - theirs).max() < 0.1 * np.abs(theirs).max()
 
 
 def test_the_users_pixels_count(tmp_path):

@@ -37,6 +37,8 @@ def _with_fixed_shapes(content, size):
     for index in graph.activations:
         tensors[index].shapeSignature = None
     tensors[source].shape = [1, *size, 3]
+    for tensor in tensors:
+        tensor.quantization = None  # ranges of its training, which no float tensor has
     for operator in graph.operators:
         if operator.name == "RESHAPE" and len(operator.inputs) > 1:
             shape = graph.constant(operator.inputs[1])

@@ -146,7 +146,7 @@ def calibration_of(calibrated) -> Calibration:
 
 
 def _measured(measurement):
-    """What was measured: pairs alone leave the search of the export as it is."""
+    """The fields that were measured: pairs alone leave the search as it is."""
     return {key: value for key, value in dict(measurement).items() if value is not None}
 
 
