@@ -136,13 +136,21 @@ def test_free_sides_are_said(tmp_path):
         FloatFile(fixed, size=(30, 26))
 
 
-def test_ranges_that_a_converter_left_are_dropped(tmp_path):
-    def with_range(model):
-        for tensor in model.subgraphs[0].tensors:
-            tensor.quantization = schema.QuantizationParametersT()
-            tensor.quantization.scale, tensor.quantization.zeroPoint = [0.5], [14]
+def with_ranges(model):
+    for tensor in model.subgraphs[0].tensors:
+        tensor.quantization = schema.QuantizationParametersT()
+        tensor.quantization.scale, tensor.quantization.zeroPoint = [0.5], [14]
 
-    path = changed(converted(tmp_path / "net.tflite", tf.nn.relu), with_range)
+
+def of_an_older_schema(model):
+    model.signatureDefs = None
+    for code in model.operatorCodes:
+        code.builtinCode = 0
+
+
+@pytest.mark.parametrize("change", [with_ranges, of_an_older_schema])
+def test_files_of_older_converters_are_quantised(tmp_path, change):
+    path = changed(converted(tmp_path / "net.tflite", tf.nn.relu), change)
     file = FloatFile(path)
     crops_of = file.inputs(crops(file, 8))
     content = equalize(file.content, observe_channels(file.content, crops_of))

@@ -37,6 +37,8 @@ def _with_fixed_shapes(content, size):
     for index in graph.activations:
         tensors[index].shapeSignature = None
     tensors[source].shape = [1, *size, 3]
+    for code in graph.model.operatorCodes:  # of older files in one field only
+        code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
     for tensor in tensors:
         tensor.quantization = None  # ranges of its training, which no float tensor has
     for operator in graph.operators:
