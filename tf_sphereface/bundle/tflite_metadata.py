@@ -7,7 +7,6 @@ Two entries: "TFLITE_METADATA", the standard that phones' tools read, and
 import struct
 from typing import ClassVar
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from pydantic import ValidationError
@@ -26,11 +25,11 @@ from tf_sphereface.bundle.tflite_metadata_tables import (
     metadata_flatbuffer,
 )
 from tf_sphereface.errors import InputError
+from tf_sphereface.tflite_graph import packed
 
 STANDARD_ENTRY, OWN_ENTRY = "TFLITE_METADATA", "tf_sphereface"
 _FILE_IDENTIFIER = b"TFL3"
 _LARGEST = 2**31  # bytes; the offsets of a flatbuffer are signed 32-bit numbers
-_ALIGNMENT = 16  # bytes; `force_align` of the schema's buffers
 
 
 class FileMetadata(Document):
@@ -79,8 +78,9 @@ def with_metadata(content: bytes, metadata: FileMetadata) -> bytes:
     """The file with its metadata, in place of what it had of the two entries.
 
     Weights and graph are not touched, but for the names of the input and output
-    tensors, which become those of the signature. Every buffer begins at a multiple of
-    16 bytes. The same file and metadata give the same bytes.
+    tensors, which become those of the signature. Equal vectors are written once; every
+    buffer begins at a multiple of 16 bytes. The same file and metadata give the same
+    bytes.
 
     Args:
         content: Of a TFLite file.
@@ -99,9 +99,7 @@ def with_metadata(content: bytes, metadata: FileMetadata) -> bytes:
         buffer.data = np.frombuffer(data, np.uint8)
         model.metadata.append(entry)
         model.buffers.append(buffer)
-    builder = _AlignedBuilder(len(content) + 4096)
-    builder.Finish(model.Pack(builder), file_identifier=_FILE_IDENTIFIER)
-    return bytes(builder.Output())
+    return packed(model)
 
 
 def read_metadata(content: bytes) -> FileMetadata | None:
@@ -144,15 +142,6 @@ def metadata_entries(content: bytes) -> dict[str, bytes]:
 
 # Errors of the readers of flatbuffers on offsets that lead nowhere.
 _BROKEN = (struct.error, IndexError, ValueError, TypeError, AttributeError)
-
-
-class _AlignedBuilder(flatbuffers.Builder):
-    """Python's builder aligns bytes to 1, whatever the schema says."""
-
-    def CreateNumpyVector(self, x):  # noqa: N802 - the name is the library's
-        if x.dtype == np.uint8:
-            self.Prep(_ALIGNMENT, x.size)
-        return super().CreateNumpyVector(x)
 
 
 def _check_identifier(content):

@@ -12,7 +12,7 @@ from tests.deployment.quantization.test_variants import embed, equalized
 from tf_sphereface.backbones import MobileFaceNet
 from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
 from tf_sphereface.deployment.conversion.tflite import FloatModel
-from tf_sphereface.deployment.quantization.ai_edge import quantize
+from tf_sphereface.deployment.quantization.ai_edge import ROUND_DEPTHWISE, quantize
 from tf_sphereface.deployment.quantization.analysis import delegate_partitions
 from tf_sphereface.deployment.quantization.equalization import (
     Equalized,
@@ -185,12 +185,46 @@ def uneven_network():
 def test_8_bits_hold_for_uneven_channels(uneven_network, crops, variant):
     inputs = uneven_network.inputs(crops)
     expected = embed(uneven_network.content, inputs)
-    made = quantize(uneven_network, variant, equalized(uneven_network, crops))
+    depthwise = variant in ROUND_DEPTHWISE
+    made = quantize(
+        uneven_network, variant, equalized(uneven_network, crops, depthwise)
+    )
     ranges = observe_channels(uneven_network.content, inputs)
     as_it_is = Equalized(uneven_network.content, ranges)
     without = quantize(uneven_network, "int8-io", as_it_is)
     drift = far_apart(expected, embed(made, inputs))
     assert drift < 0.5 * far_apart(expected, embed(without, inputs))
+
+
+def test_what_depthwise_convolutions_read_is_alike_if_they_are_rounded(crops):
+    """PReLU gives far more than it takes where it is steep; both are 8 bits then."""
+    keras.utils.set_random_seed(9)
+    network = MobileFaceNet(width_multiplier=0.25, embedding_dim=16)
+    rng = np.random.default_rng(9)
+    for layer in network._flatten_layers():
+        if isinstance(layer, layers.PReLU):
+            layer.set_weights(
+                [np.exp(rng.normal(0, 1, w.shape)) for w in layer.get_weights()]
+            )
+    steep = FloatModel(fold_batch_norm(network), PixelContract())
+    graph = TFLiteGraph(steep.content)
+    read = [
+        operator.output
+        for operator in graph.operators
+        if operator.name == "PRELU"
+        and any(
+            each.name in ("DEPTHWISE_CONV_2D", "PAD")
+            and each.inputs[0] == operator.output
+            for each in graph.operators
+        )
+    ]
+    assert read
+    ranges = observe_channels(steep.content, steep.inputs(crops))
+    alike, other = (
+        spread(equalize(steep.content, ranges, depthwise).ranges, read)
+        for depthwise in (True, False)
+    )
+    assert alike < 0.8 * other
 
 
 def test_depthwise_convolutions_do_not_break_the_graph_apart(uneven_network):

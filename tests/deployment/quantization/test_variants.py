@@ -40,9 +40,10 @@ def model(tiny):
     return FloatModel(backbone, backbone.pixel_contract)
 
 
-def equalized(model, crops):
+def equalized(model, crops, depthwise=False):
     """The model's float file of equalised channels, with ranges of these crops."""
-    return equalize(model.content, observe_channels(model.content, model.inputs(crops)))
+    ranges = observe_channels(model.content, model.inputs(crops))
+    return equalize(model.content, ranges, depthwise)
 
 
 def embed(content, inputs):

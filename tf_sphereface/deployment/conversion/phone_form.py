@@ -6,13 +6,14 @@ and channels can be equalised through it.
 """
 
 import collections
+import itertools
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tf_sphereface.bundle.records import INPUT_NAME, OUTPUT_NAME
 from tf_sphereface.litert import allocate, open_interpreter
-from tf_sphereface.tflite_graph import TFLiteGraph
+from tf_sphereface.tflite_graph import TFLiteGraph, packed
 
 SIGNATURE = "serving_default"
 
@@ -27,7 +28,8 @@ def in_phone_form(content: bytes, size: tuple[int, int]) -> bytes:
 
     Raises: ValueError or RuntimeError if its operators cannot run in a batch of one.
     """
-    return _with_signature(_with_prelus(_with_fixed_shapes(content, size)))
+    fixed = _with_prelus(_with_fixed_shapes(content, size))
+    return _with_signature(_without_unused(fixed))
 
 
 def _with_fixed_shapes(content, size):
@@ -150,6 +152,31 @@ def _add_operator_code(model, builtin):
     code.version = 1
     model.operatorCodes.append(code)
     return len(model.operatorCodes) - 1
+
+
+def _without_unused(content):
+    """The file without tensors and buffers that no operator takes or gives."""
+    graph = TFLiteGraph(content)
+    model, subgraph = graph.model, graph.model.subgraphs[0]
+    constants = itertools.chain(*(operator.inputs for operator in graph.operators))
+    used = sorted({*graph.activations, *graph.outputs, *constants} - {-1})
+    index = {old: new for new, old in enumerate(used)} | {-1: -1}
+    subgraph.tensors = [subgraph.tensors[old] for old in used]
+    for part in (subgraph, *subgraph.operators):
+        part.inputs = [index[int(old)] for old in part.inputs]
+        part.outputs = [index[int(old)] for old in part.outputs]
+    for signature in model.signatureDefs or ():
+        for end in (*signature.inputs, *signature.outputs):
+            end.tensorIndex = index[end.tensorIndex]
+    metadata = model.metadata or ()
+    buffers = sorted(
+        {0} | {each.buffer for each in (*subgraph.tensors, *metadata)}
+    )  # the first one is empty
+    index = {old: new for new, old in enumerate(buffers)}
+    model.buffers = [model.buffers[old] for old in buffers]
+    for each in (*subgraph.tensors, *metadata):
+        each.buffer = index[each.buffer]
+    return packed(model)
 
 
 def _with_signature(content):

@@ -63,6 +63,10 @@ RECIPES = {
 }
 
 
+# Of those that need crops: variants whose depthwise convolutions compute in 8 bits.
+ROUND_DEPTHWISE = frozenset({"int8-io"})
+
+
 def quantize(
     model: FloatModel | FloatFile,
     variant: str,

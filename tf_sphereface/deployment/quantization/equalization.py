@@ -28,7 +28,8 @@ _HOMOGENEOUS = {
     "ADD": 2,
 }
 _FUSED = ("NONE", "RELU")  # RELU6 and others are not homogeneous
-_ROUNDED = ("CONV_2D", "ADD")  # operators that compute in 8 bits
+# Operators that compute in 8 bits; depthwise convolutions do in some variants only.
+_ROUNDED = ("CONV_2D", "ADD")
 # How much of a channel's factor serves the activations; the rest serves the weights.
 _FOR_ACTIVATIONS = 0.9
 _LEAST = 1e-6
@@ -104,7 +105,9 @@ class Equalized:
     ranges: ChannelRanges
 
 
-def equalize(content: bytes, ranges: ChannelRanges) -> Equalized:
+def equalize(
+    content: bytes, ranges: ChannelRanges, depthwise: bool = False
+) -> Equalized:
     """Makes the channels of a float TFLite file alike; its function stays.
 
     Left as they are: tensors that an operator reads or makes which does not let factors
@@ -113,11 +116,13 @@ def equalize(content: bytes, ranges: ChannelRanges) -> Equalized:
     Args:
         content: Of the file.
         ranges: Of its activations.
+        depthwise: Depthwise convolutions compute in 8 bits too.
     """
     graph = TFLiteGraph(content)
+    rounded = (*_ROUNDED, "DEPTHWISE_CONV_2D") if depthwise else _ROUNDED
     factors = {}
     for group in _groups(graph):
-        if (scale := _scale(graph, group, ranges)) is not None:
+        if (scale := _scale(graph, group, ranges, rounded)) is not None:
             factors |= dict.fromkeys(group, scale)
     _multiply_constants(graph, factors)
     return Equalized(graph.content(), ranges.scaled(factors))
@@ -185,14 +190,17 @@ def _lets_through(graph, operator):
     return kernel.shape[-1] % channels == 0
 
 
-def _scale(graph, group, ranges):
-    """Factors of the channels of a group; None where there is nothing to gain."""
+def _scale(graph, group, ranges, rounded):
+    """Factors of the channels of a group; None where there is nothing to gain.
+
+    `rounded` names the operators whose inputs and outputs are 8 bits.
+    """
     makers = [each for each in _convolutions(graph) if each.output in group]
     takers = [each for each in _convolutions(graph) if each.inputs[0] in group]
     touched = [
         index
         for operator in graph.operators
-        if operator.name in _ROUNDED
+        if operator.name in rounded
         for index in (operator.output, *operator.inputs)
         if index in group
     ]

@@ -100,12 +100,15 @@ class VariantBuilder:
         return built
 
     @functools.cached_property
-    def _equalized(self):
+    def _ranges(self):
         network = self._network
         inputs = network.inputs(self.samples.representative)
         with self._progress_bar("taking ranges", "crops") as progress:
-            ranges = observe_channels(network.content, inputs, progress)
-        return equalize(network.content, ranges)
+            return observe_channels(network.content, inputs, progress)
+
+    def _equalized(self, name):
+        depthwise = name in ai_edge.ROUND_DEPTHWISE
+        return equalize(self._network.content, self._ranges, depthwise)
 
     def _build(self, name, directory):
         float_content = self._network.content
@@ -115,7 +118,7 @@ class VariantBuilder:
         else:
             quantizer, equalized = ai_edge.NAME, None
             if VARIANTS[name].needs_crops:
-                equalized = self._equalized
+                equalized = self._equalized(name)
                 float_content = equalized.content
             content = ai_edge.quantize(
                 self._network, name, equalized, self._options.keep_float
