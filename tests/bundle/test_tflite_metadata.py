@@ -21,6 +21,7 @@ from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.quantization.ai_edge import quantize
 from tf_sphereface.errors import InputError
 from tf_sphereface.litert import allocate, open_interpreter
+from tf_sphereface.tflite_graph import packed, read_model
 
 # `read` is what tflite-support, the library of the schema's authors, read from `entry`.
 GOLDEN = json.loads(Path(__file__).with_name("tflite_metadata_golden.json").read_text())
@@ -100,6 +101,11 @@ def test_buffers_are_those_of_before_and_aligned(files, variant):
     # The last two are the metadata's own.
     assert [data for _, data in after[:-2]] == [data for _, data in before]
     assert {place % 16 for place, data in after if data} == {0}
+
+
+def test_equal_vectors_stay_written_once(files):
+    content = packed(read_model(files["dynamic"]))
+    assert len(with_metadata(content, metadata())) < len(content) + 4096
 
 
 def test_other_tools_read_the_file(files):
