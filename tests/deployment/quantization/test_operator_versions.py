@@ -51,7 +51,7 @@ def converter_of(network, folder):
 
 
 def many_operators(x):
-    """What face networks are made of."""
+    """The operators that face networks are made of."""
     layers = keras.layers
     x = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
     y = layers.DepthwiseConv2D(3, padding="same")(layers.ZeroPadding2D()(x)[:, 1:-1])
