@@ -14,10 +14,12 @@ class OnnxNetwork:
         shape: Of the input, such as ("batch", 3, 112, 96).
         prelu: One of PRELUS.
         folded: Whether batch norm goes into the convolution before it.
+        epsilon: Of batch norm.
     """
 
-    def __init__(self, state, shape, prelu="operator", folded=False):
+    def __init__(self, state, shape, prelu="operator", folded=False, epsilon=1e-5):
         self.state, self.prelu_form, self.folded = state, prelu, folded
+        self.epsilon = epsilon
         self.nodes, self.constants = [], []
         self.input = helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)
 
@@ -59,13 +61,13 @@ class OnnxNetwork:
         gamma, beta, mean, variance = (
             self.state[f"{path}.{part}"].astype(np.float64) for part in parts
         )
-        factor = gamma / np.sqrt(variance + 1e-5)
+        factor = gamma / np.sqrt(variance + self.epsilon)
         return factor, beta - factor * mean
 
     def norm(self, tensor, path):
         parts = ("weight", "bias", "running_mean", "running_var")
         constants = [self.state[f"{path}.{part}"] for part in parts]
-        return self.add("BatchNormalization", tensor, *constants, epsilon=1e-5)
+        return self.add("BatchNormalization", tensor, *constants, epsilon=self.epsilon)
 
     def prelu(self, tensor, path):
         slope = self.state[f"{path}.weight"].reshape(-1, 1, 1)
@@ -147,7 +149,7 @@ def iresnet18(net):
             if not number:
                 down = f"{path}.downsample"
                 values = net.conv(values, f"{down}.0", stride, 0, f"{down}.1")
-            values = net.add("Add", inner, values)
+            values = net.add("Add", values, inner)  # not in the order of ours
     values = net.add("Flatten", net.norm(values, "bn2"))
     fc = [net.state["fc.weight"], net.state["fc.bias"]]
     return net.norm(net.add("Gemm", values, *fc, transB=1), "features")

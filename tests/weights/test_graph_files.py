@@ -145,6 +145,19 @@ def test_insightfaces_onnx_with_batch_norm_folded_and_kept(take, iresnet, folded
     assert (importing.FOLDED in report.notes) == folded
 
 
+def test_batch_norm_behind_a_bias_and_of_another_epsilon(take, iresnet):
+    state, image, expected = iresnet
+    state, bias = dict(state), np.linspace(-1, 1, 4, dtype=np.float32)
+    state["conv1.bias"] = bias
+    state["bn1.running_mean"] = state["bn1.running_mean"] + bias
+    for name in state:
+        if name.endswith("running_var"):
+            state[name] = (state[name] + 1e-5 - 0.2).astype(np.float32)
+    net = OnnxNetwork(state, SQUARE, epsilon=0.2)
+    model, _ = take(net.content(onnx_networks.iresnet18(net)), "iresnet18")
+    assert_same(model, expected[None], image[None])
+
+
 FORMS = {
     "sphereface10": {"batch_norm": True},
     "mobilefacenet": {},
