@@ -88,8 +88,17 @@ def test_a_golden_embedding_beyond_all_numbers_is_told_without_a_warning(copy):
     assert line.startswith("golden face 1: the embedding of none is ")
 
 
-def test_a_crop_of_endless_height_is_told(copy):
-    rewrite(copy, lambda content: content["pixels"].update(height=10**9))
+def test_a_crop_of_endless_height_is_refused(copy):
+    path = copy / "contract.json"
+    content = json.loads(path.read_text())
+    content["pixels"]["height"] = 10**9
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="`height` and `width` must be 1 to 1024"):
+        BundleContract.read(path)
+
+
+def test_landmarks_of_no_face_are_told(copy):
+    change_golden(copy, lambda face: face.update(landmarks=[[3.0, 3.0]] * 5))
     lines = check_bundle(copy).differences
     assert any("no crop can be cut" in line for line in lines)
 

@@ -121,7 +121,7 @@ def add_measurement_options(group):
         type=float,
         default=1.5,
         metavar="POINTS",
-        help="what a variant may lose of rank 1 and DIR at FAR 1 % in a search over "
+        help="what a variant may lose of rank 1 and DIR at FAR 1 %% in a search over "
         "--images, percentage points (default: 1.5)",
     )
     group.add_argument(
