@@ -21,6 +21,7 @@ from tf_sphereface.data.synthetic import (
 )
 from tf_sphereface.detection import cached_networks
 from tf_sphereface.folder_lock import only_process
+from tf_sphereface.whole_folders import appearing
 
 SCRIPT = "import sys; from tf_sphereface.commands.main import main; sys.exit(main())"
 COPIES = 30
@@ -201,11 +202,14 @@ def test_the_workers_of_a_killed_process_end_too(photos, tmp_path, name):
 )
 def test_two_runs_on_one_folder_exclude_each_other(photos, faces, tmp_path, name):
     out = tmp_path / "out"
-    source, lock = photos, out / ".align.lock"
-    if name == "records":
-        source, lock = faces, tmp_path / ".out.lock"
-    lock.parent.mkdir(exist_ok=True)
-    with only_process(lock, out):
+    with contextlib.ExitStack() as held:
+        if name == "records":
+            source = faces
+            held.enter_context(appearing(out))
+        else:
+            source = photos
+            out.mkdir()
+            held.enter_context(only_process(out / ".align.lock", out))
         process = start([name, str(source), "--out", "out"], tmp_path)
         _, errors = process.communicate(timeout=300)
     lines = errors.decode().splitlines()

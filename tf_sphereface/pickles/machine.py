@@ -7,6 +7,7 @@ strings of protocol 0 as ASCII, so that the table of opcodes is used instead.
 import io
 import pickletools
 import re
+import warnings
 
 from tf_sphereface.pickles.vocabulary import Name, RefusedPickleError
 
@@ -60,7 +61,9 @@ class Machine:
         if opcode.name == "STRING":
             line = pickletools.read_stringnl(self._file, decode=False)
             return _ESCAPE.sub(_unescape, line)
-        return opcode.arg.reader(self._file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes in names that are none
+            return opcode.arg.reader(self._file)
 
     def _push(self, value):
         self._stack.append(value)
