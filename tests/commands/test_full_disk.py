@@ -31,7 +31,7 @@ RESUMED = "aligned/manifest.partial.csv"  # what the next `align` goes on with
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory):
     folder = tmp_path_factory.mktemp("disk")
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
