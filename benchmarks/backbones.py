@@ -91,7 +91,7 @@ def tflite_step(content):
     """A function that embeds one face with a TFLite file."""
     import numpy as np
 
-    from tf_sphereface.litert import allocate, open_interpreter
+    from tf_sphereface.runtimes.litert import allocate, open_interpreter
 
     interpreter = open_interpreter(content, THREADS)
     allocate(interpreter)

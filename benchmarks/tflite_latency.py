@@ -82,7 +82,7 @@ def random_bundle(description, folder):
 
 def tflite_call(content, threads):
     """Takes what the file takes, (1, height, width, 3)."""
-    from tf_sphereface.litert import allocate, open_interpreter
+    from tf_sphereface.runtimes.litert import allocate, open_interpreter
 
     interpreter = open_interpreter(content, threads)
     allocate(interpreter)

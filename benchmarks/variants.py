@@ -62,7 +62,7 @@ def milliseconds(bundle, threads, rounds):
     """Median time of one face for each variant, from array to array."""
     import numpy as np
 
-    from tf_sphereface.litert import allocate, open_interpreter
+    from tf_sphereface.runtimes.litert import allocate, open_interpreter
 
     calls, times = {}, {}
     for name, variant in bundle.contract.variants.items():

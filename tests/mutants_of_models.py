@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_sphereface import sandbox
 from tf_sphereface.errors import InputError
+from tf_sphereface.foreign import sandbox
 
 _SECONDS = 120  # of one mutant, by the clock
 _LENGTHS = (0, 1, 2, 127, 128, 255, 1 << 16, 1 << 24, (1 << 31) - 1, (1 << 32) - 1)

@@ -292,7 +292,7 @@ def test_a_file_that_is_exchanged_after_the_check_is_not_used(copy, file):
 
 def test_no_network_of_an_unsealed_contract_is_run(copy, monkeypatch):
     edited(copy, '"far_0.01": 0.4', '"far_0.01": -0.9')
-    monkeypatch.delattr("tf_sphereface.litert.Interpreter")
+    monkeypatch.delattr("tf_sphereface.runtimes.litert.Interpreter")
     check = check_bundle(copy)
     assert check.differences == (
         "contract.json: its checksum differs from contract.json.sha256",

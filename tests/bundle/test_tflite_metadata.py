@@ -20,8 +20,8 @@ from tf_sphereface.bundle.tflite_metadata import (
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.quantization.ai_edge import quantize
 from tf_sphereface.errors import InputError
-from tf_sphereface.litert import allocate, open_interpreter
-from tf_sphereface.tflite_graph import packed, read_model
+from tf_sphereface.runtimes.litert import allocate, open_interpreter
+from tf_sphereface.runtimes.tflite_graph import packed, read_model
 
 # `read` is what tflite-support, the library of the schema's authors, read from `entry`.
 GOLDEN = json.loads(Path(__file__).with_name("tflite_metadata_golden.json").read_text())

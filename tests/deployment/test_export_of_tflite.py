@@ -19,7 +19,7 @@ from tf_sphereface.deployment.quantization.analysis import analyse_quantization
 from tf_sphereface.deployment.samples import synthetic_faces
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
-from tf_sphereface.tflite_graph import TFLiteGraph
+from tf_sphereface.runtimes.tflite_graph import TFLiteGraph
 
 
 @pytest.fixture(scope="module")

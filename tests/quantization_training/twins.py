@@ -13,7 +13,6 @@ import tensorflow as tf
 from tests.backbones.test_backbone import build
 from tests.quantization_training.conftest import TWINS
 from tests.quantization_training.test_folding import shaken
-from tf_sphereface.litert import allocate, open_interpreter
 from tf_sphereface.preprocessing import PixelContract
 from tf_sphereface.quantization_training.eight_bit_file import to_eight_bit_tflite
 from tf_sphereface.quantization_training.folding import fold_batch_norm
@@ -21,6 +20,7 @@ from tf_sphereface.quantization_training.plan import read_plan
 from tf_sphereface.quantization_training.recipe import QATRecipe
 from tf_sphereface.quantization_training.schemes import make_scheme
 from tf_sphereface.quantization_training.twin import build_twin, check_twin
+from tf_sphereface.runtimes.litert import allocate, open_interpreter
 
 
 def error_of_twin(name, folded):

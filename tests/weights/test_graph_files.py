@@ -21,8 +21,8 @@ from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import scratch_folder
+from tf_sphereface.foreign.sandbox import ReaderError
 from tf_sphereface.preprocessing import PixelContract
-from tf_sphereface.sandbox import ReaderError
 from tf_sphereface.weights import import_weights
 from tf_sphereface.weights.graphs import importing, reading
 from tf_sphereface.weights.graphs.backbone_graph import graph_of

@@ -14,7 +14,7 @@ from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.deployment.quantization.ai_edge import quantize
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
-from tf_sphereface.tflite_graph import packed, read_model
+from tf_sphereface.runtimes.tflite_graph import packed, read_model
 from tf_sphereface.weights.graphs import reading
 
 onnx = pytest.importorskip("onnx")

@@ -22,6 +22,7 @@ from tf_sphereface.errors import InputError
 FLOAT_TOLERANCE, LEAST_INTEGER_TOLERANCE = 0.01, 0.1
 
 Picture = Literal["photo", "crop"]
+_PICTURES = "photo", "crop"
 
 
 class DetectedFace(BaseModel):
@@ -50,7 +51,7 @@ class GoldenFace(BaseModel):
     sha256: _Sums
     """Of the two files."""
     detected: DetectedFace | None
-    """What the detector gives."""
+    """Box, score and landmarks that the detector gives; None if it finds no face."""
     landmarks: Landmarks
     """True landmarks, by which the crop was cut."""
     embeddings: dict[str, tuple[float, ...]]  # not finite ones are differences
@@ -92,7 +93,7 @@ class GoldenFaces:
         return {
             getattr(face, kind): getattr(face.sha256, kind)
             for face in self.faces
-            for kind in ("photo", "crop")
+            for kind in _PICTURES
         }
 
     def picture(self, face: GoldenFace, kind: Picture) -> np.ndarray:
@@ -109,11 +110,11 @@ class GoldenFaces:
     def is_intact(self, face: GoldenFace) -> bool:
         """True if both pictures are there and unchanged."""
         try:
-            return all(
-                self.picture(face, kind) is not None for kind in _Sums.model_fields
-            )
+            for kind in _PICTURES:
+                self.picture(face, kind)
         except InputError:
             return False
+        return True
 
     def embedding_difference(
         self, face: GoldenFace, name: str, drift: Drift, embedder: CropEmbedder

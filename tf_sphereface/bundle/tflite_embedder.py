@@ -9,14 +9,14 @@ from tf_sphereface.bundle.features import require_crops
 from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.errors import InputError
 from tf_sphereface.foreign.networks import require_runnable
-from tf_sphereface.litert import (
+from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.runtimes.litert import (
     allocate,
     open_interpreter,
     reports_refusals,
     to_real,
     to_stored,
 )
-from tf_sphereface.preprocessing import PixelContract
 
 _INTEGERS = (np.int8, np.uint8)
 

@@ -25,7 +25,7 @@ from tf_sphereface.bundle.tflite_metadata_tables import (
     metadata_flatbuffer,
 )
 from tf_sphereface.errors import InputError
-from tf_sphereface.tflite_graph import packed
+from tf_sphereface.runtimes.tflite_graph import packed
 
 STANDARD_ENTRY, OWN_ENTRY = "TFLITE_METADATA", "tf_sphereface"
 _FILE_IDENTIFIER = b"TFL3"

@@ -24,8 +24,6 @@ from tf_sphereface.progress import ProgressBar
 
 GOLDEN_FACES = 4
 
-# Of a title and a unit; gives a function of the parts done and the parts in all.
-
 
 @dataclasses.dataclass(frozen=True)
 class ExportOptions:

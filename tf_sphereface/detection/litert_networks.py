@@ -9,18 +9,19 @@ import numpy as np
 from tf_sphereface.detection.weight_files import NETWORK_NAMES
 from tf_sphereface.errors import InputError
 from tf_sphereface.foreign.networks import require_runnable
-from tf_sphereface.litert import allocate, open_interpreter, reports_refusals
+from tf_sphereface.runtimes.litert import allocate, open_interpreter, reports_refusals
 
 # About 100 bytes of activations a pixel: P-Net's interpreters may hold 300 MB.
 _CACHED_PIXELS = 3_000_000
 _CACHED_SHAPES = 32
 # Crops are run in batches of these sizes only, so that few input shapes occur.
 _BATCH_SIZES = (64, 16, 4)
-# What a network takes (-1 is any side) and the last sizes of what it gives.
+# What a network takes (-1 is any side) and the last sizes of what it gives, ordered
+# by their names: box offsets, landmarks, probabilities.
 _ENDS = {
-    "pnet": ((-1, -1, 3), [2, 4]),
-    "rnet": ((24, 24, 3), [2, 4]),
-    "onet": ((48, 48, 3), [2, 4, 10]),
+    "pnet": ((-1, -1, 3), [4, 2]),
+    "rnet": ((24, 24, 3), [4, 2]),
+    "onet": ((48, 48, 3), [4, 10, 2]),
 }
 
 
@@ -83,7 +84,7 @@ class _Network:
         with reports_refusals(self._file):
             interpreter = self._new_interpreter()
         _require_ends(interpreter, name)
-        self._widths = [4, 10, 2] if name == "onet" else [4, 2]
+        self._widths = _ENDS[name][1]
         # The order in the file is the converter's own; the output names keep ours.
         signature = interpreter.get_signature_list()["serving_default"]
         runner = interpreter.get_signature_runner("serving_default")
@@ -162,5 +163,5 @@ def _require_ends(interpreter, name):
     taken = [tuple(d["shape_signature"][1:]) for d in interpreter.get_input_details()]
     given = sorted(d["shape_signature"][-1] for d in interpreter.get_output_details())
     signed = "serving_default" in interpreter.get_signature_list()
-    if not signed or (taken, given) != ([_ENDS[name][0]], _ENDS[name][1]):
+    if not signed or (taken, given) != ([_ENDS[name][0]], sorted(_ENDS[name][1])):
         raise InputError(f"not the network {name} of a face detector: {name}.tflite")

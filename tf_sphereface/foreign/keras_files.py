@@ -7,8 +7,8 @@ from safetensors import safe_open
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import sha256_of
+from tf_sphereface.foreign.sandbox import Limits, read_apart
 from tf_sphereface.foreign.tried_files import try_once
-from tf_sphereface.sandbox import Limits, read_apart
 
 _LARGEST_CONFIG = 16 << 20  # bytes
 _CPU_SECONDS = 5  # for each GB; HDF5's library reads that in less than one

@@ -3,9 +3,9 @@
 import hashlib
 from pathlib import Path
 
+from tf_sphereface.foreign.sandbox import Limits, ReaderError, read_apart
 from tf_sphereface.foreign.tried_files import try_once
-from tf_sphereface.litert import could_not_run
-from tf_sphereface.sandbox import Limits, ReaderError, read_apart
+from tf_sphereface.runtimes.litert import could_not_run
 
 _TRIAL = "tf_sphereface.foreign.tflite_trial:run_tflite"
 _MEMORY = 3 << 29  # bytes, besides some times those of the file

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.litert import allocate, open_interpreter
+from tf_sphereface.runtimes.litert import allocate, open_interpreter
 
 # Of an input whose batch or sides are free.
 _BATCH, _HEIGHT, _WIDTH, _CHANNELS = 4, 61, 48, 3

@@ -82,9 +82,7 @@ def export_and_evaluate(out: Path, pairs, model: str, progress_bar) -> Formats:
         representative=None,  # there are few people
         overwrite=True,
     )
-    measure = Measure(
-        evaluate, evaluator.cross_variant, identify=_search(evaluator, out)
-    )
+    measure = Measure(evaluate, evaluator.cross_variant, identify=_search(evaluator))
     bundle = export_bundle(embedding, out / "bundle", options, measure, progress_bar)
     keras_size = embedding.stat().st_size
     sizes = [keras_size, keras_size, _folder_size(saved_model)]
@@ -92,14 +90,14 @@ def export_and_evaluate(out: Path, pairs, model: str, progress_bar) -> Formats:
     return Formats(tuple(rows), keras_report, embedding, source.pixel_contract)
 
 
-def _search(evaluator, out):
+def _search(evaluator):
     """A search among the unseen people; None if they are too few."""
     from tf_sphereface.evaluation.identification.gallery_evaluator import (
         GalleryEvaluator,
     )
 
     try:
-        return GalleryEvaluator(evaluator, out / "aligned" / "unseen").identify
+        return GalleryEvaluator(evaluator).identify
     except InputError:
         return None
 

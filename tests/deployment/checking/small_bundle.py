@@ -29,7 +29,7 @@ from tf_sphereface.detection import (
     nearest_to_centre,
 )
 from tf_sphereface.files import sha256_of
-from tf_sphereface.litert import allocate, open_interpreter
+from tf_sphereface.runtimes.litert import allocate, open_interpreter
 
 FILES = {"none": "embedder.tflite", "dynamic": "embedder_dynamic.tflite"}
 COMPARED = 64  # crops that `rendered_samples` gives

@@ -15,7 +15,7 @@ from tf_sphereface.deployment.quantization.equalization import (
     observe_channels,
 )
 from tf_sphereface.errors import InputError
-from tf_sphereface.tflite_graph import TFLiteGraph, packed
+from tf_sphereface.runtimes.tflite_graph import TFLiteGraph, packed
 
 SLOPES = np.array([0.25, -0.4, 0.0, 1.5, 0.1, -0.05, 0.7, 2.0], np.float32)
 

@@ -20,7 +20,7 @@ from tf_sphereface.deployment.quantization.equalization import (
     observe_channels,
 )
 from tf_sphereface.preprocessing import PixelContract
-from tf_sphereface.tflite_graph import TFLiteGraph, packed
+from tf_sphereface.runtimes.tflite_graph import TFLiteGraph, packed
 
 
 def converted(network):

@@ -16,7 +16,7 @@ from tf_sphereface.deployment.quantization.operator_versions import (
     with_true_versions,
 )
 from tf_sphereface.detection import cached_networks
-from tf_sphereface.tflite_graph import packed, read_model
+from tf_sphereface.runtimes.tflite_graph import packed, read_model
 
 VARIANTS = {
     "fp16": ({"DEQUANTIZE": 3, "CONV_2D": 1, "FULLY_CONNECTED": 1}, "2.14.0", "1.0.1"),

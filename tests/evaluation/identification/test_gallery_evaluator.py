@@ -84,8 +84,8 @@ def evaluator(folder):
     return PairEvaluator(folder, pairs, mirror=False)
 
 
-def test_models_are_gallery_and_probes(folder, evaluator):
-    search = GalleryEvaluator(evaluator, folder)
+def test_models_are_gallery_and_probes(evaluator):
+    search = GalleryEvaluator(evaluator)
     right, wrong = Embedder(), Embedder(turned=82)  # b's probe goes astray
     for model in (right, wrong):
         evaluator.plain(model)
@@ -96,8 +96,8 @@ def test_models_are_gallery_and_probes(folder, evaluator):
     assert search.identify(wrong, right).rank_1 == 1  # its gallery is as it should be
 
 
-def test_a_photo_is_embedded_once(folder, evaluator):
-    search, model = GalleryEvaluator(evaluator, folder), Embedder()
+def test_a_photo_is_embedded_once(evaluator):
+    search, model = GalleryEvaluator(evaluator), Embedder()
     evaluator.plain(model)
     assert model.faces == 3
     search.identify(model, model)

@@ -88,7 +88,7 @@ def measurement(images, pairs_file, progress_bar):
     pairs = read_lfw_pairs(pairs_file)
     evaluator = PairEvaluator(images, pairs, progress_bar=progress_bar)
     try:
-        identify = GalleryEvaluator(evaluator, images).identify
+        identify = GalleryEvaluator(evaluator).identify
     except InputError as error:
         print_notes([f"{error}: no search over {images} is measured"])
         identify = None

@@ -13,7 +13,7 @@ from tf_sphereface.bundle.bundle import Bundle
 from tf_sphereface.bundle.golden import embedding_difference
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import scratch_folder
-from tf_sphereface.litert import to_real
+from tf_sphereface.runtimes.litert import to_real
 
 _PROGRAM = Path(__file__).with_name("runtime_program.py")
 _SECONDS = 600  # importing TensorFlow on a busy machine takes a minute

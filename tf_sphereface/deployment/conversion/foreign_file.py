@@ -11,9 +11,9 @@ from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.deployment.conversion.phone_form import in_phone_form
 from tf_sphereface.errors import InputError
 from tf_sphereface.foreign.networks import require_runnable
-from tf_sphereface.litert import allocate, open_interpreter, reports_refusals
 from tf_sphereface.preprocessing import Values, chosen_pixels
-from tf_sphereface.tflite_graph import TFLiteGraph
+from tf_sphereface.runtimes.litert import allocate, open_interpreter, reports_refusals
+from tf_sphereface.runtimes.tflite_graph import TFLiteGraph
 
 _LOG = logging.getLogger(__name__)
 _COUNTED = ("FLOAT32", "INT32", "INT64", "BOOL")  # types of no quantised tensor

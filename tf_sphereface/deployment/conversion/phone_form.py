@@ -12,8 +12,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tf_sphereface.bundle.records import INPUT_NAME, OUTPUT_NAME
-from tf_sphereface.litert import allocate, open_interpreter
-from tf_sphereface.tflite_graph import TFLiteGraph, packed
+from tf_sphereface.runtimes.litert import allocate, open_interpreter
+from tf_sphereface.runtimes.tflite_graph import TFLiteGraph, packed
 
 SIGNATURE = "serving_default"
 

@@ -18,7 +18,7 @@ from tf_sphereface.deployment.quantization.analysis import layers_of
 from tf_sphereface.deployment.quantization.equalization import CONVOLUTIONS, Equalized
 from tf_sphereface.deployment.quantization.operator_versions import with_true_versions
 from tf_sphereface.errors import InputError
-from tf_sphereface.tflite_graph import TFLiteGraph
+from tf_sphereface.runtimes.tflite_graph import TFLiteGraph
 
 _ALL, _EVERYWHERE = TFLOperationName.ALL_SUPPORTED, ".*"
 # Of a range that was seen as one number a crop: other crops go up to 5 times beyond it.

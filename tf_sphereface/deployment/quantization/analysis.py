@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from tf_sphereface.bundle.records import LayerLoss, QuantizationRecord
-from tf_sphereface.litert import allocate, open_interpreter, to_real, to_stored
+from tf_sphereface.runtimes.litert import allocate, open_interpreter, to_real, to_stored
 
 _WORST = 5
 _DELEGATE = "DELEGATE"

@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tf_sphereface.litert import allocate, open_interpreter
-from tf_sphereface.tflite_graph import Operator, TFLiteGraph
+from tf_sphereface.runtimes.litert import allocate, open_interpreter
+from tf_sphereface.runtimes.tflite_graph import Operator, TFLiteGraph
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 # f(s x) = s f(x) for s > 0, channel by channel, and the number of activations taken.

@@ -9,7 +9,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tf_sphereface.bundle.records import RuntimeRecord
-from tf_sphereface.tflite_graph import operator_name, packed, read_model
+from tf_sphereface.runtimes.tflite_graph import operator_name, packed, read_model
 
 _RUNTIME_ENTRY = b"min_runtime_version"
 _RUNTIME_BYTES = 16  # the converter pads it with zeros

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_sphereface import onnx_runtime
 from tf_sphereface.errors import InputError
+from tf_sphereface.foreign.sandbox import Limits, ReaderError, read_apart
 from tf_sphereface.foreign.tried_files import try_once
 from tf_sphereface.preprocessing import PixelContract
-from tf_sphereface.sandbox import Limits, ReaderError, read_apart
+from tf_sphereface.runtimes import onnx_runtime
 
 _PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 _BATCH = 16

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from tf_sphereface.bundle.features import CropEmbedder
@@ -42,11 +41,9 @@ def gallery_sets(photos: Sequence[str]) -> GallerySets:
 
     Raises: InputError if nobody is left to be known, or nobody to be unknown.
     """
-    people = defaultdict(list)
-    for photo in sorted(photos):
-        people[photo.partition("/")[0]].append(photo)
-    several = [names for names in people.values() if len(names) > 1]
-    unknown = [names for names in people.values() if len(names) == 1]
+    people = _by_person(photos)
+    several = [names for names in people if len(names) > 1]
+    unknown = [names for names in people if len(names) == 1]
     if len(unknown) * _UNKNOWN_SHARE < sum(len(names) - 1 for names in several):
         unknown += several[_UNKNOWN_SHARE - 1 :: _UNKNOWN_SHARE]
         del several[_UNKNOWN_SHARE - 1 :: _UNKNOWN_SHARE]
@@ -65,15 +62,14 @@ class GalleryEvaluator:
     """Open-set identification with the features of each model kept.
 
     Args:
-        pairs: The evaluator of the same folder's pairs, whose features are shared.
-        images_dir: Folder of the aligned faces, PERSON/CROP.
+        pairs: The evaluator of pairs of the same folder, whose features are shared.
 
     Raises: InputError as `gallery_sets`, or if the folder is missing.
     """
 
-    def __init__(self, pairs: PairEvaluator, images_dir: Path):
+    def __init__(self, pairs: PairEvaluator):
         self._pairs = pairs
-        self._sets = gallery_sets(_some(pairs.all_photos(images_dir)))
+        self._sets = gallery_sets(_some(pairs.all_photos()))
 
     def identify(
         self, gallery: CropEmbedder, probe: CropEmbedder
@@ -100,8 +96,13 @@ class GalleryEvaluator:
 
 def _some(photos):
     """At most so many, of whole people evenly spread over the names."""
+    step = -(-len(photos) // _MOST_PHOTOS) or 1
+    return [photo for names in _by_person(photos)[::step] for photo in names]
+
+
+def _by_person(photos):
+    """The photos of each person, people and photos in the order of their names."""
     people = defaultdict(list)
     for photo in sorted(photos):
         people[photo.partition("/")[0]].append(photo)
-    step = -(-len(photos) // _MOST_PHOTOS) or 1
-    return [photo for names in list(people.values())[::step] for photo in names]
+    return list(people.values())

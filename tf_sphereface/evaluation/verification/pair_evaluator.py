@@ -109,12 +109,12 @@ class PairEvaluator:
         file = EmbeddingFile(features[there], names)
         return evaluate_verification(file, None, self._pairs)
 
-    def all_photos(self, images_dir: Path) -> tuple[str, ...]:
-        """Names of all crops of a folder, "PERSON/FILE".
+    def all_photos(self) -> tuple[str, ...]:
+        """Names of all crops of the folder, "PERSON/FILE", also of no pair.
 
         Raises: InputError if there are none.
         """
-        return tuple(select_crops(images_dir).crops)
+        return tuple(select_crops(self._images_dir).crops)
 
     def features(self, source: CropEmbedder, photos: Sequence[str]) -> np.ndarray:
         """Features of photos by a model; each photo is embedded once.

@@ -258,7 +258,8 @@ class GraphBuilder:
 
     def larger(self, one: Value, other: Value, name: str, sign: int = 1) -> Value:
         """The larger of two values that are linear in one map; the smaller for -1."""
-        if one.node is not other.node or not one.is_linear and other.is_linear:
+        linear = one.is_linear and other.is_linear
+        if one.node is not other.node or not linear:
             raise InputError(f"has a maximum of two maps: {name}")
         up, down = (np.maximum, np.minimum)[::sign]
         return one.like(

@@ -7,8 +7,8 @@ import numpy as np
 from safetensors import safe_open
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.onnx_runtime import require_packages
-from tf_sphereface.sandbox import Limits, read_apart
+from tf_sphereface.foreign.sandbox import Limits, read_apart
+from tf_sphereface.runtimes.onnx_runtime import require_packages
 from tf_sphereface.weights.graphs.graph import Graph, pack, unpack
 
 _LARGEST_FILE = 1 << 30  # bytes; IResNet-100 has 260 MB
@@ -138,7 +138,7 @@ def _crops(about, raw):
 
 
 def _run_onnx(content, _):
-    from tf_sphereface.onnx_runtime import open_session
+    from tf_sphereface.runtimes.onnx_runtime import open_session
 
     session = open_session(content, threads=1)
     [taken] = session.get_inputs()
@@ -146,7 +146,7 @@ def _run_onnx(content, _):
 
 
 def _run_tflite(content, about):
-    from tf_sphereface.litert import allocate, open_interpreter
+    from tf_sphereface.runtimes.litert import allocate, open_interpreter
 
     interpreter = open_interpreter(content, threads=1)
     [taken], [given] = interpreter.get_input_details(), interpreter.get_output_details()

@@ -4,7 +4,7 @@ import numpy as np
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import LARGEST_CROP
-from tf_sphereface.tflite_graph import TFLiteGraph
+from tf_sphereface.runtimes.tflite_graph import TFLiteGraph
 from tf_sphereface.weights.graphs import calls
 from tf_sphereface.weights.graphs.builder import GraphBuilder
 from tf_sphereface.weights.graphs.calls import Call

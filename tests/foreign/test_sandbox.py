@@ -1,4 +1,4 @@
-"""Tests for tf_sphereface.sandbox, with readers that misbehave."""
+"""Tests for tf_sphereface.foreign.sandbox, with readers that misbehave."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ import pytest
 from safetensors import safe_open
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.sandbox import Limits, read_apart
+from tf_sphereface.foreign.sandbox import Limits, read_apart
 
 LIMITS = Limits(memory=1 << 30, processor_seconds=1, seconds=20)
 
