@@ -106,6 +106,27 @@ def run(*arguments):
     return main([str(argument) for argument in arguments])
 
 
+SEARCH = {
+    "people": 5,
+    "probes": 9,
+    "unknown_probes": 9,
+    "rank_1": 0.9,
+    "dir_at_far": {},
+}
+
+
+def test_the_search_of_the_export_stays(folder, people, pairs, capsys):
+    def searched(content):
+        content["variants"]["none"]["identification"] = SEARCH
+
+    edit_contract(folder, searched)
+    options = ["--far", 0.1, "--frr", 0.1, "--resamples", 20]
+    assert run(folder, "--images", people, "--pairs", pairs, *options) == 0
+    variant = load_bundle(folder).variant("none")
+    assert variant.identification.model_dump(mode="json") == SEARCH
+    assert variant.calibration is not None
+
+
 def test_command_writes_what_match_reads(folder, people, pairs, capsys):
     before = {
         path: path.read_bytes()

@@ -147,6 +147,37 @@ class Report:
         self.accuracy = accuracy
 
 
+class Search:
+    """The part of an identification report that `identification_of` reads."""
+
+    counts = {"gallery_people": 50, "trials": 200, "unknown_probes": 90}
+    dir_at_fpir = {}
+
+    def __init__(self, rank_1):
+        self.rank_1 = rank_1
+
+
+def test_a_gallery_of_the_float_variant_counts_for_the_gate(
+    classifier_file, aligned, tmp_path
+):
+    def identify(gallery, probe):
+        return Search(0.9 if gallery is probe else 0.8)
+
+    bundle = export_bundle(
+        classifier_file,
+        tmp_path / "bundle",
+        ExportOptions(("none", "dynamic"), calibration=aligned),
+        Measure(lambda source: Report(0.9), lambda *_: Report(0.9), identify=identify),
+    )
+    none, dynamic = bundle.contract.variants.values()
+    assert none.identification.rank_1 == dynamic.identification.rank_1 == 0.9
+    assert dynamic.cross_variant.identification.rank_1 == 0.8
+    assert none.gate.passed
+    assert dynamic.gate.failures == (
+        "rank 1, float gallery 10.00 points below float, the limit is 1.5",
+    )
+
+
 def test_variants_are_measured_alone_and_as_probes(classifier_file, aligned, tmp_path):
     seen = []
 

@@ -213,3 +213,13 @@ def test_outputs_that_do_not_belong_together_are_one_line(monkeypatch):
     monkeypatch.setattr(interpreter, "get_tensor", lambda _: next(numbers))
     with pytest.raises(InputError, match="pnet.tflite: .*do not belong together"):
         networks.pnet(photos)
+
+
+def test_outputs_in_another_order_are_one_line(monkeypatch):
+    networks = LiteRTNetworks(cached_networks())
+    for name, crops in (("pnet", (2, 20, 20, 3)), ("onet", (4, 48, 48, 3))):
+        network = networks._networks[name]
+        swapped = network._output_indices[::-1]
+        monkeypatch.setattr(network, "_output_indices", swapped)
+        with pytest.raises(InputError, match=f"{name}.tflite: .*do not belong"):
+            network(np.zeros(crops, np.float32))

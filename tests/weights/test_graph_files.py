@@ -26,7 +26,9 @@ from tf_sphereface.preprocessing import PixelContract
 from tf_sphereface.weights import import_weights
 from tf_sphereface.weights.graphs import importing, reading
 from tf_sphereface.weights.graphs.backbone_graph import graph_of
+from tf_sphereface.weights.graphs.builder import GraphBuilder
 from tf_sphereface.weights.graphs.matching import PartedError, match
+from tf_sphereface.weights.graphs.values import LAST
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -324,3 +326,12 @@ def test_the_extra_is_asked_for(take, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'tf-sphereface\[onnx\]'"):
         take(b"", "iresnet100")
+
+
+def test_a_maximum_with_a_padded_map_is_none_that_is_known():
+    build = GraphBuilder()
+    taken = build.input((4, 4, 3), LAST)
+    padded = taken.padded([(1, 1), (1, 1), (0, 0)], "pad")
+    for one, other in ((taken, padded), (padded, taken)):
+        with pytest.raises(InputError, match="a maximum of two maps: larger"):
+            build.larger(one, other, "larger")

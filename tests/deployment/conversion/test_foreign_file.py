@@ -104,6 +104,10 @@ def test_prelu_becomes_one_operator(tmp_path, activation, batch):
     found = operators(file)
     assert found["PRELU"] == 2
     assert not {"ABS", "SUB", "RELU", "NEG"} & found.keys()
+    graph = TFLiteGraph(file.content)
+    touched = {i for each in graph.operators for i in (*each.inputs, *each.outputs)}
+    tensors = graph.model.subgraphs[0].tensors
+    assert touched - {-1} == set(range(len(tensors)))  # none is left over
     assert largest_difference(file) < 1e-5
 
 

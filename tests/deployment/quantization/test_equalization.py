@@ -227,6 +227,18 @@ def test_what_depthwise_convolutions_read_is_alike_if_they_are_rounded(crops):
     assert alike < 0.8 * other
 
 
+def test_a_reshaped_tensor_keeps_its_scale(uneven_network, crops):
+    """The last map has one pixel, and is the embedding that the file gives."""
+    made = equalized(uneven_network, crops, depthwise=True)
+    graph = TFLiteGraph(quantize(uneven_network, "int8-io", made))
+    tensors = graph.model.subgraphs[0].tensors
+    reshapes = [each for each in graph.operators if each.name == "RESHAPE"]
+    assert reshapes
+    for each in reshapes:
+        before, after = (tensors[i].quantization for i in (each.inputs[0], each.output))
+        assert before.scale == after.scale and before.zeroPoint == after.zeroPoint
+
+
 def test_depthwise_convolutions_do_not_break_the_graph_apart(uneven_network):
     content = quantize(uneven_network, "dynamic")
     assert delegate_partitions(content).outside == {}

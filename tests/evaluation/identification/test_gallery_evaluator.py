@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.evaluation.identification import gallery_evaluator
 from tf_sphereface.evaluation.identification.gallery_evaluator import (
     GalleryEvaluator,
     gallery_sets,
@@ -94,6 +95,15 @@ def test_models_are_gallery_and_probes(evaluator):
     assert (same.counts["trials"], same.counts["unknown_probes"]) == (4, 2)
     assert search.identify(right, wrong).rank_1 == 0.75
     assert search.identify(wrong, right).rank_1 == 1  # its gallery is as it should be
+
+
+def test_of_many_photos_whole_people_are_taken(evaluator, monkeypatch):
+    monkeypatch.setattr(gallery_evaluator, "_MOST_PHOTOS", 7)  # of ten
+    search, model = GalleryEvaluator(evaluator), Embedder()
+    evaluator.plain(model)
+    found = search.identify(model, model)
+    # Every second person: a and c, whose two photos are known, and x.
+    assert (found.counts["gallery_people"], found.counts["probes"]) == (2, 3)
 
 
 def test_a_photo_is_embedded_once(evaluator):
