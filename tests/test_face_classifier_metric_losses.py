@@ -70,7 +70,8 @@ def test_predict_without_a_head_gives_embeddings():
     np.testing.assert_allclose(given, expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("head", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("head", [True, False])
 def test_save_and_load_keep_metric_losses_and_centres(head, tmp_path):
     classifier, (images, labels) = with_metric_losses(head, run_eagerly=True), faces()
     classifier.fit(images, labels, batch_size=16, verbose=0)

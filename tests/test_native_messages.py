@@ -86,6 +86,7 @@ def test_commands_refuse_another_backend_in_one_line(
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_a_command_starts_with_the_defaults_of_keras(tmp_path):
     """In a process of its own: TensorFlow loads Keras by itself, once."""
     settings = {"floatx": "float64", "epsilon": 0.1, "backend": "torch"}

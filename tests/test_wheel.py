@@ -82,7 +82,7 @@ def test_the_wheel_holds_what_is_not_python(wheel):
     assert "Requires-Python: <3.14,>=3.11" in text
 
 
-@pytest.mark.quick_cases("3.10")
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["3.14", "3.10"])
 def test_pip_on_another_python_says_which_it_needs(wheel, version, tmp_path):
     # `pip install` of that Python resolves alike; its --target does not look.

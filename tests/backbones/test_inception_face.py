@@ -32,6 +32,7 @@ def full():
     return InceptionFace(dtype="bfloat16")
 
 
+@pytest.mark.slow
 def test_size_is_the_papers(full):
     # Batch norm's gamma and beta instead of biases: the paper's 7.5M either way.
     trainable = sum(int(np.prod(w.shape)) for w in full.trainable_weights)
@@ -61,6 +62,7 @@ def test_each_row_is_the_papers(full, name):
     assert output.shape == (None, size, size, channels)
 
 
+@pytest.mark.slow
 def test_forward_pass_equals_a_slow_oracle():
     keras.utils.set_random_seed(0)
     backbone = InceptionFace(

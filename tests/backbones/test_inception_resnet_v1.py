@@ -43,6 +43,7 @@ def residual(slow, value, name, sizes, scale, relu=True):
     return np.maximum(value, 0) if relu else value
 
 
+@pytest.mark.slow
 def test_forward_pass_equals_a_slow_oracle(small):
     image = np.random.default_rng(0).normal(size=(75, 107, 3))
     slow, bare = SlowNetwork(small, epsilon=1e-3), (0, 0)

@@ -67,6 +67,7 @@ def test_a_function_and_its_name_give_the_same_network():
     )
 
 
+@pytest.mark.slow
 def test_options_reach_the_function():
     counts = [
         from_keras_application(
@@ -77,6 +78,7 @@ def test_options_reach_the_function():
     assert counts[0] < counts[1]
 
 
+@pytest.mark.slow
 def test_poolings_differ_by_the_places_they_keep():
     kernels = [
         from_keras_application("MobileNetV2", 4, pooling=pooling, **TINY)
@@ -87,6 +89,7 @@ def test_poolings_differ_by_the_places_they_keep():
     assert kernels == [(1280, 4), (1 * 2 * 1280, 4)]
 
 
+@pytest.mark.slow
 def test_dropout_is_there_when_it_is_asked_for():
     names = [
         layer.name for layer in from_keras_application("MobileNetV2", 4, **TINY).layers

@@ -58,7 +58,7 @@ def test_frozen_stages_are_saved_and_can_be_freed(name, tmp_path):
     assert len(loaded.trainable_variables) > len(expected)
 
 
-@pytest.mark.quick_cases("iresnet")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names("sphereface_cnn", "iresnet", "mobilefacenet"))
 def test_layers_that_were_frozen_by_hand_stay_so(name):
     """As in plain Keras; within a frozen stage one may be freed, too."""

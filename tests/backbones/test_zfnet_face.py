@@ -29,6 +29,7 @@ def full():
     return ZFNetFace(dtype="bfloat16")  # half the memory of float32
 
 
+@pytest.mark.slow
 def test_size_is_the_papers(full):
     # Batch norm's gamma and beta instead of biases: 2,432 parameters more in the
     # convolutions. The paper says 140M and 1.6B.

@@ -34,6 +34,7 @@ def test_float_file_gives_the_embeddings_of_keras(tiny, float_file, crops):
     assert (embedder.kind, embedder.embedding_dim) == ("tflite", 32)
 
 
+@pytest.mark.slow
 def test_dynamic_batch_file_gives_the_same_embeddings(tiny, crops, tmp_path):
     path = tmp_path / "dynamic_batch.tflite"
     path.write_bytes(FloatModel(tiny(), PixelContract(), batch=None).content)

@@ -84,6 +84,7 @@ def test_the_drift_is_measured_again(whole, copy, capsys):
     assert all(line.startswith("differs: dynamic: ") for line in lines)
 
 
+@pytest.mark.slow
 def test_another_model_is_told(copy, whole, capsys):
     contract = BundleContract.read(copy / "contract.json")
     model = contract.model.model_copy(update={"sha256": "0" * 64})

@@ -94,6 +94,7 @@ def small_world(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_a_kill_of_pairs_before_the_list_is_in_its_place(
     small_server, small_world, tmp_path
 ):
@@ -101,6 +102,7 @@ def test_a_kill_of_pairs_before_the_list_is_in_its_place(
     every_kill(small_server, small_world, command, "pairs.txt", tmp_path, RENAMES, 2)
 
 
+@pytest.mark.slow
 def test_a_kill_of_cluster_between_the_page_and_the_list(
     small_server, small_world, tmp_path
 ):

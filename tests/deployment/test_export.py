@@ -178,6 +178,7 @@ def test_a_gallery_of_the_float_variant_counts_for_the_gate(
     )
 
 
+@pytest.mark.slow
 def test_variants_are_measured_alone_and_as_probes(classifier_file, aligned, tmp_path):
     seen = []
 
@@ -315,6 +316,7 @@ def test_bad_options_are_named(wrong):
         ExportOptions(**wrong)
 
 
+@pytest.mark.slow
 def test_saved_model_holds_each_weight_once(backbone_file, aligned, tmp_path):
     export_saved_model(backbone_file, tmp_path / "saved_model", aligned)
     (variables,) = (tmp_path / "saved_model" / "variables").glob("*.data-*")

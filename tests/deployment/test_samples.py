@@ -66,6 +66,7 @@ def test_crop_of_another_size_is_refused(tmp_path):
         read_samples(place, PixelContract(5, 4), 1)
 
 
+@pytest.mark.slow
 def test_rendered_people_are_apart_and_the_same_each_time():
     first, second = (rendered_samples(PixelContract(), count) for count in (4, 6))
     np.testing.assert_array_equal(first.compared, second.compared)

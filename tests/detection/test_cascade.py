@@ -105,6 +105,7 @@ def test_real_faces_are_those_of_the_package_at_its_own_settings(
     assert np.median(distances) < 1
 
 
+@pytest.mark.slow
 def test_rendered_faces_are_those_of_the_package(networks, package, rendered):
     overlaps, distances, _ = compare(
         networks,

@@ -31,6 +31,7 @@ def test_a_turn_of_all_weights_changes_nothing():
         assert actual == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_both_bounds_of_the_paper_are_found():
     bounds = margin_bounds.paper_bounds()
     assert bounds[0].found == pytest.approx(2 + math.sqrt(3), abs=1e-4)

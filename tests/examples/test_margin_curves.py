@@ -11,6 +11,7 @@ import margin_curves
 import margin_figure
 
 
+@pytest.mark.slow
 def test_the_figure_is_written_and_the_bounds_are_printed(tmp_path, capsys):
     assert margin_curves.main(["--out", str(tmp_path / "new"), "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)

@@ -96,6 +96,7 @@ def test_bundle_with_measured_thresholds(model, aligned, pairs, tmp_path, capfd)
     assert "pairs.txt" in (out / "MODEL_CARD.md").read_text()
 
 
+@pytest.mark.slow
 def test_threshold_keeps_its_false_accept_rate(model, aligned, pairs, tmp_path):
     out = tmp_path / "bundle"
     options = ("--calibration", aligned, "--pairs", pairs, "--images", aligned)
@@ -177,6 +178,7 @@ def test_all_variants_and_steps_inside(model, aligned, tmp_path, capsys):
     assert contract.feature.inside == ("pixels", "l2")
 
 
+@pytest.mark.slow
 def test_options_and_a_ready_file(model, bundle, aligned, tmp_path, capsys):
     ready, out = bundle.path / bundle.contract.variants["dynamic"].file, tmp_path / "b"
     code = run(
@@ -247,6 +249,7 @@ def test_every_script_is_its_format_of_the_command(name, monkeypatch, capsys):
     assert f"usage: sphereface export {name} " in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_missing_parents_of_out_are_made(model, aligned, tmp_path):
     out = tmp_path / "new" / "deeper" / "saved"
     assert run(to_saved_model, model, "--out", out, "--calibration", aligned) == 0

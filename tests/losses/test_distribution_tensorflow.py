@@ -25,6 +25,7 @@ def classifier(head, metric_losses):
     return model
 
 
+@pytest.mark.slow
 def test_center_loss_trains_on_two_replicas_like_on_one_device():
     dataset = tf.data.Dataset.from_tensor_slices(points())
     dataset = dataset.batch(16, drop_remainder=True)

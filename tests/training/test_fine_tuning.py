@@ -113,9 +113,8 @@ def test_long_means_say_how_far_they_are(records, model, capsys, monkeypatch):
     assert capsys.readouterr().err.startswith("class means: 64 of 65, ")
 
 
-@pytest.mark.parametrize(
-    "head", ["class_means", pytest.param("fresh", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("head", ["class_means", "fresh"])
 def test_first_loss_shows_how_the_head_began(records, model, means, tmp_path, head):
     rates = {"learning_rate": 1e-12, "weight_decay": 0.0, "boundaries": []}
     tree = recipe(model, 1, head=head).model_dump(exclude_none=True)
@@ -154,6 +153,7 @@ def test_resumed_run_keeps_what_it_learnt(records, model, tmp_path):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_initial_weights_that_changed_are_refused(records, model, tmp_path):
     copy = tmp_path / "earlier run" / "last.keras"
     copy.parent.mkdir()
@@ -166,6 +166,7 @@ def test_initial_weights_that_changed_are_refused(records, model, tmp_path):
         train(recipe(copy.parent, 1), records, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_network_takes_the_precision_of_the_recipe(records, model, tmp_path):
     tree = recipe(model, 1).model_dump(exclude_none=True)
     tree["schedule"]["precision"] = "mixed_bfloat16"

@@ -171,6 +171,7 @@ def test_an_interrupted_run_goes_on_with_its_centres(records, tmp_path):
     assert {"loss_head", "loss_center", "loss_triplet_semihard"} <= set(rows[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_without_a_head_the_lowest_loss_is_the_best(records, tmp_path):
     tree = {**SMALL, "head": {"name": "none"}}

@@ -103,6 +103,7 @@ def test_a_killed_process_resumes_whatever_keras_json_says(records, tmp_path):
     assert epochs == list(range(1, len(epochs) + 1))
 
 
+@pytest.mark.slow
 def test_verification_may_begin_with_a_resumed_run(records, tmp_path):
     stopping = recipe(schedule={"steps": 2, "steps_per_epoch": 1})
     run = tmp_path / "run"
@@ -117,6 +118,7 @@ def test_verification_may_begin_with_a_resumed_run(records, tmp_path):
     assert resumed.logs["verification_accuracy"] == 0.7
 
 
+@pytest.mark.slow
 def test_damaged_backup_and_history_are_named(records, tmp_path):
     run = tmp_path / "run"
     short = recipe(schedule=ONE_STEP)
@@ -179,6 +181,7 @@ def test_a_run_whose_recipe_has_former_keys_goes_on(records, tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_other_records_are_refused(records, tmp_path):
     train(recipe(schedule=ONE_STEP), records, tmp_path / "run")
     other = tmp_path / "other"

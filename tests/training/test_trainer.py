@@ -114,6 +114,7 @@ def test_a_loss_that_is_no_longer_finite_stops_the_run(records, tmp_path):
         train(wild, records, tmp_path / "run")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_the_recipe_csv_has_one_header(records, tmp_path):
     train(

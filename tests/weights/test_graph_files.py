@@ -112,6 +112,7 @@ def sphere20():
     return state, image, ports.run(ports.sphere20, state, image)
 
 
+@pytest.mark.quick_cases("operator")
 @pytest.mark.parametrize("prelu", onnx_networks.PRELUS)
 def test_pytorchs_onnx_of_sphereface_in_every_form_of_prelu(take, sphere20, prelu):
     state, image, expected = sphere20
@@ -166,7 +167,7 @@ FORMS = {
     "iresnet18": {},
     "inception_resnet_v1": {"height": 107, "width": 107},
 }
-QUICK = [("sphereface10", "tflite"), ("sphereface10", "onnx"), ("iresnet18", "tflite")]
+QUICK = [("sphereface10", "onnx")]
 SLOW = [
     pytest.param(name, ending, marks=pytest.mark.slow)
     for name in (*FORMS, "sphereface36", "sphereface64", "iresnet50", "iresnet100")
@@ -229,6 +230,7 @@ def _tflite_of(network, batch=1, **settings):
         return converter.convert()
 
 
+@pytest.mark.slow
 def test_the_form_of_the_phone_demos(take):
     """TensorFlow's padding, linear convolutions in pairs, a batch of two."""
     backbone = build_backbone("mobilefacenet", **SMALL, tensorflow_padding=True)
@@ -246,6 +248,7 @@ def test_the_form_of_the_phone_demos(take):
     assert_same(model, keras.ops.convert_to_numpy(network(images)), images)
 
 
+@pytest.mark.slow
 def test_the_two_paddings_differ():
     """So that one in the place of the other would be seen."""
     graphs = [
@@ -256,6 +259,7 @@ def test_the_two_paddings_differ():
         match(*graphs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [None, 3])
 def test_half_precision_weights_and_any_batch(take, batch):
     backbone = set_random_weights(tiny_backbone())
@@ -300,6 +304,7 @@ def test_another_embedding_is_refused(take, sphere20, monkeypatch, tmp_path):
     assert not list(tmp_path.glob("*.keras"))
 
 
+@pytest.mark.slow
 def test_another_backbone_is_named_with_where_the_two_part(take, iresnet):
     net = OnnxNetwork(iresnet[0], SQUARE)
     content = net.content(onnx_networks.iresnet18(net))

@@ -233,6 +233,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
     assert not (tmp_path / "out.keras").exists()
 
 
+@pytest.mark.slow
 def test_weights_that_lack_a_layer_are_refused(tmp_path):
     path = tmp_path / "x.weights.h5"
     backbone = SphereFaceCNN(

@@ -35,6 +35,7 @@ def saved(path):
     return path.read_bytes()
 
 
+@pytest.mark.slow
 @CASES
 @pytest.mark.parametrize("name", ["x.weights.h5", "x.h5", "x.keras"])
 def test_keras_files(tmp_path, name, cases):
@@ -87,6 +88,7 @@ def test_a_model_can_be_made_after_one_was_refused(tmp_path):
     assert grown < 200_000
 
 
+@pytest.mark.slow
 def test_hdf5_on_which_the_library_never_ends_is_refused(tmp_path, monkeypatch):
     """A text in the global heap that says that it has no length."""
     monkeypatch.setattr(keras_files, "_CPU_SECONDS", 2)

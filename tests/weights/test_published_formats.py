@@ -156,6 +156,7 @@ def test_a_square_mobilefacenet_is_told_by_its_last_kernel(tmp_path):
     assert model.input_shape == (None, 112, 112, 3)
 
 
+@pytest.mark.slow
 def test_the_channel_order_and_the_source_travel_with_the_model(tmp_path, sphere20):
     state, _ = sphere20
     licence = tmp_path / "LICENCE"

@@ -84,6 +84,7 @@ def test_a_frozen_graph_gives_facenets_embedding(tmp_path, network):
     assert not report.missing
 
 
+@pytest.mark.slow
 def test_a_checkpoint_gives_facenets_embedding(tmp_path, network):
     state, image, expected = network
     training = {name: values for name, (values, _) in TRAINING.items()}

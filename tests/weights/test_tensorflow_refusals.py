@@ -73,6 +73,7 @@ def test_what_is_no_frozen_graph_is_told(refuse):
     assert "must be a frozen graph" in refuse(b"", "x.pb", NAME)
 
 
+@pytest.mark.slow
 def test_many_empty_nodes_take_little_memory(tmp_path):
     path = tmp_path / "x.pb"
     path.write_bytes(b"\x0a\0" * 120_000)

@@ -186,6 +186,7 @@ def test_kill_in_the_middle_loses_nothing(source, tmp_path):
     assert contents(out) == contents(tmp_path / "undisturbed")
 
 
+@pytest.mark.slow
 def test_workers_end_with_their_killed_parent(source, tmp_path):
     for number in range(120):
         shutil.copy(source / "Ada" / "my photo 0.jpg", source / f"Ada/copy{number}.jpg")

@@ -184,6 +184,7 @@ def test_fit_in_the_photo_goes_from_align_to_records_and_audit(
     assert np.abs(usual - expected).mean() > 5
 
 
+@pytest.mark.slow
 def test_a_folder_has_crops_of_one_fit(source, tmp_path, capsys):
     for first, then in (("photo", "crop"), ("crop", "photo")):
         out = tmp_path / first

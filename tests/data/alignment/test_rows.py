@@ -104,7 +104,8 @@ def no_work(task, items, count):
         ]
 
 
-@pytest.mark.parametrize("resumed", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("resumed", [False, True])
 def test_memory_hardly_grows_with_the_number_of_photos(tmp_path, resumed):
     networks, peaks = cached_networks(), []
     for count in (500, 2500):

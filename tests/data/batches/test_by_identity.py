@@ -163,6 +163,7 @@ def test_batches_are_reproducible_and_mirrored(records):
     assert 5 < flipped.sum() < 31
 
 
+@pytest.mark.slow
 def test_replicas_get_whole_identities(records):
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     dataset = identity_batches(records, 4, 3, contract=PixelContract(), seed=3)

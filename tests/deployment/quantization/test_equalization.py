@@ -196,6 +196,7 @@ def test_8_bits_hold_for_uneven_channels(uneven_network, crops, variant):
     assert drift < 0.5 * far_apart(expected, embed(without, inputs))
 
 
+@pytest.mark.slow
 def test_what_depthwise_convolutions_read_is_alike_if_they_are_rounded(crops):
     """PReLU gives far more than it takes where it is steep; both are 8 bits then."""
     keras.utils.set_random_seed(9)

@@ -147,6 +147,7 @@ def test_depthwise_network_has_no_batch_norm_and_a_free_batch(crops):
     np.testing.assert_allclose(actual, unit(np.hstack(rows)), atol=1e-5)
 
 
+@pytest.mark.slow
 @needs_extra
 def test_drift_exits_with_1_and_writes_nothing(
     model, aligned, tmp_path, capsys, monkeypatch

@@ -151,6 +151,7 @@ def test_decoded_files_are_pillows_pixels():
     assert np.abs(difference).max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "message"),
     [

@@ -140,6 +140,7 @@ def test_page_without_faces_has_the_names(report, aligned, tmp_path):
     assert "not readable" not in pages[1]
 
 
+@pytest.mark.slow
 def test_crops_that_a_model_finds_all_alike_are_not_listed_in_pairs():
     count = 500  # 124,750 pairs, of 100 bytes each
     people = group_by_person([f"p/{number}" for number in range(count)])

@@ -161,6 +161,7 @@ def run_folder(place, tmp_path, depth, margin, accuracy, seed=0):
     return tmp_path / name
 
 
+@pytest.mark.slow
 def test_runs_are_drawn_over_margin_and_depth(place, tmp_path, capsys):
     runs = [
         run_folder(place, tmp_path, *run)

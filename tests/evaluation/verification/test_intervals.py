@@ -97,6 +97,7 @@ def figures_of(report):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["threshold", "tar", "eer"])
 def test_intervals_cover_the_truth_as_often_as_they_say(simulations, truth, name):
     """Of 40 intervals of 95 %, at least 34: fewer has a chance of 1 in 300."""
