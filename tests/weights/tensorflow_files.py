@@ -5,6 +5,7 @@ import struct
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import tensor_bundle_pb2
+from tensorflow.python.tools.optimize_for_inference_lib import fold_batch_norms
 
 from tests.weights.writers import varint
 
@@ -36,6 +37,36 @@ def frozen_graph(state, constants=()):
             session, graph.as_graph_def(), [*state, *dict(constants)]
         )
     return frozen.SerializeToString()
+
+
+def folded_graph(state):
+    """GraphDef in which TensorFlow's own tool has folded batch norm into convolutions.
+
+    Only the convolutions are joined with their batch norm, and each has an image of its
+    own: folding asks no more. The constants of what was folded stay in the file.
+    """
+    with tf.Graph().as_default() as graph:
+        made = {name: tf.constant(values, name=name) for name, values in state.items()}
+        for name, values in state.items():
+            scope = name.removesuffix("/weights")
+            norm = f"{scope}/BatchNorm"
+            if values.ndim != 4 or f"{norm}/beta" not in state:
+                continue
+            image = tf.compat.v1.placeholder(
+                tf.float32, (1, 9, 9, values.shape[2]), name=f"{scope}/image"
+            )
+            maps = tf.nn.conv2d(image, made[name], 1, "SAME", name=f"{scope}/Conv2D")
+            tf.raw_ops.FusedBatchNorm(
+                x=maps,
+                scale=tf.ones_like(made[f"{norm}/beta"], name=f"{norm}/Const"),
+                offset=made[f"{norm}/beta"],
+                mean=made[f"{norm}/moving_mean"],
+                variance=made[f"{norm}/moving_variance"],
+                epsilon=0.001,
+                is_training=False,
+                name=f"{norm}/FusedBatchNorm",
+            )
+    return fold_batch_norms(graph.as_graph_def()).SerializeToString()
 
 
 def graph_of(**nodes):

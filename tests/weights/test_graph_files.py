@@ -24,6 +24,7 @@ from tf_sphereface.files import scratch_folder
 from tf_sphereface.foreign.sandbox import ReaderError
 from tf_sphereface.preprocessing import PixelContract
 from tf_sphereface.weights import import_weights
+from tf_sphereface.weights.files.tensors import FOLDED
 from tf_sphereface.weights.graphs import importing, reading
 from tf_sphereface.weights.graphs.backbone_graph import graph_of
 from tf_sphereface.weights.graphs.builder import GraphBuilder
@@ -145,7 +146,7 @@ def test_insightfaces_onnx_with_batch_norm_folded_and_kept(take, iresnet, folded
         for name, part in statistics.items()
     ]
     assert kept == [not folded, True]  # exporters leave the one behind Gemm
-    assert (importing.FOLDED in report.notes) == folded
+    assert (FOLDED in report.notes) == folded
 
 
 def test_batch_norm_behind_a_bias_and_of_another_epsilon(take, iresnet):

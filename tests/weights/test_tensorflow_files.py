@@ -10,8 +10,12 @@ from tests.weights import facenet, tensorflow_files
 from tests.weights.tensorflow_files import graph_of, proto
 from tf_sphereface.errors import InputError
 from tf_sphereface.weights import import_weights
+from tf_sphereface.weights.facenet_names import with_facenet_names
 from tf_sphereface.weights.files.formats import kind_of, read_weight_file
+from tf_sphereface.weights.files.tensors import FOLDED
+from tf_sphereface.weights.names import NameMap
 
+NORM = ("beta", "gamma", "moving_mean", "moving_variance")
 NAME = "inception_resnet_v1"
 PIXELS = {"height": facenet.SIZE, "width": facenet.SIZE}
 FIRST = "InceptionResnetV1/Conv2d_1a_3x3"
@@ -56,6 +60,20 @@ def assert_embeds(path, image, expected):
     return model
 
 
+def folded_content(state, stripped):
+    """A frozen graph with folded batch norm, with or without the statistics."""
+    content = tensorflow_files.folded_graph(state)
+    if not stripped:
+        return content
+    graph = tf.compat.v1.GraphDef.FromString(content)
+    kept = [
+        node
+        for node in graph.node
+        if "Bottleneck" in node.name or "/BatchNorm/" not in node.name
+    ]
+    return tf.compat.v1.GraphDef(node=kept).SerializeToString()
+
+
 def left_out(report):
     return {row.source: row.note for row in report.rows if row.target is None}
 
@@ -82,6 +100,60 @@ def test_a_frozen_graph_gives_facenets_embedding(tmp_path, network):
         "not in the file: its batch norm has no gamma"
     }
     assert not report.missing
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stripped", [True, False])
+def test_folded_batch_norm_gives_facenets_embedding(tmp_path, network, stripped):
+    state, image, expected = network
+    source, out = tmp_path / "x.pb", tmp_path / "model.keras"
+    source.write_bytes(folded_content(state, stripped))
+    report = import_weights(source, NAME, out, arguments=PIXELS)
+    assert_embeds(out, image, expected)
+    assert FOLDED in report.notes
+
+
+@pytest.mark.parametrize("stripped", [True, False])
+def test_a_folded_convolution_keeps_its_function(tmp_path, stripped):
+    """`optimize_for_inference` leaves the statistics; other tools strip them."""
+    rng = np.random.default_rng(1)
+    scope, norm = FIRST, f"{FIRST}/BatchNorm"
+    state = {f"{scope}/weights": rng.normal(size=(3, 3, 2, 4)).astype(np.float32)}
+    for name in ("beta", "moving_mean", "moving_variance"):
+        state[f"{norm}/{name}"] = rng.uniform(0.5, 1.5, 4).astype(np.float32)
+    (tmp_path / "x.pb").write_bytes(folded_content(state, stripped))
+    file = read_weight_file(tmp_path / "x.pb", "tensorflow graph")
+    file, names = with_facenet_names(file, None)
+    given = {label: file.tensors[name].read() for name, label in names.tensors.items()}
+    assert len(given) == len(names.tensors) == 5  # none of two tensors
+
+    deviation = np.sqrt(state[f"{norm}/moving_variance"] + 0.001)
+    scale = given["conv2d_1a_bn/gamma"] / np.sqrt(
+        given["conv2d_1a_bn/moving_variance"] + 0.001
+    )
+    np.testing.assert_allclose(
+        given["conv2d_1a_conv/kernel"] * scale,
+        state[f"{scope}/weights"] / deviation,
+        rtol=1e-5,
+    )
+    np.testing.assert_allclose(
+        given["conv2d_1a_bn/beta"] - given["conv2d_1a_bn/moving_mean"] * scale,
+        state[f"{norm}/beta"] - state[f"{norm}/moving_mean"] / deviation,
+        rtol=1e-5,
+    )
+    assert FOLDED in file.notes
+
+
+def test_a_map_of_ones_own_takes_a_folded_bias_too(tmp_path):
+    name, label = "Net/Conv2D_bn_offset", "conv2d_1a_bn/beta"
+    (tmp_path / "x.pb").write_bytes(graph_of(**{name: proto((2,), float_val=[7])}))
+    file = read_weight_file(tmp_path / "x.pb", "tensorflow graph")
+    file, names = with_facenet_names(file, NameMap({name: label}))
+    given = {label: file.tensors[name].read() for name, label in names.tensors.items()}
+    assert sorted(given) == [f"conv2d_1a_bn/{weight}" for weight in NORM]
+    np.testing.assert_array_equal(given[label], [7, 7])
+    np.testing.assert_array_equal(given["conv2d_1a_bn/moving_mean"], [0, 0])
+    assert file.notes == [FOLDED]
 
 
 @pytest.mark.slow

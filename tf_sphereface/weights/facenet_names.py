@@ -1,7 +1,9 @@
 """Names of Inception-ResNet-v1's weights in FaceNet's TensorFlow networks.
 
 The networks are written with slim: convolutions are named by their place in the branch
-and their size. Its batch norm has no gamma there.
+and their size. Its batch norm has no gamma there. In a frozen graph TensorFlow's
+`optimize_for_inference` and its Graph Transform Tool fold it into the convolutions, and
+name the bias that it leaves after them.
 
 Reference: src/models/inception_resnet_v1.py and src/train_softmax.py of
     davidsandberg/facenet.
@@ -12,7 +14,7 @@ import re
 
 import numpy as np
 
-from tf_sphereface.weights.files.tensors import SourceTensor, WeightFile
+from tf_sphereface.weights.files.tensors import FOLDED, SourceTensor, WeightFile
 from tf_sphereface.weights.names import NameMap
 
 _SCOPE = "InceptionResnetV1"
@@ -38,6 +40,11 @@ _BLOCKS = (
 )
 _NORM = ("beta", "gamma", "moving_mean", "moving_variance")
 _WEIGHTS = ("weights", "biases", *_NORM)
+_FOLDED = "/Conv2D_bn_offset"  # ends the name of a folded batch norm's bias
+_NO_GAMMA = "not in the file: its batch norm has no gamma"
+_IDENTITY = "of the identity: the file's batch norm is folded into the convolution"
+# What is beside the bias then; our epsilon makes the variance 1.
+_STATISTICS = {"gamma": 1.0, "moving_mean": 0.0, "moving_variance": 1.0 - 0.001}
 # Names that only a training has, and what they are.
 _LEFT_OUT = (
     (r".*/ExponentialMovingAverage", "a moving average of the training"),
@@ -55,7 +62,10 @@ _LEFT_OUT = (
 def with_facenet_names(
     file: WeightFile, own: NameMap | None
 ) -> tuple[WeightFile, NameMap]:
-    """Maps FaceNet's names to ours, and adds the ones that stand for absent gammas.
+    """Maps FaceNet's names to ours, and adds what stands for absent weights.
+
+    A gamma that is not there is 1. Of a folded batch norm our beta is the bias, and our
+    deviation 1; statistics that a tool has left in the file do not count.
 
     Args:
         file: A frozen graph or a checkpoint.
@@ -65,22 +75,41 @@ def with_facenet_names(
     """
     own, labels = own or NameMap({}), _labels()
     names = {name: labels[name] for name in file.tensors if name in labels}
+    replaced = {f"{_norm_of(name)}/beta" for name in names if name.endswith(_FOLDED)}
     tensors, drop = dict(file.tensors), []
     for name, tensor in file.tensors.items():
-        reason = None if name in labels else _reason(name, file.kind)
+        if name in replaced:
+            del names[name]
+            reason = "folded into the convolution"
+        else:
+            reason = None if name in names else _reason(name, file.kind)
         if reason is not None and name not in own.tensors:
             drop.append(name)
             tensors[name] = dataclasses.replace(tensor, note=reason)
     names |= own.tensors
     for name, label in list(names.items()):
         layer, _, weight = label.rpartition("/")
-        gamma = name.removesuffix("beta") + "gamma"
-        if weight == "beta" and gamma not in tensors and name in tensors:
-            tensors[gamma] = _ones(tensors[name].shape)
-            names[gamma] = f"{layer}/gamma"
-    return dataclasses.replace(file, tensors=tensors), NameMap(
+        if weight == "beta" and name in tensors:
+            made = _stand_ins(name, tensors)
+            tensors |= made
+            names |= {each: f"{layer}/{each.rpartition('/')[2]}" for each in made}
+    folded = any(name.endswith(_FOLDED) for name in names)
+    notes = [*file.notes, FOLDED] if folded else file.notes
+    return dataclasses.replace(file, tensors=tensors, notes=notes), NameMap(
         names, (*drop, *own.drop), own.layout
     )
+
+
+def _stand_ins(beta, tensors):
+    """Tensors beside a beta that the file does not have, or that do not count."""
+    scope, shape = _norm_of(beta), tensors[beta].shape
+    if beta.endswith(_FOLDED):
+        values, note = _STATISTICS, _IDENTITY
+    else:
+        values, note = {"gamma": 1.0}, _NO_GAMMA
+        if f"{scope}/gamma" in tensors:
+            return {}
+    return {f"{scope}/{name}": _full(shape, values[name], note) for name in values}
 
 
 def _reason(name, kind):
@@ -93,12 +122,16 @@ def _reason(name, kind):
     return None
 
 
-def _ones(shape):
+def _norm_of(name):
+    """Scope of a batch norm, by the name of its beta or of what is left of it."""
+    if name.endswith(_FOLDED):
+        return f"{name.removesuffix(_FOLDED)}/BatchNorm"
+    return name.removesuffix("/beta")
+
+
+def _full(shape, value, note):
     return SourceTensor(
-        shape,
-        "float32",
-        lambda: np.ones(shape, np.float32),
-        note="not in the file: its batch norm has no gamma",
+        shape, "float32", lambda: np.full(shape, value, np.float32), note=note
     )
 
 
@@ -109,7 +142,9 @@ def _labels():
         labels[f"{_SCOPE}/Bottleneck/BatchNorm/{name}"] = f"last_bn/{name}"
 
     def add(scope, layer):
-        labels[f"{_SCOPE}/{scope}/weights"] = f"{layer}_conv/kernel"
+        for kernel in ("weights", "Conv2D_weights"):  # the second of a folded one
+            labels[f"{_SCOPE}/{scope}/{kernel}"] = f"{layer}_conv/kernel"
+        labels[f"{_SCOPE}/{scope}{_FOLDED}"] = f"{layer}_bn/beta"
         for name in _NORM:
             labels[f"{_SCOPE}/{scope}/BatchNorm/{name}"] = f"{layer}_bn/{name}"
 

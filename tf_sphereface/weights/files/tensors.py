@@ -8,6 +8,11 @@ import numpy as np
 
 from tf_sphereface.errors import InputError
 
+FOLDED = (
+    "the file has batch norm folded into its convolutions: ours has statistics of 0 "
+    "and 1 in its place, which training would replace; freeze the stages, or train "
+    "with a small learning rate"
+)
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 

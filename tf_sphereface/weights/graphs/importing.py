@@ -10,6 +10,7 @@ from tf_sphereface.backbones.sphereface_cnn import RESIDUAL_UNITS
 from tf_sphereface.errors import InputError
 from tf_sphereface.network_names import with_depth
 from tf_sphereface.weights.assignment import Row
+from tf_sphereface.weights.files.tensors import FOLDED
 from tf_sphereface.weights.graphs.backbone_graph import graph_of
 from tf_sphereface.weights.graphs.graph import LINEAR, Graph
 from tf_sphereface.weights.graphs.matching import PartedError, match
@@ -32,11 +33,6 @@ _SUMS = {
     "mobilefacenet": 12,
     "inception_resnet_v1": 21,
 }
-FOLDED = (
-    "the file has batch norm folded into its convolutions: ours has statistics of 0 "
-    "and 1 in its place, which training would replace; freeze the stages, or train "
-    "with a small learning rate"
-)
 
 
 class GraphImport:
