@@ -73,6 +73,7 @@ $(INSTALLED): requirements.txt setup.cfg pyproject.toml
 	  -r requirements.txt
 	.venv-quantization/bin/pip install --quiet --disable-pip-version-check \
 	  -r requirements-quantization.txt
+	.venv-quantization/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 .venv-audit/.installed:

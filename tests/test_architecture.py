@@ -80,7 +80,6 @@ WRITE_THEMSELVES = {
     "deployment/writing/bundle.py": {"mkdir", "shutil.copy", "write_bytes"},
     "deployment/writing/golden.py": {"mkdir", "save", "write_text"},
     "detection/networks.py": {"export", "mkdir"},
-    "quantization_training/eight_bit_file.py": {"save"},
     "foreign/sandbox.py": {"save_file", "write_bytes", "write_text"},
     "weights/files/download.py": {"open"},
     # Folders that grow file by file, and their journals.

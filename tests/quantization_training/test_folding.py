@@ -7,7 +7,7 @@ import pytest
 from tf_sphereface.backbones import build_backbone
 from tf_sphereface.errors import InputError
 from tf_sphereface.quantization_training.folding import (
-    fold_batch_norm,
+    folded_plan,
     unfolded_weights,
 )
 from tf_sphereface.quantization_training.plan import read_plan
@@ -24,6 +24,22 @@ def shaken(backbone, seed=0):
             weights = [weight + rng.normal(0, 0.05, weight.shape) for weight in weights]
         layer.set_weights(weights)
     return backbone
+
+
+def uneven(network, first, second, seed=0):
+    """The same function; channels between two layers differ by up to 100 times.
+
+    Args:
+        network: Changed in place.
+        first: Name of a convolution with a bias, or of a batch norm.
+        second: Name of the convolution that reads it, perhaps through a PReLU.
+    """
+    shift, kernel = network.get_layer(first), network.get_layer(second)
+    weights, (values, *bias) = shift.get_weights(), kernel.get_weights()
+    factors = 10 ** np.random.default_rng(seed).uniform(-1, 1, weights[1].size)
+    shift.set_weights([weights[0] * factors, weights[1] * factors, *weights[2:]])
+    kernel.set_weights([values / factors[:, None], *bias])
+    return network
 
 
 def embeddings_of(backbone, seed=1):
@@ -50,7 +66,7 @@ def test_a_folded_convolution_is_kernel_times_factor_plus_shift():
     network = shaken(keras.Model(inputs, keras.layers.Flatten()(outputs)))
     kernel, bias = network.get_layer("conv").get_weights()
     gamma, beta, mean, variance = network.get_layer("bn").get_weights()
-    conv, _ = fold_batch_norm(read_plan(network)).layers
+    conv, _ = folded_plan(network).layers
     image = rng.normal(size=(5, 6, 3))
     for row, column, channel, copy in [(0, 0, 0, 0), (2, 3, 2, 1), (1, 2, 1, 0)]:
         patch, place = image[row : row + 3, column : column + 3, channel], 2 * channel
@@ -64,7 +80,7 @@ def test_a_folded_convolution_is_kernel_times_factor_plus_shift():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_no_batch_norm_is_left(name):
-    plan = fold_batch_norm(read_plan(build_backbone(name, **NETWORKS[name])))
+    plan = folded_plan(build_backbone(name, **NETWORKS[name]))
     assert "BatchNormalization" not in {layer.kind for layer in plan.layers}
     names = {plan.input_name} | {layer.name for layer in plan.layers}
     assert all(set(layer.inputs) <= names for layer in plan.layers)
@@ -76,7 +92,7 @@ def test_no_batch_norm_is_left(name):
 def test_a_folded_network_goes_back_into_the_one_with_batch_norm(name):
     backbone = shaken(build_backbone(name, **NETWORKS[name]))
     expected, plan = embeddings_of(backbone), read_plan(backbone)
-    folded = {layer.name: list(layer.weights) for layer in fold_batch_norm(plan).layers}
+    folded = {layer.name: list(layer.weights) for layer in folded_plan(backbone).layers}
     assert any(layer.kind == "BatchNormalization" for layer in plan.layers)
     for layer_name, weights in unfolded_weights(plan, folded).items():
         backbone.get_layer(layer_name).set_weights(weights)
@@ -90,7 +106,7 @@ def test_a_convolution_that_others_read_too_keeps_its_kernel():
     normed = keras.layers.BatchNormalization(name="bn")(raw)
     outputs = keras.layers.Add(name="add")([raw, normed])
     network = shaken(keras.Model(inputs, keras.layers.Flatten()(outputs)))
-    plan = fold_batch_norm(read_plan(network))
+    plan = folded_plan(network)
     kinds = {layer.name: layer.kind for layer in plan.layers}
     assert kinds["bn"] == "DepthwiseConv2D"
     kernel = plan.layers[0].weights[0]
@@ -117,4 +133,4 @@ def test_a_lone_batch_norm_without_gamma_is_refused():
     outputs = keras.layers.BatchNormalization(scale=False, name="lone")(inputs)
     network = keras.Model(inputs, keras.layers.Flatten()(outputs))
     with pytest.raises(InputError, match="lone"):
-        fold_batch_norm(read_plan(network))
+        folded_plan(network)

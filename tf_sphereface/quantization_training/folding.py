@@ -6,48 +6,30 @@ kernel alone would not see what is stored.
 
 import dataclasses
 
+import keras
 import numpy as np
 
-from tf_sphereface.deployment.conversion.batch_norm_weights import (
-    factor_and_shift,
-    folded_weights,
-)
+from tf_sphereface.deployment.conversion.batch_norm import fold_batch_norm
+from tf_sphereface.deployment.conversion.batch_norm_weights import factor_and_shift
 from tf_sphereface.errors import InputError
-from tf_sphereface.quantization_training.plan import KERNELS, LayerPlan, NetworkPlan
+from tf_sphereface.quantization_training.plan import NetworkPlan, read_plan
 
 
-def fold_batch_norm(plan: NetworkPlan) -> NetworkPlan:
-    """The same function without batch norm, with its statistics as they are.
+def folded_plan(backbone: keras.Model) -> NetworkPlan:
+    """The plan of the same function without batch norm, its statistics as they are.
 
-    Batch norm after a convolution or a dense layer that nothing else reads is
-    multiplied into it. What is left becomes a depthwise 1 x 1 convolution with a bias
-    under the name of the batch norm.
+    Batch norm is multiplied into the layer before it, as for an export. What is left
+    becomes a depthwise 1 x 1 convolution with a bias under the name of the batch norm.
 
-    Raises: InputError if a batch norm is not over the last axis, or one that is left is
-        not of images, or without beta or gamma.
+    Raises: InputError if a batch norm that is left is not over the last axis, not of
+        images, or without beta or gamma.
     """
-    readers = {plan.output: 1}
-    for layer in plan.layers:
-        for name in layer.inputs:
-            readers[name] = readers.get(name, 0) + 1
-    done, renamed = {}, {}
-    for layer in plan.layers:
-        inputs = tuple(renamed.get(name, name) for name in layer.inputs)
-        layer = dataclasses.replace(layer, inputs=inputs)
-        if layer.kind != "BatchNormalization":
-            done[layer.name] = layer
-            continue
-        before = done.get(inputs[0])
-        if _takes_batch_norm(before) and readers[layer.inputs[0]] == 1:
-            done[before.name] = _folded(before, layer)
-            renamed[layer.name] = before.name
-        else:
-            done[layer.name] = _as_convolution(layer)
-    return dataclasses.replace(
-        plan,
-        layers=tuple(done.values()),
-        output=renamed.get(plan.output, plan.output),
+    plan = read_plan(fold_batch_norm(backbone))
+    layers = tuple(
+        _as_convolution(layer) if layer.kind == "BatchNormalization" else layer
+        for layer in plan.layers
     )
+    return dataclasses.replace(plan, layers=layers)
 
 
 def unfolded_weights(
@@ -59,7 +41,7 @@ def unfolded_weights(
 
     Args:
         plan: The network with batch norm.
-        folded: Weights by layer of what `fold_batch_norm` made of it.
+        folded: Weights by layer of its `folded_plan`.
 
     Returns: Weights by layer of `plan`, in the order of Keras' `get_weights`.
     """
@@ -82,33 +64,6 @@ def unfolded_weights(
     return weights
 
 
-def _takes_batch_norm(layer):
-    return (
-        layer is not None
-        and layer.kind in KERNELS
-        and layer.arguments["activation"] == "linear"
-    )
-
-
-def _factor_and_shift(layer: LayerPlan):
-    """Batch norm as factor * x + shift, float64 (channels,)."""
-    left = list(layer.weights)
-    gamma = left.pop(0) if layer.arguments["scale"] else None
-    beta = left.pop(0) if layer.arguments["center"] else None
-    return factor_and_shift(*left, layer.arguments["epsilon"], gamma, beta)
-
-
-def _folded(before, batch_norm):
-    bias = before.weights[1] if before.arguments["use_bias"] else None
-    depthwise = before.kind == "DepthwiseConv2D"
-    affine = _factor_and_shift(batch_norm)
-    return dataclasses.replace(
-        before,
-        arguments={**before.arguments, "use_bias": True},
-        weights=tuple(folded_weights(before.weights[0], bias, *affine, depthwise)),
-    )
-
-
 def _as_convolution(layer):
     arguments = layer.arguments
     axis = arguments["axis"]
@@ -118,7 +73,8 @@ def _as_convolution(layer):
             f"batch norm {layer.name} follows no convolution and cannot become one: it "
             "must be over channels, with beta and gamma"
         )
-    factor, shift = _factor_and_shift(layer)
+    gamma, beta, *statistics = layer.weights
+    factor, shift = factor_and_shift(*statistics, arguments["epsilon"], gamma, beta)
     return dataclasses.replace(
         layer,
         kind="DepthwiseConv2D",

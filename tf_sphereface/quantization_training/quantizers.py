@@ -4,6 +4,7 @@ import tensorflow as tf
 import tf_keras
 from tensorflow_model_optimization.quantization import keras as tfmot_quantization
 
+from tf_sphereface.quantization_training.eight_bit_file import EightBitPlan
 from tf_sphereface.quantization_training.plan import KERNELS
 
 _quantizers = tfmot_quantization.quantizers
@@ -12,8 +13,6 @@ PASSED_ON = (
     *("Dropout", "Flatten", "GlobalMaxPooling1D", "GlobalMaxPooling2D"),
     *("MaxPooling2D", "Reshape", "ZeroPadding2D"),
 )
-# Its squares are 8-bit nowhere; it stays float between two conversions.
-FLOAT = ("L2Pooling2D",)
 
 
 class KernelQuantizer(_quantizers.LastValueQuantizer):
@@ -111,14 +110,13 @@ class EightBitLayer(tfmot_quantization.QuantizeConfig):
         }
 
 
-def quantized_copy(twin: tf_keras.Model, per_channel: bool) -> tf_keras.Model:
-    """A copy of the twin that rounds weights and activations to 8 bits."""
+def quantized_copy(twin: tf_keras.Model, plan: EightBitPlan) -> tf_keras.Model:
+    """A copy of the twin that rounds to 8 bits what the plan's file has in 8 bits."""
 
     def annotate(layer):
-        config = _config_of(layer, per_channel)
-        if config is None:
+        if isinstance(layer, tf_keras.layers.InputLayer):
             return layer.__class__.from_config(layer.get_config())
-        return tfmot_quantization.quantize_annotate_layer(layer, config)
+        return tfmot_quantization.quantize_annotate_layer(layer, _config(layer, plan))
 
     kinds = {EightBitLayer, KernelQuantizer, *(type(layer) for layer in twin.layers)}
     scope = {kind.__name__: kind for kind in kinds}
@@ -128,28 +126,11 @@ def quantized_copy(twin: tf_keras.Model, per_channel: bool) -> tf_keras.Model:
         return tfmot_quantization.quantize_apply(annotated)
 
 
-def _config_of(layer, per_channel):
+def _config(layer, plan):
     kind = type(layer).__name__
-    if kind == "InputLayer" or kind in FLOAT:
-        return None
-    if kind in PASSED_ON:
-        return EightBitLayer(round_output=False)
-    if kind == "PReLU":
-        # The converter rounds alphas itself; if they are rounded here, it does not
-        # recognise them, and PReLU stays float between two conversions.
-        return EightBitLayer()
-    # The converter takes no channels of a dense kernel, and puts ReLU into the layer.
     return EightBitLayer(
         KERNELS.get(kind),
-        per_channel=per_channel and kind in ("Conv2D", "DepthwiseConv2D"),
+        per_channel=layer.name in plan.per_channel,
         depthwise=kind == "DepthwiseConv2D",
-        round_output=not _goes_into_relu(layer),
-    )
-
-
-def _goes_into_relu(layer):
-    readers = [node.outbound_layer for node in layer.outbound_nodes]
-    return len(readers) == 1 and (
-        type(readers[0]).__name__ == "RectifiedLinear"
-        or getattr(readers[0], "activation", None) is tf_keras.activations.relu
+        round_output=layer.name in plan.rounded and kind not in PASSED_ON,
     )

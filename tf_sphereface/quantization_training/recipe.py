@@ -13,14 +13,23 @@ Share = Annotated[float, Field(gt=0, le=1)]
 class QATRecipe(Section):
     """`[scheme]` "qat": 8-bit weights and activations while training.
 
-    Kernels of convolutions have a scale for each channel, or one for all; those of
-    dense layers have one for all. The ranges of the activations begin as they are on
-    the first `range_batches` batches.
+    The training begins with the network whose channels were made alike, as an export
+    to `int8` does, unless not `equalized`. The ranges of the activations begin as they
+    are on the first `range_batches` batches.
     """
 
     name: Literal["qat"] = "qat"
-    per_channel: bool = True
+    equalized: bool = True
     range_batches: Count = 4
+
+
+class FloatRecipe(Section):
+    """`[scheme]` "float": nothing is rounded; what as many steps bring by themselves.
+
+    Batch norm keeps its statistics, as with "qat".
+    """
+
+    name: Literal["float"]
 
 
 class PruneRecipe(Section):
@@ -50,7 +59,7 @@ class ClusterRecipe(Section):
 
 
 SchemeRecipe = Annotated[
-    QATRecipe | PruneRecipe | ClusterRecipe, Field(discriminator="name")
+    QATRecipe | FloatRecipe | PruneRecipe | ClusterRecipe, Field(discriminator="name")
 ]
 
 

@@ -1,4 +1,4 @@
-"""The three ways to a smaller file, each around a twin that is trained.
+"""Three ways to a smaller file, and none for control, around a twin that is trained.
 
 A scheme has `model`, what is trained; `begin` and `after_epoch`, around the training;
 and `weights`, what is then stored.
@@ -10,7 +10,9 @@ import tf_keras
 from tensorflow_model_optimization.clustering import keras as tfmot_clustering
 from tensorflow_model_optimization.sparsity import keras as tfmot_sparsity
 
+from tf_sphereface.deployment.quantization.ai_edge import input_ends
 from tf_sphereface.preprocessing import PixelContract
+from tf_sphereface.quantization_training.eight_bit_file import EightBitPlan
 from tf_sphereface.quantization_training.plan import KERNELS
 from tf_sphereface.quantization_training.quantizers import quantized_copy
 from tf_sphereface.quantization_training.recipe import SchemeRecipe
@@ -44,22 +46,19 @@ class QAT(Plain):
     """Weights and activations are rounded to 8 bits in every step.
 
     Args:
-        twin: Without batch norm.
-        per_channel: Scales for each channel of a convolution.
+        twin: Of the plan's network.
+        plan: What is rounded.
         range_batches: Batches that the ranges of the activations begin with.
     """
 
-    def __init__(self, twin, *, per_channel, range_batches):
-        super().__init__(quantized_copy(twin, per_channel))
+    def __init__(self, twin, plan, *, range_batches):
+        super().__init__(quantized_copy(twin, plan))
         self.twin = twin
         self.range_batches = range_batches
 
     def begin(self, batches, contract):
         # The library begins with -6..6 and moves by a thousandth a step.
-        wrappers = [
-            layer for layer in self.model.layers if hasattr(layer, "quantize_config")
-        ]
-        wrappers = [layer for layer in wrappers if _range_of(layer, "output")]
+        wrappers = self._rounded()
         names = [layer.layer.name for layer in wrappers]
         probe = tf_keras.Model(
             self.twin.inputs, [self.twin.get_layer(name).output for name in names]
@@ -71,7 +70,7 @@ class QAT(Plain):
             ends.append([(min(np.min(x), 0.0), max(np.max(x), 0.0)) for x in outputs])
         for wrapper, values in zip(wrappers, np.mean(ends, axis=0), strict=True):
             _assign_range(wrapper, "output", values)
-        pixels = np.array(contract.ends())
+        pixels = np.array(input_ends(contract))
         rounded_images = self.model.layers[1]
         _assign_range(rounded_images, rounded_images.name, pixels)
         # The scales of the kernels; the ranges above move by a thousandth.
@@ -84,6 +83,21 @@ class QAT(Plain):
             layer.name: [values[variable.name] for variable in layer.weights]
             for layer in self.twin.layers
         }
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Least and greatest value of the outputs that are rounded, by layer."""
+        return {
+            wrapper.layer.name: tuple(
+                float(end.numpy()) for end in _range_of(wrapper, "output")
+            )
+            for wrapper in self._rounded()
+        }
+
+    def _rounded(self):
+        wrappers = [
+            layer for layer in self.model.layers if hasattr(layer, "quantize_config")
+        ]
+        return [layer for layer in wrappers if _range_of(layer, "output")]
 
     def stored_kernels(self) -> dict[str, np.ndarray]:
         """Kernels by layer as they are stored: multiples of their scales."""
@@ -172,18 +186,24 @@ class Cluster(Plain):
         return tfmot_clustering.strip_clustering(self.model)
 
 
-def make_scheme(recipe: SchemeRecipe, twin: tf_keras.Model, steps: int) -> Plain:
+def make_scheme(
+    recipe: SchemeRecipe,
+    twin: tf_keras.Model,
+    steps: int,
+    plan: EightBitPlan | None = None,
+) -> Plain:
     """The scheme of a recipe around a twin.
 
     Args:
         recipe: `[scheme]`.
         twin: Without batch norm if `folds_batch_norm`.
         steps: Of the training.
+        plan: Of "qat": what is rounded.
     """
+    if recipe.name == "float":
+        return Plain(twin)
     if recipe.name == "qat":
-        return QAT(
-            twin, per_channel=recipe.per_channel, range_batches=recipe.range_batches
-        )
+        return QAT(twin, plan, range_batches=recipe.range_batches)
     if recipe.name == "prune":
         return Prune(
             twin,
@@ -196,7 +216,7 @@ def make_scheme(recipe: SchemeRecipe, twin: tf_keras.Model, steps: int) -> Plain
 
 def folds_batch_norm(recipe: SchemeRecipe) -> bool:
     """True if the scheme takes the network with its batch norm folded."""
-    return recipe.name == "qat"
+    return recipe.name in ("qat", "float")
 
 
 def _copy_of(layer):

@@ -8,15 +8,19 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from tf_sphereface.deployment.conversion.tflite import FloatModel
 from tf_sphereface.embedding_models import as_float32, pixel_contract_of
 from tf_sphereface.files import sha256_of
 from tf_sphereface.native_messages import native_messages_held_back
-from tf_sphereface.quantization_training.eight_bit_file import to_eight_bit_tflite
+from tf_sphereface.quantization_training.eight_bit_file import (
+    plan_eight_bits,
+    to_eight_bit_tflite,
+)
 from tf_sphereface.quantization_training.fine_tuning import fine_tune
 from tf_sphereface.quantization_training.folding import (
-    fold_batch_norm,
+    folded_plan,
     unfolded_weights,
 )
 from tf_sphereface.quantization_training.plan import KERNELS, read_plan
@@ -32,6 +36,8 @@ from tf_sphereface.training.run_folder import HISTORY
 from tf_sphereface.whole_folders import appearing
 
 MODEL, TFLITE, RESULT = "model.keras", "model.tflite", "quantization_training.json"
+_RANGE_IMAGES = 100  # that the channels are made alike on: minutes for more
+_FEW = 8  # for tensors within a layer, which have no trained range
 
 
 def quantization_train(
@@ -57,19 +63,22 @@ def quantization_train(
         backbone = as_float32(source.classifier.backbone)
         before = _tflite(backbone)
         plan = read_plan(backbone)
-        twin = build_twin(fold_batch_norm(plan) if _folds(recipe) else plan)
-        twin_error = check_twin(backbone, twin)
-        scheme = make_scheme(recipe.scheme, twin, recipe.schedule.steps)
+        batches = _batches(source, recipe, records)
         history = History(folder / HISTORY, 0)
         with naming_damaged_records(records):
-            _train(scheme, source, recipe, records, history)
+            scheme, images, twin_error = _scheme(recipe, backbone, plan, batches)
+            scheme.begin(batches, pixel_contract_of(backbone))
+            fine_tune(
+                *(scheme, source.classifier, batches),
+                *(recipe.optimizer, recipe.schedule, history),
+            )
         weights = scheme.weights()
-        if _folds(recipe):
+        if folds_batch_norm(recipe.scheme):
             weights = unfolded_weights(plan, weights)
         for layer in backbone.layers:
             layer.set_weights(weights.get(layer.name, []))
         backbone.save(folder / MODEL)
-        content = _eight_bit(scheme.model) if _folds(recipe) else _tflite(backbone)
+        content = _file(scheme, backbone, images)
         (folder / TFLITE).write_bytes(content)
         result = {
             "source": {"file": source.checkpoint.name, "sha256": source.sha256},
@@ -87,25 +96,36 @@ def quantization_train(
     return result
 
 
-def _folds(recipe):
-    return folds_batch_norm(recipe.scheme)
-
-
-def _train(scheme, source: RunSource, recipe, records, history):
+def _batches(source: RunSource, recipe, records):
     data = DataRecipe.model_validate(
         source.data.model_dump(exclude_none=True) | recipe.data.model_dump()
     )
     contract = pixel_contract_of(source.classifier.backbone)
-    batches = recipe_batches(data, records, contract, recipe.schedule.seed)
-    scheme.begin(batches, contract)
-    fine_tune(
-        scheme,
-        source.classifier,
-        batches,
-        recipe.optimizer,
-        recipe.schedule,
-        history,
-    )
+    return recipe_batches(data, records, contract, recipe.schedule.seed)
+
+
+def _scheme(recipe, backbone, plan, batches):
+    """The scheme; images that an 8-bit file takes ranges from; the twin's error."""
+    images = eight_bits = None
+    if recipe.scheme.name == "qat":
+        images = _images(batches)
+        with native_messages_held_back():
+            eight_bits = plan_eight_bits(backbone, images, recipe.scheme.equalized)
+        plan = eight_bits.network
+    elif folds_batch_norm(recipe.scheme):
+        plan = folded_plan(backbone)
+    twin = build_twin(plan)
+    error = check_twin(backbone, twin)
+    steps = recipe.schedule.steps
+    return make_scheme(recipe.scheme, twin, steps, eight_bits), images, error
+
+
+def _images(batches):
+    images = []
+    for batch, _ in batches:
+        images.extend(batch.numpy())
+        if len(images) >= _RANGE_IMAGES:
+            return np.stack(images[:_RANGE_IMAGES])
 
 
 def _kernels(scheme, plan, weights):
@@ -124,6 +144,8 @@ def _tflite(backbone):
         return FloatModel(backbone, pixel_contract_of(backbone)).content
 
 
-def _eight_bit(model):
+def _file(scheme, backbone, images):
+    if images is None:
+        return _tflite(backbone)
     with native_messages_held_back():
-        return to_eight_bit_tflite(model)
+        return to_eight_bit_tflite(backbone, images[:_FEW], scheme.ranges())

@@ -149,7 +149,7 @@ def _tensor_ranges(graph, observed, model):
     """Least and greatest value of each tensor, by name, for the quantiser."""
     ends = None
     if "pixels" not in model.feature.inside:
-        ends = _input_ends(model.pixel_contract)
+        ends = input_ends(model.pixel_contract)
     # A tensor and its reshaped self have one scale: what ends as the output is not
     # widened on the way.
     given = set(graph.outputs)
@@ -197,7 +197,7 @@ def _leave_float(recipe, operation, scope=_EVERYWHERE):
     )
 
 
-def _input_ends(contract):
+def input_ends(contract):
     """Range of a normalised input, one 256th wider than the pixels.
 
     With the exact range each pixel value would lie halfway between two integers, and
