@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tf_sphereface.bundle import tflite_embedder
 from tf_sphereface.bundle.records import FeatureRecord
 from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
 from tf_sphereface.deployment.conversion.tflite import FloatModel
@@ -86,6 +87,20 @@ def test_threads_and_grouping_change_no_bit(float_file, crops, threads):
     np.testing.assert_array_equal(embedder.embed(crops[3:5]), expected[3:5])
     np.testing.assert_array_equal(embedder.embed(crops[7:8]), expected[7:8])
     assert embedder.embed(crops[:0]).shape == (0, 32)
+
+
+def test_crops_are_divided_among_all_cores(float_file, crops, monkeypatch):
+    expected = TFLiteEmbedder(float_file, PixelContract(), threads=1).embed(crops)
+    monkeypatch.setattr(tflite_embedder, "usable_cores", lambda: 3)
+    opened, open_one = [], tflite_embedder.open_interpreter
+    monkeypatch.setattr(
+        tflite_embedder,
+        "open_interpreter",
+        lambda *args, **kwargs: opened.append(kwargs) or open_one(*args, **kwargs),
+    )
+    embedder = TFLiteEmbedder(float_file, PixelContract())
+    np.testing.assert_array_equal(embedder.embed(crops), expected)
+    assert opened == [{"threads": 1}] * 3
 
 
 def test_no_face_gives_no_row(float_file):

@@ -17,6 +17,8 @@ from tf_sphereface.evaluation import (
     verification_metrics,
     write_lfw_pairs,
 )
+from tf_sphereface.evaluation.embeddings.crop_embedders import KerasEmbedder
+from tf_sphereface.evaluation.verification import evaluate
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +174,22 @@ def test_validation_while_training_gives_the_same_accuracy(run, prepared):
         "verification_auc": result["auc"],
         "verification_eer": result["eer"],
     }
+
+
+def test_model_in_training_is_opened_once_for_all_epochs(prepared, monkeypatch):
+    opened = []
+
+    def open_one(model):
+        opened.append(model)
+        return KerasEmbedder(model)
+
+    monkeypatch.setattr(evaluate, "KerasEmbedder", open_one)
+    validate = verification_metrics(prepared / "aligned", prepared / "pairs.txt")
+    model = keras.models.load_model(prepared / "my model.keras")
+    other = keras.models.load_model(prepared / "my model.keras")
+    for each in (model, model, other):
+        validate(each)
+    assert opened == [model, other]
 
 
 def test_people_of_the_training_are_noted(run, prepared):

@@ -17,6 +17,7 @@ from tf_sphereface.runtimes.litert import (
     to_real,
     to_stored,
 )
+from tf_sphereface.similarity import usable_cores
 
 _INTEGERS = (np.int8, np.uint8)
 
@@ -35,7 +36,7 @@ class TFLiteEmbedder:
             output (1 or any, embedding_dim).
         pixel_contract: Normalises the pixels, unless the file does; None is the default
             one in the size that the file takes.
-        threads: CPU threads that crops are divided among; None is 1.
+        threads: CPU threads that crops are divided among; None is one for each core.
         feature: The steps that the file does itself; None: it takes raw pixels if its
             input is uint8 without a scale, and nothing else is inside.
         content: Of the file, if it was made here or tried already; the path is then its
@@ -81,7 +82,7 @@ class TFLiteEmbedder:
         self.mirrors_itself = "mirror" in (inside or ())
         self.embedding_dim = int(self.output_details["shape"][1])
         self._model_path = model_path
-        self._threads = 1 if threads is None else threads
+        self._threads = usable_cores() if threads is None else threads
         self._interpreters = [interpreter]  # others when there are crops for them
         self._pool = None
 
@@ -98,18 +99,16 @@ class TFLiteEmbedder:
         aligned_faces = np.asarray(aligned_faces)
         require_crops(aligned_faces, self.pixel_contract)
         embeddings = np.empty((len(aligned_faces), self.embedding_dim), np.float32)
+        # Each thread takes the next crop, however fast the others are.
+        rows = iter(range(len(aligned_faces)))
         workers = min(self._threads, len(aligned_faces))
         if workers < 2:
-            self._run(self._interpreters[0], aligned_faces, embeddings)
+            self._run(self._interpreters[0], rows, aligned_faces, embeddings)
             return embeddings
         self._make_ready(workers)
         runs = [
-            self._pool.submit(
-                # Every n-th crop, so that the shares are equal to within one.
-                *(self._run, self._interpreters[worker]),
-                *(aligned_faces[worker::workers], embeddings[worker::workers]),
-            )
-            for worker in range(workers)
+            self._pool.submit(self._run, interpreter, rows, aligned_faces, embeddings)
+            for interpreter in self._interpreters[:workers]
         ]
         for run in runs:
             run.result()
@@ -123,14 +122,16 @@ class TFLiteEmbedder:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads)
 
-    def _run(self, interpreter, faces, embeddings):
-        """Writes the embedding of each face into a row of `embeddings`."""
+    def _run(self, interpreter, rows, faces, embeddings):
+        """Writes the embeddings of those faces whose rows it gets."""
         source, sink = self.input_details["index"], self.output_details["index"]
-        for face, embedding in zip(faces, embeddings, strict=True):
-            interpreter.set_tensor(source, self.stored_input(face[None]))
+        for row in rows:
+            face = faces[row : row + 1]
+            interpreter.set_tensor(source, self.stored_input(face))
             with reports_refusals(self._model_path):
                 interpreter.invoke()  # without the GIL
-            embedding[:] = to_real(interpreter.get_tensor(sink), self.output_details)
+            stored = interpreter.get_tensor(sink)
+            embeddings[row : row + 1] = to_real(stored, self.output_details)
 
     def stored_input(self, faces: np.ndarray) -> np.ndarray:
         """Aligned faces as the file's input tensor stores them.

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tf_sphereface.data.photos import reading_ahead
 from tf_sphereface.data.photos.lookup import find_photos
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import ModelEmbeddings
+from tf_sphereface.evaluation.embeddings import model_embeddings
 from tf_sphereface.preprocessing import PixelContract
 
 
@@ -35,6 +37,49 @@ def test_face_comes_before_its_mirror_image(tmp_path):
     embeddings = ModelEmbeddings(CornerEmbedder()).features(["a/a_0001"], tmp_path)
     assert embeddings.dtype == np.float32
     np.testing.assert_array_equal(embeddings, [[10, 20, 20, 10]])
+
+
+def test_mirror_images_are_in_the_same_call(tmp_path):
+    class Recorder(CornerEmbedder):
+        def __init__(self):
+            self.calls = []
+
+        def embed(self, aligned_faces):
+            assert aligned_faces.flags.c_contiguous
+            self.calls.append(len(aligned_faces))
+            return super().embed(aligned_faces)
+
+    for number in range(5):
+        save(tmp_path, f"a/{number}.png", number, 100 + number)
+    names, plain, mirrored = [f"a/{n}.png" for n in range(5)], Recorder(), Recorder()
+    rows = ModelEmbeddings(mirrored, batch_size=2).features(names, tmp_path)
+    ModelEmbeddings(plain, batch_size=2).features(names, tmp_path, mirror=False)
+    assert (mirrored.calls, plain.calls) == ([4, 4, 2], [2, 2, 1])
+    np.testing.assert_array_equal(rows, [[n, 100 + n, 100 + n, n] for n in range(5)])
+
+
+def test_crops_in_memory_do_not_grow_with_the_folder(tmp_path, monkeypatch):
+    held, read = [], model_embeddings.read_photo
+
+    def counted(file):
+        held.append(file)
+        return read(file)
+
+    class Embedder(CornerEmbedder):
+        embedded = 0
+
+        def embed(self, aligned_faces):
+            ahead.append(len(held) - self.embedded)
+            self.embedded += len(aligned_faces)
+            return super().embed(aligned_faces)
+
+    for number in range(60):
+        save(tmp_path, f"a/{number}.png")
+    monkeypatch.setattr(model_embeddings, "read_photo", counted)
+    monkeypatch.setattr(reading_ahead, "usable_cores", lambda: 4)
+    names, ahead = [f"a/{number}.png" for number in range(60)], []
+    ModelEmbeddings(Embedder(), batch_size=2).features(names, tmp_path, mirror=False)
+    assert len(held) == 60 and max(ahead) <= 2 * (2 + 1)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 64])
@@ -71,6 +116,16 @@ def test_damaged_crop_is_refused(tmp_path):
     (tmp_path / "a/a_0001.png").write_bytes(content[:40])
     with pytest.raises(InputError, match="image"):
         ModelEmbeddings(CornerEmbedder()).features(["a/a_0001"], tmp_path)
+
+
+def test_first_damaged_crop_of_the_list_is_named(tmp_path):
+    for number in range(12):
+        save(tmp_path, f"a/{number:02}.png")
+    for number in (3, 4, 9):
+        (tmp_path / f"a/{number:02}.png").write_bytes(b"text")
+    names = [f"a/{number:02}.png" for number in reversed(range(9))]
+    with pytest.raises(InputError, match=r"not an image: .*04\.png"):
+        ModelEmbeddings(CornerEmbedder(), batch_size=1).features(names, tmp_path)
 
 
 def test_model_of_nan_is_refused_and_not_taken_for_missing_photos(tmp_path):

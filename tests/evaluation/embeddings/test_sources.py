@@ -17,6 +17,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation import (
     KerasEmbedder,
     ModelEmbeddings,
+    SavedModelEmbedder,
     describe_model,
     load_embedding_source,
     open_features,
@@ -117,6 +118,45 @@ def test_source_of_a_model_in_training_follows_its_weights():
     source = KerasEmbedder(model)
     model.set_weights([weights * 0 for weights in model.get_weights()])
     assert (source.embed(faces()) == 0).all()
+
+
+class CountsTraces(keras.layers.Layer):
+    traces = 0
+
+    def call(self, images):
+        self.traces += 1
+        return keras.ops.mean(images, axis=(1, 2))
+
+
+def test_network_is_traced_once_for_batches_of_every_size():
+    counter = CountsTraces()
+    model = keras.Sequential([keras.Input((8, 6, 3)), counter])
+    before = counter.traces
+    source = KerasEmbedder(model)
+    for number in (1, 2, 8, 9, 21, 0):
+        crops = faces(number=number)
+        expected = (crops.astype(np.float64) - 127.5).mean((1, 2)) / 128
+        np.testing.assert_allclose(source.embed(crops), expected, atol=1e-6)
+    assert counter.traces == before + 1
+
+
+@pytest.mark.parametrize(("gpus", "sizes"), [([], [8, 8, 5]), (["gpu:0"], [21])])
+@pytest.mark.parametrize("kind", ["keras", "saved_model"])
+def test_processor_gets_few_images_at_a_time(tmp_path, monkeypatch, kind, gpus, sizes):
+    model = tiny_model()
+    if kind == "keras":
+        source, forward = KerasEmbedder(model), "_compiled"
+    else:
+        save_signature(model, tmp_path / "saved")
+        source = SavedModelEmbedder(tmp_path / "saved", PixelContract(8, 6))
+        forward = "_forward"
+    found, function = [], getattr(source, forward)
+    record = lambda images: (found.append(len(images)), function(images))[1]  # noqa: E731
+    monkeypatch.setattr(source, forward, record)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    crops = faces(number=21)
+    np.testing.assert_allclose(source.embed(crops), by_hand(model, crops), atol=1e-6)
+    assert found == sizes
 
 
 @pytest.mark.parametrize("place", ["inside", "beside"])

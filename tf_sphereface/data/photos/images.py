@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import io
 import time
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from tf_sphereface.data.photos.colours import (
     has_deep_colours,
     stretch_deep_colours,
 )
+from tf_sphereface.data.photos.decoder_warnings import DecoderWarningsIgnored
 from tf_sphereface.data.photos.kinds import (
     INSTALL_HEIF,
     NEEDS_HEIF,
@@ -35,6 +35,7 @@ _MOST_PIXELS_OF_SCANS = 5_000_000_000
 _START_OF_SCAN = b"\xff\xda"
 _MOST_SECONDS = 20  # of processor time
 _STRIP_PIXELS = 1 << 22  # converted at a time
+_WARNINGS_IGNORED = DecoderWarningsIgnored()
 _TURNS = {  # of pixels, by EXIF's orientation
     2: lambda pixels: pixels[:, ::-1],
     3: lambda pixels: pixels[::-1, ::-1],
@@ -164,8 +165,7 @@ def _opened(content, name):
     """The open image; whatever goes wrong with it in the block is an InputError."""
     try:
         with (
-            # Of odd metadata, and of photos of half the size that is refused.
-            warnings.catch_warnings(action="ignore"),
+            _WARNINGS_IGNORED,
             Image.open(_TimedBytes(content), formats=readable_formats()) as image,
         ):
             _refuse_costly(image, content, name)

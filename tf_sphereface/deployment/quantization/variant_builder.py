@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import os
 from pathlib import Path
 
 from tf_sphereface.bundle.features import FeatureSource
@@ -179,9 +178,9 @@ class VariantBuilder:
     def _opened(self, directory, name, content):
         path = directory / file_name(name)
         path.write_bytes(content)
-        network, threads = self._network, os.cpu_count()
+        network = self._network
         return TFLiteEmbedder(
-            path, network.pixel_contract, threads, network.feature, content
+            path, network.pixel_contract, feature=network.feature, content=content
         )
 
     def _features(self, embedder):

@@ -8,6 +8,9 @@ import numpy as np
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
 
+# TensorFlow keeps the memory of the largest batch, 7 MB an image of MobileFaceNet.
+_CROPS_ON_CPU = 8
+
 
 class KerasEmbedder:
     """Embeddings of a Keras model in memory; its weights may change between calls.
@@ -29,15 +32,15 @@ class KerasEmbedder:
         if pixel_contract is None:
             pixel_contract, _ = network_pixels(self._model, {}, self._model.name)
         self.pixel_contract = pixel_contract
+        self._compiled = _compiled(self._model, pixel_contract)
         self.embedding_dim = _probe(self)
 
     def embed(self, aligned_faces: np.ndarray) -> np.ndarray:
-        from keras import ops
+        def forward(crops):
+            images = self.pixel_contract.normalize(crops.astype(np.float32))
+            return self._compiled(images)
 
-        images = self.pixel_contract.normalize(aligned_faces.astype(np.float32))
-        return ops.convert_to_numpy(
-            ops.cast(self._model(images, training=False), "float32")
-        )
+        return _in_parts(forward, aligned_faces)
 
 
 class SavedModelEmbedder:
@@ -92,15 +95,50 @@ class SavedModelEmbedder:
         self.embedding_dim = _probe(self)
 
     def embed(self, aligned_faces: np.ndarray) -> np.ndarray:
+        return _in_parts(self._forward, aligned_faces)
+
+    def _forward(self, crops):
         import tensorflow as tf
 
         if not self.takes_pixels:
-            aligned_faces = self.pixel_contract.normalize(
-                aligned_faces.astype(np.float32)
-            )
-        images = tf.constant(aligned_faces, self._input.dtype)
+            crops = self.pixel_contract.normalize(crops.astype(np.float32))
+        images = tf.constant(crops, self._input.dtype)
         [embeddings] = self._signature(**{self._input_name: images}).values()
         return embeddings.numpy().astype(np.float32)
+
+
+def _compiled(model, contract):
+    """Float32 images to embeddings, in one graph for batches of every size.
+
+    Variables stay variables in it, so that weights may change. Backends other than
+    TensorFlow run the model as it is.
+    """
+    import keras
+
+    def forward(images):
+        return keras.ops.cast(model(images, training=False), "float32")
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        shape = (None, contract.height, contract.width, 3)
+        forward = tf.function(
+            forward, [tf.TensorSpec(shape, tf.float32)], autograph=False
+        )
+    return lambda images: keras.ops.convert_to_numpy(forward(images))
+
+
+def _in_parts(forward, crops):
+    """Embeddings of crops, a few at a time where TensorFlow has no GPU."""
+    import keras
+
+    step = count = max(len(crops), 1)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        step = count if tf.config.list_physical_devices("GPU") else _CROPS_ON_CPU
+    parts = [crops[start : start + step] for start in range(0, count, step)]
+    return np.concatenate([forward(part) for part in parts])
 
 
 def _contract_of_size(shape):

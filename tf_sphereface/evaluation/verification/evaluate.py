@@ -1,6 +1,7 @@
 """1:1 verification of pairs in folds, as the protocol of LFW has it."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -189,9 +190,12 @@ def verification_metrics(
     if not any(find_photos(images_dir, pairs.photos())):
         raise InputError(f"none of the photos of {pairs_file} is in {images_dir}")
 
+    @functools.lru_cache(1)  # a model is traced once, not once an epoch
+    def source_of(model):
+        return ModelEmbeddings(KerasEmbedder(model))
+
     def validate(model):
-        source = ModelEmbeddings(KerasEmbedder(model))
-        report = evaluate_verification(source, images_dir, pairs, mirror)
+        report = evaluate_verification(source_of(model), images_dir, pairs, mirror)
         return {
             "verification_accuracy": report.accuracy,
             "verification_auc": report.auc,
