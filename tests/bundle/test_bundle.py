@@ -54,6 +54,22 @@ def test_folder_without_contract_is_no_bundle(tmp_path):
         load_bundle(tmp_path / "missing")
 
 
+@pytest.mark.parametrize("rule", ["single", "consensus"])
+def test_detector_has_the_bundle_s_own_rule_of_landmarks(copy, rule):
+    def change(content):
+        content["detector"]["settings"]["landmark_rule"] = rule
+
+    edit_contract(copy, change)
+    assert load_bundle(copy).detector().settings.landmark_rule == rule
+
+
+def test_older_bundles_keep_the_landmarks_that_they_were_measured_with(copy):
+    edit_contract(
+        copy, lambda content: content["detector"]["settings"].pop("landmark_rule")
+    )
+    assert load_bundle(copy).detector().settings.landmark_rule == "single"
+
+
 def test_bad_detector_settings_are_an_input_error(copy):
     settings = {"smallest_face": 1}
     edit_contract(

@@ -37,6 +37,7 @@ def test_summary_is_json_on_stdout(aligned, tmp_path, capsys):
         "excluded_crops": 0,
         "missing_crops": 0,
         "excluded_identities": 0,
+        "template_crops": 0,
         "holdout_identities": 0,
         "holdout_crops": 0,
     }

@@ -15,7 +15,7 @@ from tf_sphereface.detection import MTCNNSettings
 from tf_sphereface.detection.arithmetic import Arithmetic
 from tf_sphereface.detection.crops import normalize
 
-PACKAGE_SETTINGS = MTCNNSettings(thresholds=(0.6, 0.7, 0.8))
+PACKAGE_SETTINGS = MTCNNSettings(thresholds=(0.6, 0.7, 0.8), landmark_rule="single")
 
 
 def package_rank(scores: np.ndarray) -> np.ndarray:
@@ -44,11 +44,11 @@ def package_levels(
     return levels
 
 
-def package_level(photo: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A level, float32 (height, width, 3), normalised: not rounded to whole numbers."""
-    size = (width, height)
-    return normalize(
-        cv2.resize(photo.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+def package_pyramid(photo: np.ndarray):
+    """As `crops.Pyramid`: levels of the whole photo, not rounded to whole numbers."""
+    photo = photo.astype(np.float32)
+    return lambda height, width: normalize(
+        cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
     )
 
 
@@ -97,4 +97,4 @@ def _bilinear(photo, rows, columns):
     return upper * (1 - down) + lower * down
 
 
-PACKAGE = Arithmetic(package_levels, package_level, package_crops, package_rank)
+PACKAGE = Arithmetic(package_levels, package_pyramid, package_crops, package_rank)

@@ -29,7 +29,9 @@ from tf_sphereface.detection.networks import KerasNetworks
 LFW = Path(__file__).parents[3] / "shared" / "data" / "lfw" / "images"
 # Levels of 240, 120, 60, ... pixels are whole numbers: there the package, which reckons
 # with levels before rounding, has no rounding error.
-EXACT_LEVELS = MTCNNSettings(24, 0.5, thresholds=(0.6, 0.7, 0.8))
+EXACT_LEVELS = MTCNNSettings(
+    24, 0.5, thresholds=(0.6, 0.7, 0.8), landmark_rule="single"
+)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,7 @@ def test_real_faces_are_those_of_the_package(networks, package, real):
 def test_real_faces_are_those_of_the_package_at_its_own_settings(
     networks, package, real
 ):
-    settings = MTCNNSettings(thresholds=(0.6, 0.7, 0.8))
+    settings = MTCNNSettings(thresholds=(0.6, 0.7, 0.8), landmark_rule="single")
     overlaps, distances, _ = compare(networks, package, real, settings)
     assert np.median(overlaps) > 0.94
     assert np.median(distances) < 1
@@ -215,12 +217,46 @@ def test_other_arrays_are_refused(networks, photo):
         ({"level_overlap": 1.0}, "`level_overlap` must be above 0 and below 1"),
         ({"photo_overlap": float("nan")}, "`photo_overlap` .* photo_overlap=nan"),
         ({"refined_overlap": 0}, "`refined_overlap` must be above 0"),
+        ({"second_thresholds": (0.5, 0.6)}, "`second_thresholds` must be three"),
+        ({"second_thresholds": (0.5, 0.6, 0)}, "`second_thresholds` must be three"),
+        ({"landmark_rule": "best"}, "`landmark_rule` must be one of .*'best'"),
         ({"face_overlap": 2}, "`face_overlap` must be above 0 and below 1"),
     ],
 )
 def test_bad_settings_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         MTCNNSettings(**options)
+
+
+def sure_at(score, second=()):
+    """Settings that a face of a lesser score does not meet."""
+    return MTCNNSettings(thresholds=(0.6, 0.7, score), second_thresholds=second)
+
+
+@pytest.mark.parametrize("size", [240, 1100])
+def test_second_look_finds_the_face_that_the_first_has_not(networks, rendered, size):
+    """In an enlarged photo, or in one that is too large to be enlarged."""
+    photo = np.full((size, size, 3), 90, np.uint8)
+    photo[:240, :240] = rendered[1].image
+    photos = [np.zeros((240, 240, 3), np.uint8), photo]
+    assert MTCNN(networks, sure_at(0.9999999)).detect(photos) == [[], []]
+    settings = sure_at(0.9999999, (0.6, 0.7, 0.8))
+    nothing, (face, *_) = MTCNN(networks, settings).detect(photos)
+    assert nothing == [] and face.found_by == "second look"
+    ((expected, *_),) = MTCNN(networks, sure_at(0.8)).detect([photo])
+    assert expected.found_by == "first look"
+    eyes = np.linalg.norm(expected.landmarks[0] - expected.landmarks[1])
+    away = np.linalg.norm(face.landmarks - expected.landmarks, axis=1)
+    assert away.mean() < 0.03 * eyes
+    assert overlap(face.box[None], expected.box[None])[0, 0] > 0.7
+
+
+def test_second_look_is_not_taken_where_the_first_has_found_a_face(networks, rendered):
+    photos = [photo.image for photo in rendered[:3]]
+    alone = MTCNN(networks, sure_at(0.8)).detect(photos)
+    both = MTCNN(networks, sure_at(0.8, (0.3, 0.3, 0.3))).detect(photos)
+    for faces, others in zip(alone, both, strict=True):
+        assert [f.score for f in faces] == [f.score for f in others]
 
 
 class EverywhereAFace:
@@ -288,7 +324,15 @@ def test_package_settings_find_the_package_s_faces_in_rendered_photos(
     assert np.median(distances) < 0.001
 
 
-@pytest.mark.parametrize("settings", [None, PACKAGE_SETTINGS])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        MTCNNSettings(landmark_rule="single"),
+        MTCNNSettings(landmark_rule="consensus"),
+        PACKAGE_SETTINGS,
+    ],
+    ids=["single", "consensus", "package"],
+)
 @pytest.mark.parametrize("arithmetic", [EXACT, PACKAGE])
 def test_keras_networks_find_what_the_files_find(
     networks, rendered, settings, arithmetic

@@ -14,7 +14,7 @@ from tf_sphereface.bundle.golden import GoldenFaces
 from tf_sphereface.bundle.records import FileRecord, Variant
 from tf_sphereface.bundle.signatures import require_signature, sign
 from tf_sphereface.bundle.tflite_embedder import TFLiteEmbedder
-from tf_sphereface.detection import MTCNN, MTCNNSettings, load_detector
+from tf_sphereface.detection import EARLIER_RULES, MTCNN, MTCNNSettings, load_detector
 from tf_sphereface.errors import InputError
 from tf_sphereface.foreign.networks import require_runnable
 from tf_sphereface.model_files import CONTRACT_FILE, bundle_folder
@@ -130,7 +130,8 @@ class Bundle:
         Raises: InputError if they are unusable.
         """
         try:
-            settings = MTCNNSettings(**self.contract.detector.settings)
+            said = EARLIER_RULES | self.contract.detector.settings
+            settings = MTCNNSettings(**said)
             if settings.levels_area > _MOST_LEVELS_AREA:
                 raise ValueError(
                     "the pyramid levels of `smallest_face` and `pyramid_factor` have "

@@ -18,6 +18,7 @@ from tf_sphereface.bundle.calibration import (
     ThresholdKey,
     Thresholds,
 )
+from tf_sphereface.detection import LANDMARK_RULES
 
 # Names of the input and the output of every exported graph.
 INPUT_NAME, OUTPUT_NAME = "aligned_face", "embedding"
@@ -307,8 +308,10 @@ class DetectorRecord(ContractPart):
 
     files: dict[Literal["pnet", "rnet", "onet"], FileRecord]
     """The networks by name."""
-    settings: dict[str, FiniteFloat | tuple[FiniteFloat, ...]]
-    """Settings of the cascade, by the names of `MTCNNSettings`."""
+    settings: dict[str, FiniteFloat | tuple[FiniteFloat, ...] | Literal[LANDMARK_RULES]]
+    """Settings of the cascade, by the names of `MTCNNSettings`. Older bundles have no
+    `landmark_rule`: it is "single".
+    """
 
     @model_validator(mode="after")
     def _all_three_in_one_folder(self):

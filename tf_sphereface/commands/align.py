@@ -20,7 +20,7 @@ from tf_sphereface.stated_paths import stated_command
 
 
 def build_parser() -> argparse.ArgumentParser:
-    from tf_sphereface.data.alignment.crops import CHOICES
+    from tf_sphereface.data.alignment.crops import CHOICES, LAST_RESORTS
     from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
     from tf_sphereface.data.sources import KINDS_HELP
 
@@ -60,6 +60,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="of several faces, the one nearest the centre (default), the largest, or "
         "all: x.jpg, x#2.jpg, ...",
     )
+    parser.add_argument(
+        "--last-resort",
+        choices=LAST_RESORTS,
+        default="none",
+        help="of photos in which no face is found, crop the middle, as InsightFace's "
+        "verification sets do (template); `records` leaves these crops out",
+    )
     add_crop_options(
         parser, "of the crops, pixels: what the network takes (default: 112x96)"
     )
@@ -85,6 +92,26 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_detector_options(parser):
+    from tf_sphereface.detection import LANDMARK_RULES, MTCNNSettings
+
+    settings = MTCNNSettings()
+    parser.add_argument(
+        "--landmark-rule",
+        choices=LANDMARK_RULES,
+        default=settings.landmark_rule,
+        help="landmarks as O-Net gives them for the box of the face (single), or for "
+        "the face turned upright and its mirror image, twice (consensus) "
+        f"(default: {settings.landmark_rule})",
+    )
+    parser.add_argument(
+        "--second-thresholds",
+        type=float,
+        nargs="*",
+        default=settings.second_thresholds,
+        metavar="P",
+        help="the three thresholds of a second look at photos in which no face was "
+        f"found; none: no second look (default: {_words(settings.second_thresholds)})",
+    )
     parser.add_argument(
         "--networks",
         type=Path,
@@ -112,6 +139,10 @@ def _add_detector_options(parser):
         metavar=("PNET", "RNET", "ONET"),
         help="least face probabilities (default: 0.6 0.7 0.9)",
     )
+
+
+def _words(numbers):
+    return " ".join(map(str, numbers)) or "none"
 
 
 @reports_errors
@@ -190,6 +221,7 @@ def _align(args, runner):
             exclude=excluded,
             runner=runner,
             crop=crop,
+            last_resort=args.last_resort,
         )
     if note := exclusion_note(args.exclude, excluded, summary.excluded_identities):
         tell(note)
@@ -211,6 +243,8 @@ def _settings(args):
             smallest_face=args.smallest_face,
             pyramid_factor=args.pyramid_factor,
             thresholds=tuple(args.thresholds),
+            second_thresholds=tuple(args.second_thresholds),
+            landmark_rule=args.landmark_rule,
         )
     except ValueError as error:
         raise InputError(str(error)) from error

@@ -55,6 +55,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="keep so many people, or such a share (0.1), out of the records; their "
         "crops are copied to OUT/holdout for `pairs` and `evaluate`",
     )
+    parser.add_argument(
+        "--template-crops",
+        action="store_true",
+        help="take crops of photos in which no face was found too",
+    )
     add_crop_options(
         parser,
         "of faces that another program has aligned, pixels (default: as `align` "
@@ -86,6 +91,9 @@ def main(argv: list[str] | None = None) -> int:
     if summary.missing_crops:
         message = f"{summary.missing_crops} crops of {args.exclude_crops} do not exist"
         tell(f"note: {message}")
+    if summary.template_crops:
+        message = f"{summary.template_crops} crops of photos without a face left out"
+        tell(f"note: {message}; --template-crops takes them")
     print_result(dataclasses.asdict(summary), args.json)
     return 0
 
@@ -117,6 +125,7 @@ def _write(args):
             exclude=exclude,
             exclude_crops=crops,
             holdout_identities=args.holdout_identities,
+            template_crops=args.template_crops,
             crop=chosen_crop(args) if says_crop(args) else None,
             progress=progress,
         )

@@ -4,16 +4,25 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tf_sphereface.detection.cascade import (
+    EARLIER_RULES,
     MTCNN,
     MTCNNSettings,
     Networks,
 )
-from tf_sphereface.detection.face import Face, FaceDetector, nearest_to_centre
+from tf_sphereface.detection.consensus import LANDMARK_RULES
+from tf_sphereface.detection.face import (
+    SECOND_LOOK,
+    Face,
+    FaceDetector,
+    nearest_to_centre,
+)
 from tf_sphereface.detection.litert_networks import LiteRTNetworks
 from tf_sphereface.detection.network_cache import cached_networks
 from tf_sphereface.detection.weight_files import NETWORK_NAMES
 
 __all__ = [
+    "EARLIER_RULES",
+    "LANDMARK_RULES",
     "MTCNN",
     "NETWORK_NAMES",
     "Face",
@@ -21,6 +30,7 @@ __all__ = [
     "LiteRTNetworks",
     "MTCNNSettings",
     "Networks",
+    "SECOND_LOOK",
     "cached_networks",
     "load_detector",
     "nearest_to_centre",

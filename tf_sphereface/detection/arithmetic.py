@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tf_sphereface.detection.boxes import best_first
-from tf_sphereface.detection.crops import pyramid_level, pyramid_levels, square_crops
+from tf_sphereface.detection.crops import Pyramid, pyramid_levels, square_crops
 
 
 class Arithmetic(NamedTuple):
@@ -12,15 +12,15 @@ class Arithmetic(NamedTuple):
 
     Args:
         levels: As `crops.pyramid_levels`.
-        level: As `crops.pyramid_level`.
+        pyramid: As `crops.Pyramid`.
         crops: As `crops.square_crops`.
         rank: As `boxes.best_first`.
     """
 
     levels: Callable
-    level: Callable
+    pyramid: Callable
     crops: Callable
     rank: Callable
 
 
-EXACT = Arithmetic(pyramid_levels, pyramid_level, square_crops, best_first)
+EXACT = Arithmetic(pyramid_levels, Pyramid, square_crops, best_first)

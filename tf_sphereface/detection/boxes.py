@@ -59,7 +59,8 @@ def suppress(boxes, scores, threshold, denominator="union", rank=best_first):
     for start in range(0, len(order), _BLOCK):
         stop = min(start + _BLOCK, len(order))
         clash = overlap(ranked[:stop], ranked[start:stop], denominator) > threshold
-        alive[start:stop] = ~np.triu(clash, 1 - start).any(axis=0)
+        better = np.arange(stop)[:, None] < np.arange(start, stop)
+        alive[start:stop] = ~(clash & better).any(axis=0)
     return order[alive]
 
 

@@ -5,11 +5,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 from tf_sphereface.detection.arithmetic import EXACT, Arithmetic
 from tf_sphereface.detection.boxes import refine, suppress, to_squares
-from tf_sphereface.detection.face import Face
+from tf_sphereface.detection.consensus import (
+    LANDMARK_RULES,
+    agree_on_landmarks,
+    to_points,
+)
+from tf_sphereface.detection.face import SECOND_LOOK, Face
 
 _CELL, _STRIDE = 12, 2  # P-Net's window and its step, pixels
 _RNET_SIDE, _ONET_SIDE = 24, 48
@@ -17,6 +23,10 @@ _PIXELS_PER_CALL = 400_000  # of photos of one size that go through P-Net togeth
 # Proposals of a photo, strongest first: a crowd on 24 megapixels gives 8,000. The time
 # of suppression is the square of the number, and some settings ask for millions.
 _MOST_PROPOSALS = 10_000
+# Settings of bundles and aligned folders that are older than the setting.
+EARLIER_RULES = {"landmark_rule": "single", "second_thresholds": ()}
+_SECOND_FACTOR = 0.8
+_ENLARGED_PIXELS = 1_000_000  # of the largest photo that a second look enlarges
 _OVERLAPS = ("level_overlap", "photo_overlap", "refined_overlap", "face_overlap")
 
 
@@ -45,6 +55,11 @@ class MTCNNSettings:
         photo_overlap: Greatest overlap of proposals of all levels.
         refined_overlap: Greatest overlap of boxes after R-Net.
         face_overlap: Greatest overlap of two faces, as a fraction of the smaller.
+        second_thresholds: The thresholds of a second look at photos in which no face
+            was found: at a pyramid factor of 0.8 at least and, up to a million pixels,
+            enlarged to twice the size. Empty: no second look.
+        landmark_rule: "single", what O-Net says of the square in which it finds the
+            face, or "consensus", as `agree_on_landmarks`.
 
     Raises: ValueError if a value is out of range: the time for a photo has a bound,
         whoever chose the settings.
@@ -57,6 +72,8 @@ class MTCNNSettings:
     photo_overlap: float = 0.7
     refined_overlap: float = 0.7
     face_overlap: float = 0.7
+    second_thresholds: tuple[float, ...] = (0.5, 0.6, 0.7)
+    landmark_rule: str = "consensus"
 
     def __post_init__(self):
         if not _CELL <= self.smallest_face < float("inf"):
@@ -69,17 +86,37 @@ class MTCNNSettings:
                 "`pyramid_factor` must be between 0.1 and 0.9. "
                 f"Received: pyramid_factor={self.pyramid_factor!r}"
             )
-        if len(self.thresholds) != 3 or not all(0.1 <= t < 1 for t in self.thresholds):
-            raise ValueError(
-                "`thresholds` must be three numbers, each at least 0.1 and below 1. "
-                f"Received: thresholds={self.thresholds!r}"
-            )
+        for name, lengths in (("thresholds", (3,)), ("second_thresholds", (0, 3))):
+            numbers = getattr(self, name)
+            if len(numbers) not in lengths or not all(0.1 <= t < 1 for t in numbers):
+                raise ValueError(
+                    f"`{name}` must be three numbers, each at least 0.1 and below 1. "
+                    f"Received: {name}={numbers!r}"
+                )
         for name in _OVERLAPS:
             if not 0 < (overlap := getattr(self, name)) < 1:
                 raise ValueError(
                     f"`{name}` must be above 0 and below 1. "
                     f"Received: {name}={overlap!r}"
                 )
+
+        if self.landmark_rule not in LANDMARK_RULES:
+            raise ValueError(
+                f"`landmark_rule` must be one of {LANDMARK_RULES}. "
+                f"Received: landmark_rule={self.landmark_rule!r}"
+            )
+
+    @property
+    def second_look(self) -> "MTCNNSettings | None":
+        """The settings of the second look, or None."""
+        if not self.second_thresholds:
+            return None
+        return dataclasses.replace(
+            self,
+            thresholds=self.second_thresholds,
+            pyramid_factor=max(self.pyramid_factor, _SECOND_FACTOR),
+            second_thresholds=(),
+        )
 
     @property
     def levels_area(self) -> float:
@@ -109,6 +146,8 @@ class MTCNN:
         self.networks = networks
         self.settings = settings if settings is not None else MTCNNSettings()
         self._arithmetic = arithmetic
+        second = self.settings.second_look
+        self._second = MTCNN(networks, second, arithmetic) if second else None
 
     def detect(self, photos: Sequence[np.ndarray]) -> list[list[Face]]:
         """Finds the faces of each photo; photos of one size go faster together.
@@ -128,7 +167,19 @@ class MTCNN:
                 )
         boxes, owners = self._propose(photos)
         boxes, owners = self._judge_proposals(photos, to_squares(boxes), owners)
-        return self._find_landmarks(photos, to_squares(boxes), owners)
+        found = self._find_landmarks(photos, to_squares(boxes), owners)
+        if self._second:
+            for photo, faces in zip(photos, found, strict=True):
+                # One by one: they are few, and enlarged.
+                faces[:] = faces or self._look_again(photo)
+        return found
+
+    def _look_again(self, photo):
+        larger = photo.shape[0] * photo.shape[1] <= _ENLARGED_PIXELS
+        if larger:
+            photo = cv2.resize(photo, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+        (faces,) = self._second.detect([photo])
+        return [_from_second_look(face, 2 if larger else 1) for face in faces]
 
     def _propose(self, photos):
         settings = self.settings
@@ -138,13 +189,14 @@ class MTCNN:
                 *photo.shape[:2], _CELL, settings.smallest_face, settings.pyramid_factor
             ):
                 levels[level].append(owner)
+        pyramids = [self._arithmetic.pyramid(photo) for photo in photos]
         proposals = [[] for _ in photos]  # boxes and scores of each level
         for (size, scales), members in levels.items():
             together = max(1, _PIXELS_PER_CALL // (size[0] * size[1]))
             for start in range(0, len(members), together):
                 group = members[start : start + together]
                 for owner, found in zip(
-                    group, self._scan(photos, group, size, scales), strict=True
+                    group, self._scan(pyramids, group, size, scales), strict=True
                 ):
                     proposals[owner].append(found)
         boxes, scores, owners = [np.empty((0, 4))], [np.empty(0)], [np.empty(0, int)]
@@ -163,22 +215,19 @@ class MTCNN:
         kept = self._suppress_each(boxes, scores, owners, settings.photo_overlap)
         return boxes[kept], owners[kept]
 
-    def _scan(self, photos, group, size, scales):
+    def _scan(self, pyramids, group, size, scales):
         """Runs P-Net over one level of some photos; gives boxes and scores of each."""
-        level = np.stack(
-            [self._arithmetic.level(photos[owner], *size) for owner in group]
-        )
+        level = np.stack([pyramids[owner](*size) for owner in group])
         found = []
         for offsets, scores in zip(*self.networks.pnet(level), strict=True):
-            cells = np.argwhere(scores > self.settings.thresholds[0])
-            cells = cells[_best(scores[tuple(cells.T)])]
-            rows, columns = cells.T
+            rows, columns = np.nonzero(scores > self.settings.thresholds[0])
+            best = _best(scores[rows, columns])
+            rows, columns = rows[best], columns[best]
             # The + 1 belongs to the weights: their training counted pixels from 1.
-            corners = cells[:, ::-1] * _STRIDE + 1.0
+            corners = np.stack([columns, rows], axis=1) * _STRIDE + 1.0
             boxes = np.concatenate([corners, corners + _CELL - 1], axis=1)
             boxes += offsets[rows, columns] * (_CELL - 1)
-            boxes /= np.tile(scales, 2)
-            found.append((boxes, scores[rows, columns]))
+            found.append((boxes / (*scales, *scales), scores[rows, columns]))
         return found
 
     def _judge_proposals(self, photos, boxes, owners):
@@ -195,18 +244,25 @@ class MTCNN:
         crops = self._arithmetic.crops(photos, boxes, owners, _ONET_SIDE)
         offsets, landmarks, scores = self.networks.onet(crops)
         sides = boxes[:, 2:] - boxes[:, :2] + 1
-        points = landmarks.reshape(-1, 2, 5).transpose(0, 2, 1)
-        points = points * sides[:, None] + boxes[:, None, :2] - 1
+        points = to_points(landmarks) * sides[:, None] + boxes[:, None, :2] - 1
         boxes = refine(boxes, offsets)
         sure = np.nonzero(scores > self.settings.thresholds[2])[0]
         overlap = self.settings.face_overlap
         kept = self._suppress_each(
             boxes[sure], scores[sure], owners[sure], overlap, "smaller"
         )
+        found = sure[kept]
+        boxes, scores, points = boxes[found], scores[found], points[found]
+        owners, confidences = owners[found], np.full(len(found), np.nan)
+        if self.settings.landmark_rule == "consensus":
+            points, confidences = agree_on_landmarks(
+                self.networks.onet, photos, owners, boxes, points
+            )
         faces = [[] for _ in photos]
-        for index in sure[kept]:
-            face = Face(boxes[index], float(scores[index]), points[index])
-            faces[owners[index]].append(face)
+        for box, score, face, confidence, owner in zip(
+            boxes, scores, points, confidences, owners, strict=True
+        ):
+            faces[owner].append(Face(box, float(score), face, float(confidence)))
         return faces
 
     def _suppress_each(self, boxes, scores, owners, threshold, denominator="union"):
@@ -223,6 +279,16 @@ class MTCNN:
             )
             kept.append(members[best])
         return np.concatenate(kept)
+
+
+def _from_second_look(face, scale):
+    """A face of an enlarged photo in pixels of the photo: edges stay edges."""
+    return dataclasses.replace(
+        face,
+        box=(face.box + 0.5) / scale - 0.5,
+        landmarks=(face.landmarks + 0.5) / scale - 0.5,
+        found_by=SECOND_LOOK,
+    )
 
 
 def _best(scores):

@@ -40,10 +40,22 @@ def pyramid_levels(height, width, cell, smallest_face, factor):
     return levels
 
 
-def pyramid_level(photo, height, width):
-    """A level of a photo, float32 (height, width, 3), normalised."""
-    size = (width, height)
-    return normalize(cv2.resize(photo, size, interpolation=cv2.INTER_AREA))
+class Pyramid:
+    """The levels of a photo, each resized from a halving of it, which is faster.
+
+    Args:
+        photo: uint8 (height, width, 3).
+    """
+
+    def __init__(self, photo):
+        self._photo = photo
+
+    def __call__(self, height, width):
+        """A level, float32 (height, width, 3), normalised; no larger than the last."""
+        while min(np.divide(self._photo.shape[:2], (height, width))) >= 2:
+            self._photo = _reduce(self._photo, 0.5)
+        size = (width, height)
+        return normalize(cv2.resize(self._photo, size, interpolation=cv2.INTER_AREA))
 
 
 def square_crops(photos, boxes, owners, side):
@@ -60,22 +72,37 @@ def square_crops(photos, boxes, owners, side):
 
     Returns: Float32 (boxes, side, side, 3), normalised.
     """
-    crops = np.empty((len(boxes), side, side, 3), np.uint8)
-    halvings = _halvings(boxes, side)
+    matrices = np.zeros((len(boxes), 2, 3))
+    matrices[:, 0, 0] = matrices[:, 1, 1] = (boxes[:, 2] - boxes[:, 0]) / (side - 1)
+    matrices[:, :, 2] = boxes[:, :2] - 0.5
+    return warped_crops(photos, matrices, owners, side)
+
+
+def warped_crops(photos, matrices, owners, side):
+    """Warps square crops out of photos, bilinear, grey outside.
+
+    Args:
+        photos: uint8 (height, width, 3) each.
+        matrices: Float (crops, 2, 3), similarities from pixels of the crop to pixels of
+            the photo.
+        owners: Integer (crops,), the photo of each.
+        side: Rows and columns of the crops, pixels.
+
+    Returns: Float32 (crops, side, side, 3), normalised.
+    """
+    crops = np.empty((len(matrices), side, side, 3), np.uint8)
+    halvings = _halvings(matrices)
     reduced = {}
-    for crop, box, owner, halving in zip(crops, boxes, owners, halvings, strict=True):
+    for crop, matrix, owner, halving in zip(
+        crops, matrices, owners, halvings, strict=True
+    ):
         if (owner, halving) not in reduced:
             reduced[owner, halving] = _reduce(photos[owner], 2.0**-halving)
         photo = reduced[owner, halving]
-        ratio_x = photo.shape[1] / photos[owner].shape[1]
-        ratio_y = photo.shape[0] / photos[owner].shape[0]
-        step = (box[2] - box[0]) / (side - 1)
-        matrix = np.array(
-            [
-                [step * ratio_x, 0, box[0] * ratio_x - 0.5],
-                [0, step * ratio_y, box[1] * ratio_y - 0.5],
-            ]
-        )
+        if halving:
+            ratios = np.divide(photo.shape[1::-1], photos[owner].shape[1::-1])
+            # About the pixels' edges: x + 0.5 is what is multiplied.
+            matrix = (matrix + (0, 0, 0.5)) * ratios[:, None] - (0, 0, 0.5)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         cv2.warpAffine(
             photo, matrix, (side, side), dst=crop, flags=flags, borderValue=_OUTSIDE
@@ -83,8 +110,8 @@ def square_crops(photos, boxes, owners, side):
     return normalize(crops)
 
 
-def _halvings(boxes, side):
-    reductions = np.maximum((boxes[:, 2] - boxes[:, 0]) / side, 1)
+def _halvings(matrices):
+    reductions = np.maximum(np.hypot(matrices[:, 0, 0], matrices[:, 1, 0]), 1)
     halvings = np.ceil(np.log2(reductions / _LARGEST_REDUCTION))
     return np.maximum(halvings, 0).astype(int)
 

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+FIRST_LOOK, SECOND_LOOK = "first look", "second look"
+
 
 @dataclasses.dataclass(frozen=True)
 class Face:
@@ -17,11 +19,16 @@ class Face:
         landmarks: Float (5, 2), x,y pixels with the first pixel at 0: left eye, right
             eye, nose tip, left and right mouth corner, left and right as seen in the
             picture.
+        landmark_confidence: Agreement of the opinions that the landmarks are the mean
+            of, 0..1; NaN if there was one.
+        found_by: "first look", or "second look" if that had found no face.
     """
 
     box: np.ndarray
     score: float
     landmarks: np.ndarray
+    landmark_confidence: float = float("nan")
+    found_by: str = FIRST_LOOK
 
 
 class FaceDetector(Protocol):

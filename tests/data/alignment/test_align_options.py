@@ -9,6 +9,7 @@ from PIL import Image
 
 from tf_sphereface.commands import records as records_command
 from tf_sphereface.commands.align import main
+from tf_sphereface.data.aligned.crops import select_crops
 from tf_sphereface.data.aligned.manifest import read_manifest_rows
 from tf_sphereface.data.alignment.align import AlignmentSummary, align_photos
 from tf_sphereface.data.alignment.crops import (
@@ -26,9 +27,9 @@ from tf_sphereface.data.synthetic import (
     sample_identity,
     write_synthetic_faces,
 )
-from tf_sphereface.detection import Face
+from tf_sphereface.detection import Face, MTCNNSettings
 from tf_sphereface.errors import InputError
-from tf_sphereface.geometry import align_face
+from tf_sphereface.geometry import CropGeometry, align_face
 
 POINTS = (30.0, 40.0, 70.5, 41.0, 50.0, 60.0, 35.0, 80.0, 66.0, 81.0)
 
@@ -213,6 +214,7 @@ def test_summary_tells_losses_and_doubts():
         kept=13,
         dropped={"a": 1, "b": 6},
         several_faces=3,
+        found_by={"first look": 13},
         seconds=1,
         **counts,
     )
@@ -220,6 +222,106 @@ def test_summary_tells_losses_and_doubts():
     assert "3; the face nearest the centre was taken" in summary.doubts("centre")
     whole = dataclasses.replace(summary, kept=20, dropped={}, several_faces=0)
     assert whole.losses() is whole.doubts("all") is None
+
+
+@pytest.fixture
+def faceless(source):
+    """One more photo of Ada, in which there is no face."""
+    Image.new("RGB", (300, 200), "grey").save(source / "Ada" / "sky.jpg")
+    return source
+
+
+def test_middle_of_a_photo_without_a_face_is_the_last_resort(
+    faceless, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    options = [str(faceless), "--processes", "1", "--out", str(out)]
+    assert main([*options, "--last-resort", "template"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["kept"], summary["dropped"]) == (4, {})
+    assert summary["found_by"] == {"first look": 3, "template": 1}
+    row = read_manifest_rows(out)["Ada/sky.jpg"]
+    assert (row.found_by, row.faces, row.box, row.crop) == (
+        *("template", 0, ()),
+        "Ada/sky.jpg",
+    )
+    points = np.reshape(row.landmarks, (5, 2))
+    # InsightFace's crop of 112 x 112 would lie in the middle, 0.53 of the height wide.
+    scale = np.linalg.norm(points[1] - points[0]) / 35.2377
+    assert scale * 112 == pytest.approx(0.53 * 200, rel=1e-3)
+    middle = points - scale * (np.array(CropGeometry(112, 112).template) - 55.5)
+    np.testing.assert_allclose(middle, [[149.5, 99.5]] * 5, atol=0.01)
+    page = (out / "audit.html").read_text("utf-8")
+    assert "in which no face was found: 1 crop." in page
+    with pytest.raises(InputError, match="last_resort is 'template' there"):
+        align_photos(faceless, out, processes=1)
+
+
+def test_training_leaves_the_last_resort_out_unless_asked(faceless, tmp_path, capsys):
+    out = tmp_path / "out"
+    align_photos(faceless, out, processes=1, last_resort="template")
+    for asked, expected in ((False, (3, 1)), (True, (4, 0))):
+        packed = [str(out), "--out", str(tmp_path / f"records{asked}")]
+        assert records_command.main(packed + ["--template-crops"] * asked) == 0
+        said = capsys.readouterr()
+        summary = json.loads(said.out)
+        assert (summary["records"], summary["template_crops"]) == expected
+        assert ("--template-crops takes them" in said.err) == (not asked)
+    assert len(select_crops(out).crops) == 4  # what evaluation takes
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"last_resort": "any"}, "last_resort must be one of .*'any'"),
+        (
+            {"last_resort": "template", "landmarks": {"Ada/1.jpg": POINTS}},
+            "there is no last resort",
+        ),
+    ],
+)
+def test_last_resorts_that_cannot_be_are_refused(source, tmp_path, options, message):
+    with pytest.raises(InputError, match=message):
+        align_photos(source, tmp_path / "out", **options)
+
+
+def test_folder_of_an_earlier_version_goes_on_with_its_rules(source, tmp_path):
+    """Its align.json has no word of rules that are newer."""
+    out = tmp_path / "out"
+    earlier = MTCNNSettings(landmark_rule="single", second_thresholds=())
+    align_photos(source, out, earlier, processes=1)
+    path = out / "align.json"
+    record = json.loads(path.read_text())
+    for name in ("landmark_rule", "second_thresholds", "last_resort"):
+        del record["settings"]["detector"][name]
+    path.write_text(json.dumps(record))
+    assert align_photos(source, out, earlier, processes=1).reused == 3
+    message = "landmark_rule is 'single' there, and 'consensus' now"
+    with pytest.raises(InputError, match=message):
+        align_photos(
+            source, out, dataclasses.replace(earlier, landmark_rule="consensus")
+        )
+    with pytest.raises(InputError, match=r"second_thresholds is \[\] there, and \[0.5"):
+        align_photos(
+            source, out, dataclasses.replace(earlier, second_thresholds=(0.5,) * 3)
+        )
+
+
+@pytest.mark.parametrize("rule", ["single", "consensus"])
+def test_manifest_has_the_rule_s_confidence(source, tmp_path, rule, capsys):
+    options = ["--out", str(tmp_path / "out"), "--processes", "1"]
+    assert main([str(source), *options, "--landmark-rule", rule]) == 0
+    sure = [
+        row.landmark_confidence for row in read_manifest_rows(tmp_path / "out").values()
+    ]
+    if rule == "single":
+        assert np.isnan(sure).all()
+    else:
+        assert min(sure) > 0.8 and max(sure) < 1
+    record = json.loads((tmp_path / "out" / "align.json").read_text())
+    assert record["settings"]["detector"]["landmark_rule"] == rule
+    page = (tmp_path / "out" / "audit.html").read_text("utf-8")
+    assert ("Least certain landmarks" in page) == (rule == "consensus")
 
 
 def test_names_of_further_faces():

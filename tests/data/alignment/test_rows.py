@@ -1,13 +1,18 @@
 """Tests for tf_sphereface.data.alignment.rows, and for the memory of an alignment."""
 
 import csv
+import dataclasses
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tf_sphereface.data.aligned.manifest import ManifestRow, read_manifest_rows
+from tf_sphereface.data.aligned.manifest import (
+    ManifestRow,
+    read_manifest_rows,
+    row_to_line,
+)
 from tf_sphereface.data.alignment.align import align_photos
 from tf_sphereface.data.alignment.rows import AlignmentRows, Journal
 from tf_sphereface.data.photos.kinds import PassedOver
@@ -34,6 +39,7 @@ def test_rows_come_back_as_they_were(tmp_path):
     points = tuple(np.round(np.linspace(-1, 300, 10), 3).tolist())
     kept = row("A/1.jpg", "A/1.jpg", faces=2, score=0.987654, landmarks=points)
     kept = ManifestRow(**{**vars(kept), "box": (1.5, 2.25, 30.125, 4.0), "bytes": 7})
+    kept = dataclasses.replace(kept, landmark_confidence=0.9876, found_by="second look")
     with Journal(tmp_path) as journal:
         journal.append([row("A/2.jpg", reason='a "b", c'), kept])
     with AlignmentRows() as rows:
@@ -41,6 +47,39 @@ def test_rows_come_back_as_they_were(tmp_path):
         assert rows.known("A/1.jpg") == kept
         assert rows.known("A/2.jpg").reason == 'a "b", c'
         assert rows.known("A/3.jpg") is None
+
+
+EARLIER = (
+    "photo,identity,status,reason,crop,faces,score,x1,y1,x2,y2,left_eye_x,left_eye_y,"
+    "right_eye_x,right_eye_y,nose_x,nose_y,left_mouth_x,left_mouth_y,right_mouth_x,"
+    "right_mouth_y,bytes,modified_ns\n"
+    "A/1.jpg,A,kept,,A/1.jpg,1,0.999000,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16\n"
+    "A/2.jpg,A,dropped,no face,,0,,,,,,,,,,,,,,,,15,16\n"
+)
+
+
+def test_rows_of_an_earlier_version_are_read_and_kept(tmp_path):
+    (tmp_path / "manifest.csv").write_text(EARLIER)
+    with Journal(tmp_path) as journal:
+        journal.append([row("A/3.jpg", "A/3.jpg", landmark_confidence=0.5)])
+    rows = read_manifest_rows(tmp_path)
+    assert list(rows) == ["A/1.jpg", "A/2.jpg", "A/3.jpg"]
+    assert rows["A/1.jpg"].landmarks[-2:] == (13, 14)
+    assert (rows["A/1.jpg"].bytes, rows["A/1.jpg"].modified_ns) == (15, 16)
+    assert np.isnan(rows["A/1.jpg"].landmark_confidence)
+    assert rows["A/3.jpg"].landmark_confidence == 0.5
+
+
+@pytest.mark.parametrize("fields", range(1, 25))
+def test_a_torn_line_is_no_line_of_an_earlier_version(tmp_path, fields):
+    kept = row("A/1.jpg", "A/1.jpg", faces=1, score=0.9, found_by="first look")
+    numbers = tuple(map(float, range(10)))
+    kept = dataclasses.replace(
+        kept, box=numbers[:4], landmarks=numbers, landmark_confidence=1.0
+    )
+    torn = ",".join(row_to_line(kept).split(",")[:fields])
+    (tmp_path / "manifest.partial.csv").write_text(torn)
+    assert read_manifest_rows(tmp_path) == {}
 
 
 def test_newer_rows_replace_older_ones(tmp_path):

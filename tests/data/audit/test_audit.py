@@ -77,6 +77,7 @@ def read_measures(many):
         scales=np.ones(many),
         misfits=np.where(values == 9, 30.0, 1.0),
         warped=np.zeros((many, 5, 2), np.float32),
+        confidences=np.where(values == 11, 0.3, np.where(values < 9, np.nan, 0.98)),
     )
 
 
@@ -89,6 +90,8 @@ def test_sheets_begin_with_the_extremes():
     assert sheets["roll"].captions[0] == "-80°"
     assert sheets["misfit"].crops[0] == 9
     assert sheets["misfit"].captions[0] == "30.0 px"
+    assert sheets["confidence"].crops[:2].tolist() == [11, 9]
+    assert sheets["confidence"].captions[0] == "0.30"
     assert sheets["faces"].crops.tolist() == [0, 50, 100, 150]
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from tf_sphereface.data.aligned.manifest import (
     KEPT,
+    TEMPLATE,
     alignment_is_complete,
+    iterate_manifest_rows,
     read_manifest_rows,
 )
 from tf_sphereface.data.aligned.settings import (
@@ -42,6 +44,7 @@ class CropSelection:
         excluded_crops: Number of crops that were left out by name.
         missing_crops: Number of crops to leave out that the folder does not have.
         excluded_identities: Number of identities that were left out as asked.
+        template_crops: Number of crops of photos without a face that were left out.
     """
 
     crops: tuple[str, ...]
@@ -51,6 +54,7 @@ class CropSelection:
     excluded_crops: int
     missing_crops: int
     excluded_identities: int
+    template_crops: int
 
 
 def select_crops(
@@ -59,6 +63,7 @@ def select_crops(
     wanted: Iterable[str] | None = None,
     exclude: Iterable[str] = (),
     exclude_crops: Iterable[str] = (),
+    template_crops: bool = True,
 ) -> CropSelection:
     """Chooses crops by identity.
 
@@ -70,13 +75,17 @@ def select_crops(
         exclude: Identities to leave out, wanted or not.
         exclude_crops: Crops "IDENTITY/FILE" to leave out, before identities are
             counted.
+        template_crops: Whether to keep crops of photos in which no face was found.
 
     Raises: InputError if the folder is unusable, has none of the crops to leave out,
         or no crop is left.
     """
     if min_images < 1:
         raise InputError(f"min_images must be at least 1. Received: {min_images}")
-    everything = _list_crops(aligned)
+    everything, templates = _list_crops(aligned), set()
+    if not template_crops:
+        templates = _template_crops(aligned)
+        everything = [name for name in everything if name not in templates]
     keys = {identity_key(name) for name in exclude_crops}
     names = [name for name in everything if identity_key(name) not in keys]
     left_out = len(everything) - len(names)
@@ -104,6 +113,7 @@ def select_crops(
         excluded_crops=left_out,
         missing_crops=missing_crops,
         excluded_identities=excluded,
+        template_crops=len(templates),
     )
 
 
@@ -171,6 +181,11 @@ def _read(path):
     if header.kind not in _FORMATS:
         raise InputError(f"not a JPEG or PNG: {path}, but {header.kind}")
     return content, header
+
+
+def _template_crops(aligned):
+    rows = iterate_manifest_rows(aligned)
+    return {row.crop for row in rows if row.found_by == TEMPLATE}
 
 
 def _list_crops(aligned):

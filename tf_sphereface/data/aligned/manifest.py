@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tf_sphereface.text_lists import spreadsheet_cell, text_of_cell
 MANIFEST_NAME = "manifest.csv"
 JOURNAL_NAME = "manifest.partial.csv"
 KEPT, DROPPED = "kept", "dropped"
+TEMPLATE = "template"  # of crops of the middle of a photo without a face
 
 _POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 _BOX_FIELDS = ("x1", "y1", "x2", "y2")
@@ -36,6 +38,10 @@ class ManifestRow:
         score: The chosen face's score 0..1; NaN without a face.
         box: x1,y1,x2,y2 pixels in the photo; empty without a face.
         landmarks: Ten numbers, x,y pixels of the five points; empty without a face.
+        landmark_confidence: Agreement of the opinions on the landmarks, 0..1; NaN if
+            there was one.
+        found_by: "first look", "second look" or "template"; empty if no face was looked
+            for, in dropped rows, and in rows of older versions.
         bytes: Size of the photo's file.
         modified_ns: Time of the file's last change, nanoseconds.
     """
@@ -49,18 +55,19 @@ class ManifestRow:
     score: float = float("nan")
     box: tuple[float, ...] = ()
     landmarks: tuple[float, ...] = ()
+    landmark_confidence: float = float("nan")
+    found_by: str = ""
     bytes: int = 0
     modified_ns: int = 0
 
 
 _TEXTS = ("photo", "identity", "status", "reason", "crop")
-# `modified_ns` is last: a line torn by a crash cannot pass for a whole one.
-_COLUMNS = (
-    (*_TEXTS, "faces", "score")
-    + _BOX_FIELDS
-    + LANDMARK_FIELDS
-    + ("bytes", "modified_ns")
-)
+_FIRST = (*_TEXTS, "faces", "score", *_BOX_FIELDS, *LANDMARK_FIELDS)
+# `modified_ns` is last: a line torn by a crash cannot pass for a whole one, nor for one
+# of an older version, where texts or fractions would be sizes.
+_LAST = ("bytes", "modified_ns")
+_COLUMNS = (*_FIRST, "landmark_confidence", "found_by", *_LAST)
+_EARLIER_COLUMNS = (*_FIRST, *_LAST)
 
 
 def read_manifest_rows(folder: Path) -> dict[str, ManifestRow]:
@@ -140,8 +147,13 @@ def _to_fields(row):
     box = [f"{value:.3f}" for value in row.box] or [""] * len(_BOX_FIELDS)
     points = [f"{value:.3f}" for value in row.landmarks] or [""] * len(LANDMARK_FIELDS)
     score = f"{row.score:.6f}" if row.box else ""
+    sure = row.landmark_confidence
+    looks = ["" if math.isnan(sure) else f"{sure:.4f}", row.found_by]
     texts = (spreadsheet_cell(getattr(row, name)) for name in _TEXTS)
-    return [*texts, row.faces, score, *box, *points, row.bytes, row.modified_ns]
+    return [
+        *(*texts, row.faces, score, *box, *points),
+        *(*looks, row.bytes, row.modified_ns),
+    ]
 
 
 def _parse(path, strict):
@@ -152,7 +164,8 @@ def _parse(path, strict):
                 fields = next(lines, None)
                 if fields is None:
                     return
-                row = None if tuple(fields) == _COLUMNS else _from_fields(fields)
+                is_header = tuple(fields) in (_COLUMNS, _EARLIER_COLUMNS)
+                row = None if is_header else _from_fields(fields)
             except (ValueError, csv.Error) as error:
                 if strict:
                     raise InputError(
@@ -165,9 +178,11 @@ def _parse(path, strict):
 
 
 def _from_fields(fields):
-    if len(fields) != len(_COLUMNS):
+    earlier = len(fields) == len(_EARLIER_COLUMNS)
+    columns = _EARLIER_COLUMNS if earlier else _COLUMNS
+    if len(fields) != len(columns):
         raise ValueError(f"{len(fields)} fields")
-    record = dict(zip(_COLUMNS, fields, strict=True))
+    record = {"found_by": "", **dict(zip(columns, fields, strict=True))}
     record |= {name: text_of_cell(record[name]) for name in _TEXTS}
     if record["status"] not in (KEPT, DROPPED):
         raise ValueError(f"status {record['status']!r}")
@@ -184,6 +199,8 @@ def _from_fields(fields):
         **numbers,
         faces=int(record["faces"]),
         score=float(record["score"] or "nan"),
+        landmark_confidence=float(record.get("landmark_confidence") or "nan"),
+        found_by=record["found_by"],
         bytes=int(record["bytes"]),
         modified_ns=int(record["modified_ns"]),
     )

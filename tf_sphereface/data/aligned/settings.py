@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+from tf_sphereface.detection import EARLIER_RULES
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import entries, write_atomically
 from tf_sphereface.geometry import CROP_HEIGHT, CROP_WIDTH, CropGeometry
@@ -98,7 +99,8 @@ def agree_on_settings(folder: Path, settings: dict, version: str) -> None:
     path = folder / SETTINGS_NAME
     if path.exists():
         known = read_alignment_settings(folder)
-        unsaid = {"crop.fit": _FIRST_FIT}
+        earlier = json.loads(json.dumps({**EARLIER_RULES, "last_resort": "none"}))
+        unsaid = _flat({"crop": {"fit": _FIRST_FIT}, "detector": earlier})
         new, old = unsaid | _flat(settings), unsaid | _flat(known)
         differing = [k for k in sorted(new | old) if new.get(k) != old.get(k)]
         if differing:

@@ -58,6 +58,7 @@ class AlignmentSummary:
         kept: Number of crops.
         dropped: Number of photos without a crop, by reason.
         several_faces: Number of photos with a crop in which several faces were found.
+        found_by: Number of crops by what found their faces, as `ManifestRow.found_by`.
         identities: Number of identities with a crop.
         reused: Number of photos that an earlier run had done.
         other_files: Number of files that were passed over, as
@@ -70,6 +71,7 @@ class AlignmentSummary:
     kept: int
     dropped: dict[str, int]
     several_faces: int
+    found_by: dict[str, int]
     identities: int
     reused: int
     other_files: int
@@ -127,6 +129,7 @@ def align_photos(
     exclude: Iterable[str] = (),
     runner: Runner | None = None,
     crop: CropGeometry = DEFAULT_CROP,
+    last_resort: str = "none",
 ) -> AlignmentSummary:
     """Crops the faces of photos to the landmark template.
 
@@ -156,6 +159,8 @@ def align_photos(
         runner: What aligns the photos and gives their rows in any order, such as
             `BeamRunner`; None aligns them in worker processes here.
         crop: Size and template of the crops.
+        last_resort: "template" crops the middle of photos in which no face was found,
+            as InsightFace's verification sets do; "none" gives them no crop.
 
     Raises: InputError if a folder is unusable, if names would merge on other systems,
         if another process writes to `out`, or if it was aligned with other settings;
@@ -166,11 +171,11 @@ def align_photos(
         raise InputError(f"processes must be at least 1. Received: {processes}")
     source = open_photo_source(source) if isinstance(source, Path) else source
     refuse_nesting(source.path, out)
-    check_options(source, choice, landmarks, crop)
+    check_options(source, choice, landmarks, crop, last_resort)
     names, excluded = without_identities(source.names, exclude)
     check_names(names, source, choice, landmarks)
     shared = source.reader(), out, None, settings or MTCNNSettings()
-    task = AlignmentTask(*shared, choice, source.aligned, crop)
+    task = AlignmentTask(*shared, choice, source.aligned, crop, last_resort)
     task, record = _plan(task, networks, landmarks is not None)
     if runner is None:
         processes = processes or usable_cores()
@@ -239,7 +244,7 @@ def _plan(task, networks, landmarks_are_given):
     if landmarks_are_given:
         return task, given_landmarks(task.crop)
     networks = networks if networks is not None else cached_networks()
-    record = detected(task.settings, networks, task.choice, task.crop)
+    record = detected(task.settings, networks, task.choice, task.crop, task.last_resort)
     return dataclasses.replace(task, networks=networks), record
 
 
@@ -282,6 +287,7 @@ def _summarize(rows, photos, reused, other_files, excluded, seconds):
         kept=kept,
         dropped=dict(sorted(rows.count_dropped().items())),
         several_faces=rows.count_several_faces(),
+        found_by=dict(sorted(rows.count_found_by().items())),
         identities=identities,
         reused=reused,
         other_files=other_files,

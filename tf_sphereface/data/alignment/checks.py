@@ -3,7 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tf_sphereface.data.alignment.crops import CHOICES, INSIGHTFACE_CROP, crop_name
+from tf_sphereface.data.alignment.crops import (
+    CHOICES,
+    INSIGHTFACE_CROP,
+    LAST_RESORTS,
+    crop_name,
+)
 from tf_sphereface.data.photos.names import refuse_merging, split_name
 from tf_sphereface.data.sources import PhotoSource
 from tf_sphereface.errors import InputError
@@ -29,10 +34,17 @@ def check_options(
     choice: str,
     landmarks: Mapping | None,
     crop: CropGeometry = DEFAULT_CROP,
+    last_resort: str = "none",
 ) -> None:
     """Raises: InputError if options of `align_photos` exclude each other."""
     if choice not in CHOICES:
         raise InputError(f"choice must be one of {CHOICES}. Received: {choice!r}")
+    if last_resort not in LAST_RESORTS:
+        raise InputError(
+            f"last_resort must be one of {LAST_RESORTS}. Received: {last_resort!r}"
+        )
+    if last_resort != "none" and (source.aligned or landmarks is not None):
+        raise InputError("no face is looked for: there is no last resort")
     if source.aligned and (landmarks is not None or choice != "centre"):
         raise InputError(
             f"{source.path} holds aligned faces: no landmarks and no choice of faces "

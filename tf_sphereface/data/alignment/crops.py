@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tf_sphereface.data.aligned.manifest import TEMPLATE
 from tf_sphereface.detection import Face, nearest_to_centre
 from tf_sphereface.geometry import DEFAULT_CROP, CropGeometry
 
@@ -15,7 +16,11 @@ CHOICE_RECORDS = {
     "largest": "largest",
     "all": "all, nearest to the centre first",
 }
+LAST_RESORTS = ("none", TEMPLATE)
 INSIGHTFACE_CROP = CropGeometry(112, 112)
+# Of a photo's shorter side: InsightFace's crops of LFW's photos, whose faces lie in the
+# middle.
+_MIDDLE_SHARE = 0.53
 _FURTHER = re.compile(r"#\d+$")
 
 
@@ -40,6 +45,20 @@ def choose_faces(
         chosen.append(nearest)
         left = [face for face in left if face is not nearest]
     return chosen
+
+
+def face_in_the_middle(height: int, width: int) -> Face:
+    """The face of a photo in which none was found: InsightFace's template.
+
+    Args:
+        height: Rows of the photo, pixels.
+        width: Columns of the photo, pixels.
+    """
+    side = INSIGHTFACE_CROP.height
+    scale = _MIDDLE_SHARE * min(height, width) / side
+    from_middle = np.array(INSIGHTFACE_CROP.template) - (side - 1) / 2
+    landmarks = scale * from_middle + ((width - 1) / 2, (height - 1) / 2)
+    return Face(np.empty(0), float("nan"), landmarks, found_by=TEMPLATE)
 
 
 def crop_name(photo: str, face: int = 1, exact: bool = False) -> str:

@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from tf_sphereface.data.aligned.manifest import DROPPED, KEPT, ManifestRow
+from tf_sphereface.data.aligned.manifest import DROPPED, KEPT, TEMPLATE, ManifestRow
 from tf_sphereface.data.alignment.crops import (
     INSIGHTFACE_CROP,
     choose_faces,
     crop_name,
     cut_insightface_crop,
+    face_in_the_middle,
     row_name,
 )
 from tf_sphereface.data.photos.images import DecodedPhoto, decode_photo
@@ -49,6 +50,7 @@ class AlignmentTask:
         choice: Which faces of a photo are cropped, one of `CHOICES`.
         aligned: Whether the photos are InsightFace's crops.
         crop: Size and template of the crops.
+        last_resort: What is cropped if no face is found, one of `LAST_RESORTS`.
     """
 
     reader: PhotoReader
@@ -58,6 +60,7 @@ class AlignmentTask:
     choice: str = "centre"
     aligned: bool = False
     crop: CropGeometry = DEFAULT_CROP
+    last_resort: str = "none"
 
 
 class AlignmentItem(NamedTuple):
@@ -114,8 +117,11 @@ class PhotoAligner:
         for index, faces in zip(readable, found, strict=True):
             if self._task.aligned:
                 result[index] = [self._recrop(rows[index], opened[index])]
-            elif faces:
-                result[index] = self._crop(rows[index], opened[index], faces)
+            else:
+                chosen = self._choose(opened[index], faces)
+                if chosen:
+                    row = dataclasses.replace(rows[index], faces=len(faces))
+                    result[index] = self._crop(row, opened[index], chosen)
         return [row for index in range(len(batch)) for row in result[index]]
 
     def _open(self, item, rows, index):
@@ -152,13 +158,18 @@ class PhotoAligner:
             for picture, faces in zip(pictures, found, strict=True)
         ]
 
-    def _crop(self, row, opened, faces):
-        chosen = faces
-        if self._detector is not None:
-            reduction = opened.decoded.reduction
-            height, width = opened.decoded.pixels.shape[:2]
-            size = height * reduction, width * reduction
-            chosen = choose_faces(faces, self._task.choice, *size)
+    def _choose(self, opened, faces):
+        """The faces to crop of those that were found, or the last resort."""
+        if self._detector is None:
+            return faces
+        reduction = opened.decoded.reduction
+        height, width = opened.decoded.pixels.shape[:2]
+        size = height * reduction, width * reduction
+        if not faces and self._task.last_resort == TEMPLATE:
+            return [face_in_the_middle(*size)]
+        return choose_faces(faces, self._task.choice, *size)
+
+    def _crop(self, row, opened, chosen):
         # The crops are made from the numbers in the manifest, so that they can be made
         # again.
         landmarks = [np.round(face.landmarks, 3) for face in chosen]
@@ -168,9 +179,9 @@ class PhotoAligner:
                 for points in landmarks
             ]
         except InputError as error:
-            return [dataclasses.replace(row, reason=_reason(error))]
+            return [dataclasses.replace(row, faces=0, reason=_reason(error))]
         except ValueError:  # such as five times the same point
-            return [dataclasses.replace(row, reason=LANDMARKS_NO_FACE)]
+            return [dataclasses.replace(row, faces=0, reason=LANDMARKS_NO_FACE)]
         rows = []
         for number, (face, crop) in enumerate(zip(chosen, crops, strict=True), start=1):
             name = crop_name(row.photo, number)
@@ -185,10 +196,11 @@ class PhotoAligner:
                 status=KEPT,
                 reason="",
                 crop=name,
-                faces=len(faces),
                 score=round(face.score, 6),
                 box=tuple(np.round(face.box, 3).tolist()),
                 landmarks=tuple(landmarks[number - 1].ravel().tolist()),
+                landmark_confidence=round(face.landmark_confidence, 4),
+                found_by=face.found_by,
             )
             rows.append(kept)
         return rows
@@ -246,12 +258,13 @@ def _reason(error):
 
 def enlarged(face: Face, picture: DecodedPhoto) -> Face:
     """A face of a reduced photo, in pixels of the photo."""
-    return Face(
-        picture.to_photo(face.box.reshape(2, 2)).ravel(),
-        face.score,
-        picture.to_photo(face.landmarks),
+    return dataclasses.replace(
+        face,
+        box=picture.to_photo(face.box.reshape(2, 2)).ravel(),
+        landmarks=picture.to_photo(face.landmarks),
     )
 
 
 def _given(landmarks):
-    return Face(np.empty(0), float("nan"), np.reshape(landmarks, (5, 2)))
+    points = np.reshape(landmarks, (5, 2))
+    return Face(np.empty(0), float("nan"), points, found_by="")

@@ -34,11 +34,11 @@ PRAGMA journal_mode = OFF;
 PRAGMA cache_size = -4096;
 CREATE TABLE known (
     photo TEXT PRIMARY KEY, identity TEXT, status TEXT, reason TEXT, crop TEXT,
-    faces INTEGER, line TEXT
+    faces INTEGER, found_by TEXT, line TEXT
 ) WITHOUT ROWID;
 CREATE TABLE done (
     photo TEXT PRIMARY KEY, identity TEXT, status TEXT, reason TEXT, crop TEXT,
-    faces INTEGER, line TEXT
+    faces INTEGER, found_by TEXT, line TEXT
 ) WITHOUT ROWID;
 """
 
@@ -110,6 +110,14 @@ class AlignmentRows:
         query = "SELECT reason, COUNT(*) FROM done WHERE status = ? GROUP BY reason"
         return Counter(dict(self._database.execute(query, (DROPPED,))))
 
+    def count_found_by(self) -> Counter:
+        """The number of crops by what found their faces; without those not recorded."""
+        query = (
+            "SELECT found_by, COUNT(*) FROM done WHERE status = ? AND found_by != '' "
+            "GROUP BY found_by"
+        )
+        return Counter(dict(self._database.execute(query, (KEPT,))))
+
     def count_several_faces(self) -> int:
         """The number of photos with a crop in which several faces were found."""
         query = "SELECT COUNT(*) FROM done WHERE status = ? AND faces > 1"
@@ -119,7 +127,7 @@ class AlignmentRows:
         values = ((*_columns(row), row_to_line(row)) for row in rows)
         self._database.execute("BEGIN")
         self._database.executemany(
-            f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?)", values
+            f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values
         )
         self._database.execute("COMMIT")
 
@@ -198,7 +206,8 @@ def heif_note(out: Path) -> str:
 def _columns(row):
     # The further faces of a photo have rows of their own, and are counted in its first.
     faces = 0 if is_further_face(row.photo) else row.faces
-    return row.photo, row.identity, row.status, row.reason, row.crop, faces
+    first = row.photo, row.identity, row.status, row.reason, row.crop
+    return *first, faces, row.found_by
 
 
 def _has_crop(row, out):

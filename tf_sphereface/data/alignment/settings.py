@@ -52,6 +52,7 @@ def detected(
     networks: Path,
     choice: str,
     crop: CropGeometry = DEFAULT_CROP,
+    last_resort: str = "none",
 ) -> dict:
     """The record of crops of faces that the detector finds."""
     digest = hashlib.sha256()
@@ -59,6 +60,8 @@ def detected(
         digest.update((networks / f"{name}.tflite").read_bytes())
     detector = {"name": "MTCNN", **dataclasses.asdict(settings)}
     detector["thresholds"] = list(settings.thresholds)
+    detector["second_thresholds"] = list(settings.second_thresholds)
+    detector["last_resort"] = last_resort
     detector["networks_sha256"] = digest.hexdigest()
     return _record(crop, _JPEG, CHOICE_RECORDS[choice], detector)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from tf_sphereface.data.aligned.manifest import (
     DROPPED,
+    KEPT,
     MANIFEST_NAME,
     ManifestRow,
     alignment_is_complete,
@@ -36,6 +37,7 @@ class CollectionFacts:
         settings: Of align.json; empty without one.
         crop: Size and template of the crops, by the settings.
         several_faces: Number of photos with a crop in which more faces were found.
+        found_by: Number of crops by what found their faces, "" if it is not recorded.
     """
 
     photos: int
@@ -47,6 +49,7 @@ class CollectionFacts:
     settings: dict
     crop: CropGeometry
     several_faces: int
+    found_by: Counter
 
     def photos_dropped(self) -> int:
         """Number of photos without a crop; those with several crops count once."""
@@ -88,6 +91,7 @@ def read_facts(folder: Path) -> CollectionFacts:
         settings=settings,
         crop=crop,
         several_faces=_several_faces(rows),
+        found_by=Counter(row.found_by for row in rows.values() if row.status == KEPT),
     )
 
 

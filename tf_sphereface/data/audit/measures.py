@@ -28,6 +28,7 @@ class CropMeasures:
         misfits: Float (n,), root mean square distance of the five warped landmarks
             from the template, pixels of the crop.
         warped: Float32 (n, 5, 2), where the landmarks lie in the crop.
+        confidences: Float (n,), of the landmarks, 0..1.
     """
 
     names: tuple[str, ...]
@@ -38,6 +39,7 @@ class CropMeasures:
     scales: np.ndarray
     misfits: np.ndarray
     warped: np.ndarray
+    confidences: np.ndarray
 
 
 def measure_crops(
@@ -71,6 +73,7 @@ def measure_crops(
         scales=np.abs(turns),
         misfits=np.sqrt(distances.mean(axis=1)),
         warped=warped.astype(np.float32),
+        confidences=np.array([row.landmark_confidence for row in kept], np.float64),
     )
 
 

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from tf_sphereface.data.aligned.manifest import TEMPLATE
 from tf_sphereface.data.audit.facts import CollectionFacts
 from tf_sphereface.data.audit.sheets import Pictures
+from tf_sphereface.detection import SECOND_LOOK
 from tf_sphereface.geometry import CROP_HEIGHT
 from tf_sphereface.pages.rendering import plural
 
@@ -81,6 +83,16 @@ def _crop_notes(facts):
         found.append(
             f"The landmarks of {plural(askew, 'crop')} are more than {misfit:.3g} px "
             "off the template: profiles, or things that are not faces. See the misfits."
+        )
+    if second := facts.found_by[SECOND_LOOK]:
+        found.append(
+            f"Found by a second look, with lower thresholds: {plural(second, 'crop')}. "
+            "There may be no face in them."
+        )
+    if middle := facts.found_by[TEMPLATE]:
+        found.append(
+            f"Of the middle of a photo in which no face was found: "
+            f"{plural(middle, 'crop')}. `sphereface records` leaves them out."
         )
     turned = np.count_nonzero(np.abs(crops.rolls) > _ROLL)
     if turned:

@@ -65,6 +65,9 @@ def choose_sheets(crops: CropMeasures, seed: int) -> dict[str, Sheet]:
         ),
         "roll": _sheet(-np.abs(crops.rolls), lambda i: f"{crops.rolls[i]:+.0f}°"),
         "misfit": _sheet(-crops.misfits, lambda i: f"{crops.misfits[i]:.1f} px"),
+        "confidence": _sheet(
+            crops.confidences, lambda i: f"{crops.confidences[i]:.2f}"
+        ),
         "faces": _sheet(
             -crops.faces[several], lambda i: f"{crops.faces[i]} faces", several
         ),

@@ -67,6 +67,7 @@ class RecordSummary:
         excluded_crops: Number of crops that were left out by name.
         missing_crops: Number of crops to leave out that the folder does not have.
         excluded_identities: Number of identities that were left out as asked.
+        template_crops: Number of crops of photos without a face that were left out.
         holdout_identities: Number of identities held out; they are in no shard.
         holdout_crops: Number of their crops, in the folder `holdout`.
     """
@@ -80,6 +81,7 @@ class RecordSummary:
     excluded_crops: int
     missing_crops: int
     excluded_identities: int
+    template_crops: int
     holdout_identities: int
     holdout_crops: int
 
@@ -95,6 +97,7 @@ def write_records(
     exclude: Iterable[str] = (),
     exclude_crops: Iterable[str] = (),
     holdout_identities: int | float | None = None,
+    template_crops: bool = False,
     crop: CropGeometry | None = None,
     progress: Progress | None = None,
 ) -> RecordSummary:
@@ -116,6 +119,7 @@ def write_records(
         holdout_identities: Number of identities, or their share in (0, 1), that are
             held out of the shards. Their crops are copied to OUT/holdout/IDENTITY/FILE,
             to be verified on.
+        template_crops: Whether to take crops of photos in which no face was found.
         crop: Size and template of crops that have no align.json and are neither
             112 x 96 nor 112 x 112.
         progress: Called with the number of faces written, and to write.
@@ -126,7 +130,9 @@ def write_records(
     refuse_full(out)
     if aligned.resolve() in (out.resolve(), *out.resolve().parents):
         raise InputError(f"--out must not be inside the aligned folder: {out}")
-    chosen = select_crops(aligned, min_images, identities, exclude, exclude_crops)
+    chosen = select_crops(
+        aligned, min_images, identities, exclude, exclude_crops, template_crops
+    )
     if seed < 0:
         raise InputError(f"seed must not be negative. Received: {seed}")
     everyone, held = len(chosen.identities), ()
