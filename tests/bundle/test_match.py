@@ -62,7 +62,8 @@ def test_command_prints_both_faces(bundle, files, capsys):
 def two_faces(files, tmp_path_factory):
     """The second photo with the first beside it, which is farther from the middle."""
     first, second = map(read_photo, files)
-    strip = np.concatenate([first, second, second[:, :100]], axis=1)
+    gap = np.zeros((len(first), 10, 3), np.uint8)
+    strip = np.concatenate([first, gap, second, second[:, :80]], axis=1)
     path = tmp_path_factory.mktemp("photos") / "both.png"
     Image.fromarray(strip).save(path)
     return path

@@ -13,7 +13,7 @@ import numpy as np
 
 from tf_sphereface.detection import MTCNNSettings
 from tf_sphereface.detection.arithmetic import Arithmetic
-from tf_sphereface.detection.crops import normalize
+from tf_sphereface.preprocessing import PixelContract
 
 PACKAGE_SETTINGS = MTCNNSettings(thresholds=(0.6, 0.7, 0.8), landmark_rule="single")
 
@@ -47,7 +47,7 @@ def package_levels(
 def package_pyramid(photo: np.ndarray):
     """As `crops.Pyramid`: levels of the whole photo, not rounded to whole numbers."""
     photo = photo.astype(np.float32)
-    return lambda height, width: normalize(
+    return lambda height, width: _normalize(
         cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
     )
 
@@ -58,13 +58,20 @@ def package_crops(photos, boxes, owners, side):
     Args and returns: as `crops.square_crops`. A sample outside the photo is grey, 0.
     """
     crops = np.zeros((len(boxes), side, side, 3), np.float32)
-    normalized = {owner: normalize(photos[owner]) for owner in np.unique(owners)}
+    normalized = {
+        owner: PixelContract().normalize(photos[owner].astype(np.float32))
+        for owner in np.unique(owners)
+    }
     for crop, box, owner in zip(crops, boxes, owners, strict=True):
         photo = normalized[owner]
         rows = _samples(box[1], box[3], photo.shape[0], side)
         columns = _samples(box[0], box[2], photo.shape[1], side)
         crop[np.ix_(rows.inside, columns.inside)] = _bilinear(photo, rows, columns)
     return crops
+
+
+def _normalize(pixels):
+    return PixelContract().normalize(pixels.astype(np.float32))
 
 
 class _Samples(NamedTuple):

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from tf_sphereface.detection.crops import normalize, pyramid_levels, square_crops
+from tf_sphereface.detection.crops import (
+    Pyramid,
+    normalize,
+    pyramid_levels,
+    square_crops,
+)
 
 
 def ramp(height, width):
@@ -55,5 +60,25 @@ def test_each_box_is_cut_from_its_own_photo():
     boxes = np.array([[5.0, 5, 25, 25]] * 3)
     crops = square_crops(photos, boxes, np.array([1, 0, 1]), 48)
     assert crops.shape == (3, 48, 48, 3)
-    expected = normalize(np.array([200, 10, 200]))
+    expected = [(value - 127.5) / 128 for value in (200, 10, 200)]
     np.testing.assert_allclose(crops[:, 24, 24, 0], expected)
+
+
+@pytest.mark.parametrize("shape", [(256, 1, 3), (0, 24, 24, 3), (2, 8, 16, 3)])
+def test_pixels_are_those_of_the_contract(shape):
+    pixels = np.resize(np.arange(256, dtype=np.uint8), shape)
+    expected = ((pixels - np.float32(127.5)) / np.float32(128)).astype(np.float32)
+    actual = normalize(pixels)
+    np.testing.assert_array_equal(actual, expected)
+    assert actual.dtype == np.float32
+
+
+def test_levels_of_a_pyramid_are_means_of_the_photo():
+    photo = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    pyramid = Pyramid(photo)
+    for step in (2, 4, 8):
+        means = photo.reshape(240 // step, step, 320 // step, step, 3).mean((1, 3))
+        level = pyramid(240 // step, 320 // step)
+        # Each halving rounds to whole numbers.
+        assert np.abs(level * 128 + 127.5 - means).max() <= 1.5
+    assert pyramid(13, 17).shape == (13, 17, 3)

@@ -55,6 +55,8 @@ def suppress(boxes, scores, threshold, denominator="union", rank=best_first):
     Reference: Fast NMS, YOLACT, https://arxiv.org/abs/1904.02689.
     """
     order = rank(scores)
+    if len(order) < 2:  # as on most of the pyramid's levels
+        return order
     ranked, alive = boxes[order], np.ones(len(order), bool)
     for start in range(0, len(order), _BLOCK):
         stop = min(start + _BLOCK, len(order))

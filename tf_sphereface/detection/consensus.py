@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-import cv2
 import numpy as np
 
 from tf_sphereface.detection.crops import warped_crops
-from tf_sphereface.geometry import CropGeometry, crop_transform
+from tf_sphereface.geometry import fit_similarities
 
 LANDMARK_RULES = ("single", "consensus")
 
@@ -14,10 +13,12 @@ _SIDE = 48
 _ROUNDS = 2  # a third one moves landmarks by 0.2 % of the distance of the eyes
 # Mean landmarks in the boxes that O-Net refines, and those 0.85 times as large.
 _EYE_DISTANCE = 19.0
-_UPRIGHT = CropGeometry(
-    _SIDE, _SIDE, ((14, 17), (33, 17), (23.5, 28), (15, 38), (32, 38))
-)
-_ANY_NUMBER = {"invalid": "ignore", "over": "ignore"}  # may come of a damaged network
+_UPRIGHT = np.array([[14, 17], [33, 17], [23.5, 28], [15, 38], [32, 38]])
+_ANY_NUMBER = {
+    "divide": "ignore",
+    "invalid": "ignore",
+    "over": "ignore",
+}  # may come of a damaged network
 _SWAPPED = [1, 0, 2, 4, 3]  # what is left in the picture is right in its mirror image
 
 
@@ -72,12 +73,7 @@ def _in_boxes(landmarks, boxes):
 
 
 def _ask(onet, photos, owners, landmarks):
-    matrices = np.array(
-        [
-            cv2.invertAffineTransform(crop_transform(points, _UPRIGHT))
-            for points in landmarks
-        ]
-    )
+    matrices = _to_photo(landmarks)
     crops = warped_crops(photos, matrices, owners, _SIDE)
     _, answers, _ = onet(np.concatenate([crops, crops[:, :, ::-1]]))
     plain, mirrored = np.split(to_points(answers) * _SIDE - 0.5, 2)
@@ -86,3 +82,13 @@ def _ask(onet, photos, owners, landmarks):
     means = (plain + mirrored) / 2
     in_photo = means @ matrices[:, :, :2].transpose(0, 2, 1) + matrices[:, None, :, 2]
     return in_photo, np.maximum(1 - apart, 0)
+
+
+def _to_photo(landmarks):
+    """Similarities (faces, 2, 3) from the upright crop of each face to its photo."""
+    turns, _ = fit_similarities(landmarks, _UPRIGHT)
+    back = 1 / turns
+    linear = np.array([[back.real, -back.imag], [back.imag, back.real]])
+    linear = linear.transpose(2, 0, 1)
+    shifts = landmarks.mean(axis=1) - linear @ _UPRIGHT.mean(axis=0)
+    return np.concatenate([linear, shifts[:, :, None]], axis=2)

@@ -7,6 +7,7 @@ from tf_sphereface.preprocessing import PixelContract
 
 # The arithmetic of the three networks, whatever the embedding network's own may be.
 _PIXELS = PixelContract(channel_order="RGB", mean=127.5, scale=128.0)
+_NUMBERS = _PIXELS.normalize(np.arange(256, dtype=np.float32))
 # Larger reductions sample a photo too sparsely: 12-megapixel photos become noise.
 _LARGEST_REDUCTION = 4
 # Grey, which is 0 after `normalize`, for what lies outside the photo.
@@ -14,8 +15,11 @@ _OUTSIDE = (127.5, 127.5, 127.5)
 
 
 def normalize(pixels):
-    """(x - 127.5) / 128 as float32, the input of all three networks."""
-    return _PIXELS.normalize(pixels.astype(np.float32))
+    """(x - 127.5) / 128 as float32 of uint8, the input of all three networks."""
+    if not pixels.size:
+        return pixels.astype(np.float32)
+    # A table is ten times as fast as the arithmetic.
+    return cv2.LUT(pixels.reshape(len(pixels), -1), _NUMBERS).reshape(pixels.shape)
 
 
 def pyramid_levels(height, width, cell, smallest_face, factor):

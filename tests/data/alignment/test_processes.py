@@ -20,6 +20,16 @@ class MaskReader:
         raise InputError(f"held back {signal.SIGINT in mask}")
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(10_000, [16, 16, 8]), (3_000_000, [3] * 13 + [1]), (10**9, [1] * 40)],
+)
+def test_batches_are_small_where_photos_are_large(size, expected):
+    task = AlignmentTask(MaskReader(), Path("nowhere"), None, MTCNNSettings())
+    items = [AlignmentItem(Photo(f"A/{n}.jpg", None, size, 1)) for n in range(40)]
+    assert [len(rows) for rows in align_in_processes(task, items, 40, 1)] == expected
+
+
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows")
 def test_workers_never_see_ctrl_c():
     """It comes to all processes of a terminal, and while they import their modules."""

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from tf_sphereface.data.aligned.manifest import KEPT, ManifestRow
-from tf_sphereface.data.audit.measures import fit_similarities, measure_crops
+from tf_sphereface.data.audit.measures import measure_crops
 from tf_sphereface.geometry import (
     LANDMARK_TEMPLATE,
     CropGeometry,
     crop_transform,
+    fit_similarities,
     similarity_transform,
 )
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from tf_sphereface.data.aligned.manifest import KEPT, ManifestRow
 from tf_sphereface.errors import InputError
+from tf_sphereface.geometry import fit_similarities
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,34 +86,3 @@ def measured(values: np.ndarray) -> np.ndarray:
 def _table(rows, width):
     empty = (np.nan,) * width
     return np.array([row or empty for row in rows], np.float64).reshape(-1, width)
-
-
-def fit_similarities(
-    landmarks: np.ndarray, template: np.ndarray, fit: str = "crop"
-) -> tuple[np.ndarray, np.ndarray]:
-    """`geometry.crop_transform` of many faces at once.
-
-    With points as complex numbers a similarity is q = a p + b, and the least-squares
-    a is sum(conj(p) q) / sum |p|^2 of the centred points; fitted in the photo it is
-    sum |q|^2 / sum(conj(q) p).
-
-    Args:
-        landmarks: Float64 (n, 5, 2), x,y pixels of the photos.
-        template: Float64 (5, 2), x,y pixels of the crop.
-        fit: As in `CropGeometry`.
-
-    Returns: a, complex (n,), whose modulus is the scale and whose argument the turn;
-        and the warped landmarks, float64 (n, 5, 2).
-    """
-    points = landmarks[..., 0] + 1j * landmarks[..., 1]
-    target = template[:, 0] + 1j * template[:, 1]
-    centred = points - points.mean(axis=1, keepdims=True)
-    aim = target - target.mean()
-    products = (np.conj(centred) * aim).sum(axis=1)
-    if fit == "photo":
-        turns = np.square(np.abs(aim)).sum() / np.conj(products)
-    else:
-        variance = np.square(np.abs(centred)).sum(axis=1)
-        turns = products / np.maximum(variance, 1e-12)
-    warped = turns[:, None] * centred + target.mean()
-    return turns, np.stack([warped.real, warped.imag], axis=2)
