@@ -132,10 +132,12 @@ class Bundle:
         try:
             said = EARLIER_RULES | self.contract.detector.settings
             settings = MTCNNSettings(**said)
-            if settings.levels_area > _MOST_LEVELS_AREA:
+            looks = filter(None, (settings, settings.second_look))
+            area = max(look.levels_area for look in looks)
+            if area > _MOST_LEVELS_AREA:
                 raise ValueError(
                     "the pyramid levels of `smallest_face` and `pyramid_factor` have "
-                    f"{settings.levels_area:.1f} times the pixels of the photo"
+                    f"{area:.1f} times the pixels of the photo"
                 )
             return settings
         except (TypeError, ValueError) as error:
