@@ -5,6 +5,7 @@ The folder of the crops gets a manifest.csv and a page to look at, audit.html.
 
 import argparse
 import dataclasses
+import functools
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tf_sphereface.stated_paths import stated_command
 
 
 def build_parser() -> argparse.ArgumentParser:
-    from tf_sphereface.data.alignment.crops import CHOICES, LAST_RESORTS
+    from tf_sphereface.data.alignment.crops import ALIGNMENT_CHOICES, LAST_RESORTS
     from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES
     from tf_sphereface.data.sources import KINDS_HELP
 
@@ -55,10 +56,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--choose",
-        choices=CHOICES,
+        choices=ALIGNMENT_CHOICES,
         default="centre",
-        help="of several faces, the one nearest the centre (default), the largest, or "
-        "all: x.jpg, x#2.jpg, ...",
+        help="of several faces, the one nearest the centre (default), the largest, "
+        "all: x.jpg, x#2.jpg, ..., or the one that most of the person's photos share "
+        "(consistent)",
+    )
+    parser.add_argument(
+        "--choose-model",
+        type=Path,
+        metavar="MODEL",
+        help="with --choose consistent: compares the faces; a bundle, which needs no "
+        "TensorFlow, or any model that `evaluate` takes",
     )
     parser.add_argument(
         "--last-resort",
@@ -189,7 +198,8 @@ def _runner(args, options):
             "see docs/prepare_data.md"
         ) from error
     # Workers elsewhere start in other folders.
-    args.source, args.out = args.source.absolute(), args.out.absolute()
+    for name in ("source", "out", "choose_model"):
+        setattr(args, name, (path := getattr(args, name)) and path.absolute())
     return BeamRunner(options)
 
 
@@ -203,6 +213,7 @@ def _align(args, runner):
     from tf_sphereface.data.sources import open_photo_source
 
     settings, crop = _settings(args), chosen_crop(args)
+    voting_model = args.choose_model and _voting_model(args.choose_model)
     excluded = read_exclusions(args.exclude) if args.exclude else ()
     landmarks = read_landmark_table(args.landmarks) if args.landmarks else None
     source = open_photo_source(args.source, args.root, args.subfolders)
@@ -222,6 +233,7 @@ def _align(args, runner):
             runner=runner,
             crop=crop,
             last_resort=args.last_resort,
+            voting_model=voting_model,
         )
     if note := exclusion_note(args.exclude, excluded, summary.excluded_identities):
         tell(note)
@@ -232,6 +244,17 @@ def _align(args, runner):
     if hasattr(source, "pairs"):
         _write_pairs(source, args.out / "pairs.txt")
     return summary
+
+
+def _voting_model(path):
+    from tf_sphereface.data.alignment.vote import VotingModelFile
+    from tf_sphereface.evaluation import describe_model, load_embedding_source
+
+    open_model = functools.partial(load_embedding_source, path)
+    model = open_model()  # a bad one is a line here, and no worker's end
+    for note in model.notes:
+        tell(f"note: {note}")
+    return VotingModelFile(open_model, describe_model(path).sha256)
 
 
 def _settings(args):

@@ -42,6 +42,11 @@ class ManifestRow:
             there was one.
         found_by: "first look", "second look" or "template"; empty if no face was looked
             for, in dropped rows, and in rows of older versions.
+        chosen_by: "consistent" if the face is that which most photos of the person
+            share, "centre" if the vote on it did not tell, "only" if it is the only
+            one; empty without a vote.
+        vote_margin: How much nearer the face is to the person's than the photo's next
+            one, a difference of mean cosines; NaN if that was not asked.
         bytes: Size of the photo's file.
         modified_ns: Time of the file's last change, nanoseconds.
     """
@@ -57,6 +62,8 @@ class ManifestRow:
     landmarks: tuple[float, ...] = ()
     landmark_confidence: float = float("nan")
     found_by: str = ""
+    chosen_by: str = ""
+    vote_margin: float = float("nan")
     bytes: int = 0
     modified_ns: int = 0
 
@@ -66,7 +73,8 @@ _FIRST = (*_TEXTS, "faces", "score", *_BOX_FIELDS, *LANDMARK_FIELDS)
 # `modified_ns` is last: a line torn by a crash cannot pass for a whole one, nor for one
 # of an older version, where texts or fractions would be sizes.
 _LAST = ("bytes", "modified_ns")
-_COLUMNS = (*_FIRST, "landmark_confidence", "found_by", *_LAST)
+_LOOKS = ("landmark_confidence", "found_by", "chosen_by", "vote_margin")
+_COLUMNS = (*_FIRST, *_LOOKS, *_LAST)
 _EARLIER_COLUMNS = (*_FIRST, *_LAST)
 
 
@@ -147,13 +155,16 @@ def _to_fields(row):
     box = [f"{value:.3f}" for value in row.box] or [""] * len(_BOX_FIELDS)
     points = [f"{value:.3f}" for value in row.landmarks] or [""] * len(LANDMARK_FIELDS)
     score = f"{row.score:.6f}" if row.box else ""
-    sure = row.landmark_confidence
-    looks = ["" if math.isnan(sure) else f"{sure:.4f}", row.found_by]
+    sure, margin = map(_fraction, (row.landmark_confidence, row.vote_margin))
     texts = (spreadsheet_cell(getattr(row, name)) for name in _TEXTS)
     return [
         *(*texts, row.faces, score, *box, *points),
-        *(*looks, row.bytes, row.modified_ns),
+        *(sure, row.found_by, row.chosen_by, margin, row.bytes, row.modified_ns),
     ]
+
+
+def _fraction(value):
+    return "" if math.isnan(value) else f"{value:.4f}"
 
 
 def _parse(path, strict):
@@ -182,7 +193,7 @@ def _from_fields(fields):
     columns = _EARLIER_COLUMNS if earlier else _COLUMNS
     if len(fields) != len(columns):
         raise ValueError(f"{len(fields)} fields")
-    record = {"found_by": "", **dict(zip(columns, fields, strict=True))}
+    record = dict.fromkeys(_LOOKS, "") | dict(zip(columns, fields, strict=True))
     record |= {name: text_of_cell(record[name]) for name in _TEXTS}
     if record["status"] not in (KEPT, DROPPED):
         raise ValueError(f"status {record['status']!r}")
@@ -199,8 +210,10 @@ def _from_fields(fields):
         **numbers,
         faces=int(record["faces"]),
         score=float(record["score"] or "nan"),
-        landmark_confidence=float(record.get("landmark_confidence") or "nan"),
+        landmark_confidence=float(record["landmark_confidence"] or "nan"),
         found_by=record["found_by"],
+        chosen_by=record["chosen_by"],
+        vote_margin=float(record["vote_margin"] or "nan"),
         bytes=int(record["bytes"]),
         modified_ns=int(record["modified_ns"]),
     )

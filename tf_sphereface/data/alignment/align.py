@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
 import logging
 import os
 import time
@@ -30,6 +31,7 @@ from tf_sphereface.data.alignment.settings import (
     detected,
     given_landmarks,
 )
+from tf_sphereface.data.alignment.vote import CENTRE, CONSISTENT, VotingModelFile
 from tf_sphereface.data.photos.exclusions import without_identities
 from tf_sphereface.data.photos.names import identity_of, split_name
 from tf_sphereface.data.sources import PhotoSource, open_photo_source
@@ -59,6 +61,8 @@ class AlignmentSummary:
         dropped: Number of photos without a crop, by reason.
         several_faces: Number of photos with a crop in which several faces were found.
         found_by: Number of crops by what found their faces, as `ManifestRow.found_by`.
+        chosen_by: Number of crops by how their faces were chosen, as
+            `ManifestRow.chosen_by`; empty without a vote.
         identities: Number of identities with a crop.
         reused: Number of photos that an earlier run had done.
         other_files: Number of files that were passed over, as
@@ -72,6 +76,7 @@ class AlignmentSummary:
     dropped: dict[str, int]
     several_faces: int
     found_by: dict[str, int]
+    chosen_by: dict[str, int]
     identities: int
     reused: int
     other_files: int
@@ -105,6 +110,8 @@ class AlignmentSummary:
             "centre": "the face nearest the centre was taken",
             "largest": "the largest was taken",
             "all": "all were taken as faces of the folder's person",
+            CONSISTENT: "the one that most photos of the person share was taken, and "
+            f"in {self.chosen_by.get(CENTRE, 0):,} photos that nearest the centre",
         }[choice]
         return (
             f"photos with several faces: {self.several_faces:,}; {taken}, which may be "
@@ -130,6 +137,7 @@ def align_photos(
     runner: Runner | None = None,
     crop: CropGeometry = DEFAULT_CROP,
     last_resort: str = "none",
+    voting_model: VotingModelFile | None = None,
 ) -> AlignmentSummary:
     """Crops the faces of photos to the landmark template.
 
@@ -151,8 +159,10 @@ def align_photos(
         progress: Called with the number of photos done in this run, and to do; first
             with 0.
         choice: The face that is cropped of several: "centre" (nearest the photo's
-            centre), "largest", or "all". The crops of "all" are x.jpg, x#2.jpg, ...
-            with a row each: of x.jpg, x.jpg#2, ...
+            centre), "largest", "all" or "consistent". The crops of "all" are x.jpg,
+            x#2.jpg, ... with a row each: of x.jpg, x.jpg#2, ... Of "consistent" it is
+            the face that most photos of the person share, by `vote`; all photos of a
+            person are done again if one has changed, come or gone.
         landmarks: Ten numbers (x,y pixels of the eyes, the nose tip and the mouth
             corners) by photo, "IDENTITY/FILE"; no face is looked for then.
         exclude: Identities to leave out.
@@ -161,6 +171,7 @@ def align_photos(
         crop: Size and template of the crops.
         last_resort: "template" crops the middle of photos in which no face was found,
             as InsightFace's verification sets do; "none" gives them no crop.
+        voting_model: Embeds the faces for the choice "consistent".
 
     Raises: InputError if a folder is unusable, if names would merge on other systems,
         if another process writes to `out`, or if it was aligned with other settings;
@@ -171,11 +182,12 @@ def align_photos(
         raise InputError(f"processes must be at least 1. Received: {processes}")
     source = open_photo_source(source) if isinstance(source, Path) else source
     refuse_nesting(source.path, out)
-    check_options(source, choice, landmarks, crop, last_resort)
+    check_options(source, choice, landmarks, crop, last_resort, voting_model)
     names, excluded = without_identities(source.names, exclude)
     check_names(names, source, choice, landmarks)
     shared = source.reader(), out, None, settings or MTCNNSettings()
-    task = AlignmentTask(*shared, choice, source.aligned, crop, last_resort)
+    kinds = choice, source.aligned, crop, last_resort, voting_model
+    task = AlignmentTask(*shared, *kinds)
     task, record = _plan(task, networks, landmarks is not None)
     if runner is None:
         processes = processes or usable_cores()
@@ -206,13 +218,20 @@ def align_photos(
 
 def _reuse(names, rows, source, task, landmarks):
     """Adds the rows of photos that earlier runs have done; gives the other photos."""
-    todo, every_face = [], task.choice == "all"
-    for name in names:
-        found = reusable_rows(name, rows.known, source, task.out, landmarks, every_face)
-        if found:
-            rows.add(found)
-        else:
-            todo.append(name)
+    todo, every_face, votes = [], task.choice == "all", task.choice == CONSISTENT
+    for identity, group in itertools.groupby(names, identity_of):
+        found = {
+            name: reusable_rows(
+                name, rows.known, source, task.out, landmarks, every_face
+            )
+            for name in group
+        }
+        rows.add(itertools.chain.from_iterable(found.values()))
+        missing = [name for name, known in found.items() if not known]
+        # Each photo has a say in which face is taken of the others.
+        if votes and (missing or rows.count_known(identity) != len(found)):
+            missing = found
+        todo += missing
     return todo
 
 
@@ -244,7 +263,8 @@ def _plan(task, networks, landmarks_are_given):
     if landmarks_are_given:
         return task, given_landmarks(task.crop)
     networks = networks if networks is not None else cached_networks()
-    record = detected(task.settings, networks, task.choice, task.crop, task.last_resort)
+    choices = task.choice, task.crop, task.last_resort, task.voting_model
+    record = detected(task.settings, networks, *choices)
     return dataclasses.replace(task, networks=networks), record
 
 
@@ -287,7 +307,8 @@ def _summarize(rows, photos, reused, other_files, excluded, seconds):
         kept=kept,
         dropped=dict(sorted(rows.count_dropped().items())),
         several_faces=rows.count_several_faces(),
-        found_by=dict(sorted(rows.count_found_by().items())),
+        found_by=dict(sorted(rows.count_crops_by("found_by").items())),
+        chosen_by=dict(sorted(rows.count_crops_by("chosen_by").items())),
         identities=identities,
         reused=reused,
         other_files=other_files,

@@ -5,7 +5,6 @@ have the same paths on all workers.
 """
 
 import dataclasses
-import itertools
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +18,7 @@ from tf_sphereface.data.aligned.manifest import (
     iterate_rows,
     row_to_line,
 )
+from tf_sphereface.data.alignment.batches import batches_of
 from tf_sphereface.data.alignment.photo_aligner import (
     AlignmentItem,
     AlignmentTask,
@@ -27,8 +27,6 @@ from tf_sphereface.data.alignment.photo_aligner import (
 from tf_sphereface.data.sources.photo_source import Photo
 from tf_sphereface.detection import NETWORK_NAMES
 from tf_sphereface.files import scratch_folder
-
-_PHOTOS_PER_BATCH = 8
 
 
 class BeamRunner:
@@ -52,7 +50,7 @@ class BeamRunner:
             return
         with scratch_folder(task.out) as work:
             task = dataclasses.replace(task, networks=_share(task.networks, work))
-            _write_batches(items, work / "photos.jsonl")
+            _write_batches(batches_of(task.choice, items), work / "photos.jsonl")
             _run(task, work, PipelineOptions(self._options))
             for part in sorted(work.glob("rows-*")):
                 for row in iterate_rows(part):
@@ -86,10 +84,9 @@ def _share(networks: Path | None, work: Path) -> Path | None:
     return work
 
 
-def _write_batches(items, path):
-    items = iter(items)
+def _write_batches(batches, path):
     with open(path, "w", encoding="ascii") as file:
-        while batch := list(itertools.islice(items, _PHOTOS_PER_BATCH)):
+        for batch in batches:
             file.write(json.dumps(batch) + "\n")
 
 

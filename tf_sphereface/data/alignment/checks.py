@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tf_sphereface.data.alignment.crops import (
-    CHOICES,
+    ALIGNMENT_CHOICES,
     INSIGHTFACE_CROP,
     LAST_RESORTS,
     crop_name,
 )
+from tf_sphereface.data.alignment.vote import CONSISTENT, VotingModelFile
 from tf_sphereface.data.photos.names import refuse_merging, split_name
 from tf_sphereface.data.sources import PhotoSource
 from tf_sphereface.errors import InputError
@@ -35,16 +36,24 @@ def check_options(
     landmarks: Mapping | None,
     crop: CropGeometry = DEFAULT_CROP,
     last_resort: str = "none",
+    voting_model: VotingModelFile | None = None,
 ) -> None:
     """Raises: InputError if options of `align_photos` exclude each other."""
-    if choice not in CHOICES:
-        raise InputError(f"choice must be one of {CHOICES}. Received: {choice!r}")
+    if choice not in ALIGNMENT_CHOICES:
+        raise InputError(
+            f"choice must be one of {ALIGNMENT_CHOICES}. Received: {choice!r}"
+        )
     if last_resort not in LAST_RESORTS:
         raise InputError(
             f"last_resort must be one of {LAST_RESORTS}. Received: {last_resort!r}"
         )
     if last_resort != "none" and (source.aligned or landmarks is not None):
         raise InputError("no face is looked for: there is no last resort")
+    if (choice == CONSISTENT) != (voting_model is not None):
+        raise InputError(
+            "--choose consistent and --choose-model MODEL go together. Received: "
+            f"{choice!r} with{'out' if voting_model is None else ''} a model"
+        )
     if source.aligned and (landmarks is not None or choice != "centre"):
         raise InputError(
             f"{source.path} holds aligned faces: no landmarks and no choice of faces "

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from tf_sphereface.data.aligned.manifest import TEMPLATE
+from tf_sphereface.data.alignment.vote import CONSISTENT
 from tf_sphereface.detection import Face, nearest_to_centre
 from tf_sphereface.geometry import DEFAULT_CROP, CropGeometry
 
 CHOICES = ("centre", "largest", "all")
+ALIGNMENT_CHOICES = (*CHOICES, CONSISTENT)
 # How align.json words them.
 CHOICE_RECORDS = {
     "centre": "nearest to the centre",
     "largest": "largest",
     "all": "all, nearest to the centre first",
+    CONSISTENT: "the one that most of the person's photos share",
 }
 LAST_RESORTS = ("none", TEMPLATE)
 INSIGHTFACE_CROP = CropGeometry(112, 112)

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tf_sphereface.data.aligned.manifest import DROPPED, KEPT, TEMPLATE, ManifestRow
+from tf_sphereface.data.alignment.batches import small_batches
 from tf_sphereface.data.alignment.crops import (
     INSIGHTFACE_CROP,
     choose_faces,
@@ -17,6 +18,7 @@ from tf_sphereface.data.alignment.crops import (
     face_in_the_middle,
     row_name,
 )
+from tf_sphereface.data.alignment.vote import VotingModelFile, vote
 from tf_sphereface.data.photos.images import DecodedPhoto, decode_photo
 from tf_sphereface.data.photos.names import identity_of
 from tf_sphereface.data.sources.photo_source import Photo, PhotoReader
@@ -47,10 +49,11 @@ class AlignmentTask:
         networks: Folder with the detector's networks; None looks for no faces: all
             photos are aligned already, or their landmarks are given.
         settings: What the detector looks for.
-        choice: Which faces of a photo are cropped, one of `CHOICES`.
+        choice: Which faces of a photo are cropped, one of `ALIGNMENT_CHOICES`.
         aligned: Whether the photos are InsightFace's crops.
         crop: Size and template of the crops.
         last_resort: What is cropped if no face is found, one of `LAST_RESORTS`.
+        voting_model: Votes if the choice is "consistent".
     """
 
     reader: PhotoReader
@@ -61,6 +64,7 @@ class AlignmentTask:
     aligned: bool = False
     crop: CropGeometry = DEFAULT_CROP
     last_resort: str = "none"
+    voting_model: VotingModelFile | None = None
 
 
 class AlignmentItem(NamedTuple):
@@ -73,6 +77,12 @@ class AlignmentItem(NamedTuple):
 class _Opened(NamedTuple):
     decoded: DecodedPhoto
     content: bytes  # for a second look at a large photo; empty for others
+
+
+class _Crop(NamedTuple):
+    row: ManifestRow
+    encoded: bytes = b""  # empty if there is no crop
+    feature: np.ndarray | None = None  # for the vote
 
 
 def dropped_row(photo: Photo, reason: str) -> ManifestRow:
@@ -101,19 +111,34 @@ class PhotoAligner:
         self._detector = None
         if task.networks is not None:
             self._detector = load_detector(task.networks, task.settings)
+        self._model = task.voting_model and task.voting_model.open()
 
     def align_batch(self, batch: list[AlignmentItem]) -> list[ManifestRow]:
         """Aligns some photos and saves their crops.
+
+        Args:
+            batch: One of `batches_of`: all photos of a person, if they vote.
 
         Returns: A row for each photo, in the order of `batch`; after it, those of its
             further faces, if all are cropped.
         Raises: OSError if a crop cannot be written.
         """
+        photos = [photo for part in small_batches(batch) for photo in self._cut(part)]
+        if self._model is not None:
+            photos = _vote(photos)
+        crops = [crop for photo in photos for crop in photo]
+        for crop in crops:
+            if crop.encoded:
+                write_inside(self._task.out, crop.row.crop, crop.encoded, private=True)
+        return [crop.row for crop in crops]
+
+    def _cut(self, batch):
+        """The crops of each photo, at least one entry each."""
         rows = [dropped_row(item.photo, "no face") for item in batch]
         opened = [self._open(item, rows, index) for index, item in enumerate(batch)]
         readable = [index for index, photo in enumerate(opened) if photo is not None]
         found = self._find([(batch[index], opened[index]) for index in readable])
-        result = {index: [row] for index, row in enumerate(rows)}
+        result = [[_Crop(row)] for row in rows]
         for index, faces in zip(readable, found, strict=True):
             if self._task.aligned:
                 result[index] = [self._recrop(rows[index], opened[index])]
@@ -122,7 +147,7 @@ class PhotoAligner:
                 if chosen:
                     row = dataclasses.replace(rows[index], faces=len(faces))
                     result[index] = self._crop(row, opened[index], chosen)
-        return [row for index in range(len(batch)) for row in result[index]]
+        return result
 
     def _open(self, item, rows, index):
         """The decoded photo; without one, the row gets the reason."""
@@ -167,7 +192,8 @@ class PhotoAligner:
         size = height * reduction, width * reduction
         if not faces and self._task.last_resort == TEMPLATE:
             return [face_in_the_middle(*size)]
-        return choose_faces(faces, self._task.choice, *size)
+        choice = "all" if self._model is not None else self._task.choice
+        return choose_faces(faces, choice, *size)
 
     def _crop(self, row, opened, chosen):
         # The crops are made from the numbers in the manifest, so that they can be made
@@ -179,17 +205,19 @@ class PhotoAligner:
                 for points in landmarks
             ]
         except InputError as error:
-            return [dataclasses.replace(row, faces=0, reason=_reason(error))]
+            return [_Crop(dataclasses.replace(row, faces=0, reason=_reason(error)))]
         except ValueError:  # such as five times the same point
-            return [dataclasses.replace(row, faces=0, reason=LANDMARKS_NO_FACE)]
-        rows = []
-        for number, (face, crop) in enumerate(zip(chosen, crops, strict=True), start=1):
+            row = dataclasses.replace(row, faces=0, reason=LANDMARKS_NO_FACE)
+            return [_Crop(row)]
+        features = self._features(row.photo, opened, landmarks)
+        found = []
+        for index, (face, crop) in enumerate(zip(chosen, crops, strict=True)):
+            number = 1 if self._model is not None else index + 1  # one will be chosen
             name = crop_name(row.photo, number)
             encoded = io.BytesIO()
             Image.fromarray(crop).save(
                 encoded, "JPEG", quality=JPEG_QUALITY, subsampling=0
             )
-            _write(self._task.out, name, encoded)
             kept = dataclasses.replace(
                 row,
                 photo=row_name(row.photo, number),
@@ -198,24 +226,36 @@ class PhotoAligner:
                 crop=name,
                 score=round(face.score, 6),
                 box=tuple(np.round(face.box, 3).tolist()),
-                landmarks=tuple(landmarks[number - 1].ravel().tolist()),
+                landmarks=tuple(landmarks[index].ravel().tolist()),
                 landmark_confidence=round(face.landmark_confidence, 4),
                 found_by=face.found_by,
             )
-            rows.append(kept)
-        return rows
+            found.append(_Crop(kept, encoded.getvalue(), features[index]))
+        return found
+
+    def _features(self, name, opened, landmarks):
+        """The voting model's embedding of each face; None without one."""
+        if self._model is None:
+            return [None] * len(landmarks)
+        pixels = self._model.pixel_contract
+        crop = self._model.crop or CropGeometry(pixels.height, pixels.width)
+        faces = [align_large(name, *opened, points, crop) for points in landmarks]
+        features = self._model.embed(np.stack(faces))
+        if not np.isfinite(features).all():
+            raise InputError(f"the model gives an embedding that is not finite: {name}")
+        return features
 
     def _recrop(self, row, opened):
         pixels, crop = opened.decoded.pixels, self._task.crop
         if pixels.shape[:2] == (INSIGHTFACE_CROP.height, INSIGHTFACE_CROP.width):
             pixels = cut_insightface_crop(pixels, crop)
         if pixels.shape[:2] != (crop.height, crop.width):
-            return dataclasses.replace(row, reason=f"not {INSIGHTFACE_CROP}")
+            return _Crop(dataclasses.replace(row, reason=f"not {INSIGHTFACE_CROP}"))
         name = crop_name(row.photo, exact=True)
         encoded = io.BytesIO()
         Image.fromarray(pixels).save(encoded, "PNG")  # a second JPEG would lose more
-        _write(self._task.out, name, encoded)
-        return dataclasses.replace(row, status=KEPT, reason="", crop=name, faces=1)
+        kept = dataclasses.replace(row, status=KEPT, reason="", crop=name, faces=1)
+        return _Crop(kept, encoded.getvalue())
 
 
 def align_large(
@@ -248,8 +288,21 @@ def align_large(
     return align_face(picture.pixels, points, crop)
 
 
-def _write(out, name, encoded):
-    write_inside(out, name, encoded.getvalue(), private=True)
+def _vote(photos):
+    """The crops of one person's photos, one of each photo."""
+    # Dropped photos and those without a face have no say.
+    voters = [
+        index
+        for index, (crop, *_) in enumerate(photos)
+        if crop.encoded and crop.row.found_by != TEMPLATE
+    ]
+    chosen = [[photo[0]] for photo in photos]
+    votes = vote([[crop.feature for crop in photos[index]] for index in voters])
+    for index, (face, chosen_by, margin) in zip(voters, votes, strict=True):
+        crop = photos[index][face]
+        row = dataclasses.replace(crop.row, chosen_by=chosen_by, vote_margin=margin)
+        chosen[index] = [crop._replace(row=row)]
+    return chosen
 
 
 def _reason(error):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 
 from tf_sphereface.data.aligned.manifest import ManifestRow
+from tf_sphereface.data.alignment.batches import batches_of
 from tf_sphereface.data.alignment.photo_aligner import (
     AlignmentItem,
     AlignmentTask,
@@ -19,8 +20,6 @@ from tf_sphereface.data.workers import (
 )
 from tf_sphereface.errors import InputError
 
-# Small photos go faster together; large ones do not, and fill the memory.
-_PHOTOS_PER_BATCH, _BYTES_PER_BATCH = 16, 8_000_000
 _PHOTOS_PER_PROCESS = 8  # fewer are done before a process has started
 _BATCHES_PER_PROCESS = 3  # submitted ahead, so that no process waits
 
@@ -38,7 +37,7 @@ def align_in_processes(
 
     Raises: OSError if a crop cannot be written; InputError if a worker is killed.
     """
-    batches = _in_batches(iter(items))
+    batches = batches_of(task.choice, items)
     processes = min(processes, -(-count // _PHOTOS_PER_PROCESS))
     if processes > 1:
         yield from _in_pool(task, batches, processes)
@@ -46,18 +45,6 @@ def align_in_processes(
         aligner = PhotoAligner(task)
         for batch in batches:
             yield aligner.align_batch(batch)
-
-
-def _in_batches(items):
-    batch, size = [], 0
-    for item in items:
-        batch.append(item)
-        size += item.photo.bytes
-        if len(batch) == _PHOTOS_PER_BATCH or size >= _BYTES_PER_BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _in_pool(task, batches, processes):

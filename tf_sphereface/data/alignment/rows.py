@@ -34,11 +34,11 @@ PRAGMA journal_mode = OFF;
 PRAGMA cache_size = -4096;
 CREATE TABLE known (
     photo TEXT PRIMARY KEY, identity TEXT, status TEXT, reason TEXT, crop TEXT,
-    faces INTEGER, found_by TEXT, line TEXT
+    faces INTEGER, found_by TEXT, chosen_by TEXT, line TEXT
 ) WITHOUT ROWID;
 CREATE TABLE done (
     photo TEXT PRIMARY KEY, identity TEXT, status TEXT, reason TEXT, crop TEXT,
-    faces INTEGER, found_by TEXT, line TEXT
+    faces INTEGER, found_by TEXT, chosen_by TEXT, line TEXT
 ) WITHOUT ROWID;
 """
 
@@ -73,6 +73,14 @@ class AlignmentRows:
             "SELECT line FROM known WHERE photo = ?", (name,)
         ).fetchone()
         return row_from_line(found[0]) if found else None
+
+    def count_known(self, identity: str) -> int:
+        """Number of the earlier runs' rows of a person."""
+        # Names from "A/" on and before "A0", which follows: the primary key finds them.
+        return self._database.execute(
+            "SELECT COUNT(*) FROM known WHERE photo >= ? AND photo < ?",
+            (f"{identity}/", f"{identity}0"),
+        ).fetchone()[0]
 
     def known_are_of(self, names: Iterable[str]) -> bool:
         """True if there are no earlier rows, or one is of these photos."""
@@ -110,11 +118,11 @@ class AlignmentRows:
         query = "SELECT reason, COUNT(*) FROM done WHERE status = ? GROUP BY reason"
         return Counter(dict(self._database.execute(query, (DROPPED,))))
 
-    def count_found_by(self) -> Counter:
-        """The number of crops by what found their faces; without those not recorded."""
+    def count_crops_by(self, column: str) -> Counter:
+        """The number of crops by `found_by` or `chosen_by`, where that is recorded."""
         query = (
-            "SELECT found_by, COUNT(*) FROM done WHERE status = ? AND found_by != '' "
-            "GROUP BY found_by"
+            f"SELECT {column}, COUNT(*) FROM done WHERE status = ? AND {column} != '' "
+            f"GROUP BY {column}"
         )
         return Counter(dict(self._database.execute(query, (KEPT,))))
 
@@ -207,7 +215,7 @@ def _columns(row):
     # The further faces of a photo have rows of their own, and are counted in its first.
     faces = 0 if is_further_face(row.photo) else row.faces
     first = row.photo, row.identity, row.status, row.reason, row.crop
-    return *first, faces, row.found_by
+    return *first, faces, row.found_by, row.chosen_by
 
 
 def _has_crop(row, out):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tf_sphereface.data.alignment.crops import CHOICE_RECORDS, INSIGHTFACE_CROP
 from tf_sphereface.data.alignment.photo_aligner import JPEG_QUALITY
+from tf_sphereface.data.alignment.vote import VotingModelFile
 from tf_sphereface.detection import NETWORK_NAMES, MTCNNSettings
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import DEFAULT_CROP, CropGeometry, landmark_template
@@ -53,6 +54,7 @@ def detected(
     choice: str,
     crop: CropGeometry = DEFAULT_CROP,
     last_resort: str = "none",
+    voting_model: VotingModelFile | None = None,
 ) -> dict:
     """The record of crops of faces that the detector finds."""
     digest = hashlib.sha256()
@@ -63,7 +65,10 @@ def detected(
     detector["second_thresholds"] = list(settings.second_thresholds)
     detector["last_resort"] = last_resort
     detector["networks_sha256"] = digest.hexdigest()
-    return _record(crop, _JPEG, CHOICE_RECORDS[choice], detector)
+    record = _record(crop, _JPEG, CHOICE_RECORDS[choice], detector)
+    if voting_model is not None:
+        record["voting_model_sha256"] = voting_model.sha256
+    return record
 
 
 def given_landmarks(crop: CropGeometry = DEFAULT_CROP) -> dict:

@@ -19,6 +19,8 @@ _CHOICES = {
     CHOICE_RECORDS["centre"]: "the face nearest the centre was taken",
     CHOICE_RECORDS["largest"]: "the largest face was taken",
     CHOICE_RECORDS["all"]: "each of their faces was taken",
+    CHOICE_RECORDS["consistent"]: "the face that most photos of the person share was "
+    "taken, or that nearest the centre where the vote did not tell",
 }
 
 

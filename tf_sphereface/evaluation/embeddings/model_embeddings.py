@@ -43,6 +43,7 @@ class ModelEmbeddings:
         embedding_dim: Length of an embedding.
         mirrors_itself: As the embedder's.
         mirror: As the embedder's, or None.
+        crop: As given.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class ModelEmbeddings:
         if batch_size < 1:
             raise ValueError(f"`batch_size` must be >= 1. Received: {batch_size=}")
         self._embedder, self._batch_size = embedder, batch_size
-        self.notes, self._crop = tuple(notes), crop
+        self.notes, self.crop = tuple(notes), crop
         self.trained_people = trained_people
         self._calls = []
         self.kind = getattr(embedder, "kind", "tflite")
@@ -165,13 +166,13 @@ class ModelEmbeddings:
         return features
 
     def _compare_crops(self, folder):
-        found = self._crop and recorded_crop(folder)
+        found = self.crop and recorded_crop(folder)
         if not found or (found.height, found.width) != (
-            self._crop.height,
-            self._crop.width,
+            self.crop.height,
+            self.crop.width,
         ):
             return  # another size is refused where crops are read
-        if difference := differing_crops(found, self._crop):
+        if difference := differing_crops(found, self.crop):
             note = (
                 f"{stated_path(folder)} holds other crops than the model takes: "
                 f"{difference}."
