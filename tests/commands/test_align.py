@@ -44,6 +44,7 @@ def test_summary_is_json_on_stdout(source, tmp_path, capsys):
         "excluded_identities": 0,
         "several_faces": 0,
         "found_by": {"first look": 1},
+        "chosen_by": {},
     }
 
 

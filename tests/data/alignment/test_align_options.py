@@ -215,11 +215,13 @@ def test_summary_tells_losses_and_doubts():
         dropped={"a": 1, "b": 6},
         several_faces=3,
         found_by={"first look": 13},
+        chosen_by={"centre": 2, "only": 11},
         seconds=1,
         **counts,
     )
     assert summary.losses() == "7 of 20 photos gave no crop: 6 b, 1 a"
     assert "3; the face nearest the centre was taken" in summary.doubts("centre")
+    assert "in 2 photos that nearest the centre" in summary.doubts("consistent")
     whole = dataclasses.replace(summary, kept=20, dropped={}, several_faces=0)
     assert whole.losses() is whole.doubts("all") is None
 

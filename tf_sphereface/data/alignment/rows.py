@@ -135,7 +135,7 @@ class AlignmentRows:
         values = ((*_columns(row), row_to_line(row)) for row in rows)
         self._database.execute("BEGIN")
         self._database.executemany(
-            f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values
+            f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values
         )
         self._database.execute("COMMIT")
 
