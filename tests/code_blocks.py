@@ -13,6 +13,7 @@ WALK = (
     "evaluation.md",
     "identification.md",
     "matching.md",
+    "gallery.md",
     "deployment.md",
     "security.md",
     "import_weights.md",

@@ -21,7 +21,7 @@ REFERENCES = {"contracts.md", "deployment.md", "losses.md", "troubleshooting.md"
 # Blocks of these languages run, those of "sh" do not and say why.
 RUN = {page: {"bash"} for page in WALK}
 RUN |= {"README.md": {"python"}, "losses.md": {"python"}}
-RUN["matching.md"] = {"bash", "python"}
+RUN["matching.md"] = RUN["gallery.md"] = {"bash", "python"}
 
 
 def test_code_that_runs_is_on_the_pages_whose_code_is_run():

@@ -17,7 +17,8 @@ from tf_sphereface.errors import InputError
 
 PACKAGE = Path(tf_sphereface.__file__).parent
 LAZY = ["tf_sphereface"] + [
-    f"tf_sphereface.{name}" for name in ("bundle", "deployment", "evaluation")
+    f"tf_sphereface.{name}"
+    for name in ("bundle", "deployment", "evaluation", "gallery")
 ]
 
 

@@ -29,6 +29,9 @@ def test_the_commands_of_the_guides_are_a_walk_from_photos_to_a_match(
     assert '"probability":' in printed
     names = run_python(script_of("docs/matching.md"))
     assert names["same"] == (names["score"] >= names["threshold"])
+    if "gallery.md" in pages:
+        names = run_python(script_of("docs/gallery.md"))
+        assert names["faces"][0]["nearest"] and names["matches"]
 
 
 def test_the_installed_command_prints_its_help():

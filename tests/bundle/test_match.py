@@ -91,7 +91,7 @@ def test_a_reduced_photo_gives_the_score_and_the_box_of_the_whole_one(
 ):
     large = tmp_path / "large.png"
     Image.fromarray(read_photo(files[0]).repeat(4, 0).repeat(4, 1)).save(large)
-    monkeypatch.setattr("tf_sphereface.bundle.match.MOST_PIXELS", 250 * 250)
+    monkeypatch.setattr("tf_sphereface.bundle.photo_faces.MOST_PIXELS", 250 * 250)
     result = match_photos(bundle.path, (files[0], large))
     assert result["score"] > 0.9999
     small, enlarged = (np.array(face["box"]) for face in result["faces"])

@@ -10,6 +10,7 @@ import numpy as np
 from tf_sphereface.bundle.bundle import Bundle, load_bundle
 from tf_sphereface.bundle.face_aligner import FaceAligner
 from tf_sphereface.bundle.features import FeatureSource, require_crops
+from tf_sphereface.bundle.photo_faces import compare_photos, find_person
 from tf_sphereface.bundle.scores import cosine_scores, measured_threshold
 from tf_sphereface.data.photos.images import read_photo
 from tf_sphereface.detection import Face
@@ -52,6 +53,9 @@ class Embedder:
         from tf_sphereface import Embedder
 
         embedder = Embedder("bundle")
+        same = embedder.verify("first.jpg", "second.jpg")["same"]
+        matches = embedder.find("first.jpg", "photos")["matches"]
+
         first = embedder.embed_photo("first.jpg")
         second = embedder.embed_photo("second.jpg")
         score = embedder.score(first, second)  # -1..1
@@ -184,6 +188,48 @@ class Embedder:
             crops = [self.crop_faces(photos[index], found[index]) for index in seen]
             features[seen] = self.embed_crops(np.concatenate(crops))
         return features, [faces[0] if faces else None for faces in found]
+
+    def verify(
+        self,
+        first: str | os.PathLike,
+        second: str | os.PathLike,
+        far: float = 0.01,
+        choose: Literal["all", "centre", "largest"] = "all",
+    ) -> dict:
+        """Compares the faces of two photo files.
+
+        Args:
+            first: A photo.
+            second: Another one.
+            far: False accept rate of a pair of faces, whose threshold decides.
+            choose: Faces that are compared, as for `match_photos`.
+
+        Returns: As `match_photos`: `score`, `same`, `decision`, `faces` and more.
+        Raises: InputError if a photo is unusable or shows no face; ValueError if
+            `choose` is unknown.
+        """
+        return compare_photos(self, (Path(first), Path(second)), far, choose)
+
+    def find(
+        self,
+        photo: str | os.PathLike,
+        folder: str | os.PathLike,
+        far: float = 0.01,
+        most: int = 10,
+    ) -> dict:
+        """Finds the photos of a folder that show the person of a photo.
+
+        Args:
+            photo: A photo; its face nearest the middle counts.
+            folder: Is searched with all folders below.
+            far: False accept rate of a pair of faces, whose threshold decides.
+            most: Number of photos to give.
+
+        Returns: As `find_person`: `matches`, the photos of the highest scores, highest
+            first, with `score` and `decision` each, and more.
+        Raises: InputError if the photo shows no face, or the folder has no photo.
+        """
+        return find_person(self, Path(photo), Path(folder), far, most=most)
 
     def score(self, first: np.ndarray, second: np.ndarray) -> float:
         """Cosine of two features; higher is more alike.

@@ -1,33 +1,11 @@
 """Comparison of two photos with a bundle, as `sphereface match` prints it."""
 
-import dataclasses
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from tf_sphereface.bundle.bundle import load_bundle
-from tf_sphereface.bundle.calibration import decide
 from tf_sphereface.bundle.embedder import Embedder
-from tf_sphereface.data.alignment.crops import CHOICES, choose_faces
-from tf_sphereface.data.alignment.photo_aligner import (
-    MOST_PIXELS,
-    align_large,
-    enlarged,
-)
-from tf_sphereface.data.photos.images import decode_photo, read_content
-from tf_sphereface.detection import Face
-from tf_sphereface.errors import InputError
-
-
-@dataclasses.dataclass(frozen=True)
-class _Photo:
-    """Faces of a photo, in its pixels, with their features (faces, feature_dim)."""
-
-    path: Path
-    faces_found: int
-    faces: list[Face]
-    features: np.ndarray
+from tf_sphereface.data.alignment.crops import CHOICES
 
 
 def match_photos(
@@ -65,52 +43,4 @@ def match_photos(
     if choose not in CHOICES:
         raise ValueError(f"`choose` must be one of {CHOICES}. Received: {choose=}")
     embedder = Embedder(load_bundle(bundle_path, trust), variant)
-    threshold = embedder.threshold(far)
-    photos = [_read(path, embedder, choose) for path in photo_paths]
-    scores = embedder.compare(*(photo.features for photo in photos))
-    best = np.unravel_index(np.argmax(scores), scores.shape)
-    score, known = float(scores[best]), embedder.calibration
-    return {
-        "score": score,
-        "threshold": threshold,
-        "same": None if threshold is None else score >= threshold,
-        "decision": decide(score, threshold, known),
-        "probability": None if known is None else known.probability.probability(score),
-        "far": far,
-        "variant": embedder.variant,
-        "faces": [
-            _described(photo, photo.faces[index])
-            for photo, index in zip(photos, best, strict=True)
-        ],
-    }
-
-
-def _read(path, embedder, choose):
-    content, name = read_content(path), str(path)
-    picture = decode_photo(content, name, MOST_PIXELS)
-    found = embedder.find_faces(picture.pixels)
-    if not found:
-        raise InputError(f"no face found: {path}")
-    found = [enlarged(face, picture) for face in found]
-    height, width = (side * picture.reduction for side in picture.pixels.shape[:2])
-    faces = choose_faces(found, choose, height, width)
-    crops = [
-        align_large(name, picture, content, face.landmarks, embedder.crop)
-        for face in faces
-    ]
-    features = embedder.embed_crops(np.stack(crops))
-    if not (np.isfinite(features).all() and features.any(axis=1).all()):
-        raise InputError(
-            f"the network {embedder.variant} of the bundle is unusable: of {path} it "
-            "gives a feature that is not finite, or zero"
-        )
-    return _Photo(path, len(found), faces, features)
-
-
-def _described(photo, face):
-    return {
-        "photo": str(photo.path),
-        "box": [round(float(value), 1) for value in face.box],
-        "score": float(face.score),
-        "faces_found": photo.faces_found,
-    }
+    return embedder.verify(*photo_paths, far, choose)

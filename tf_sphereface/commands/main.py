@@ -30,6 +30,11 @@ COMMANDS = {
     "calibrate": "measure a bundle's thresholds and probabilities on pairs",
     "bundle": "check a bundle against its contract, or show its variants",
     "match": "compare the faces of two photos with a bundle",
+    "find": "find the photos of a folder that show a person",
+    "enroll": "enrol people in a gallery, from photos",
+    "identify": "name the faces of photos by the people of a gallery",
+    "people": "list the people of a gallery, or export it",
+    "forget": "delete people from a gallery for good",
 }
 
 

@@ -1,0 +1,122 @@
+"""Enrol people in a gallery: a file of names and templates, from photos.
+
+A photo is taken if its face is good enough to be compared with others; otherwise the
+reason is told. Names and templates are biometric data: the file is for its owner alone,
+and `sphereface forget` deletes people for good.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tf_sphereface.commands.options.gallery import (
+    add_bundle_options,
+    add_choose_option,
+    add_gallery_options,
+)
+from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.messages import tell
+from tf_sphereface.commands.terminal.output import add_json_option, print_result
+from tf_sphereface.commands.terminal.progress_bar import progress_bar
+from tf_sphereface.errors import InputError
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(
+        prog="sphereface enroll",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_gallery_options(parser)
+    parser.add_argument(
+        "photos",
+        type=Path,
+        nargs="+",
+        metavar="PHOTO",
+        help="photos of one person, or folders of such, with --name; without it one "
+        "folder that has a folder for each person",
+    )
+    add_bundle_options(parser)
+    parser.add_argument("--name", help="of the person")
+    add_choose_option(
+        parser,
+        ("centre", "largest"),
+        "of several faces in a photo: the nearest to its middle (default), or the "
+        "largest",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="take faces in spite of their quality"
+    )
+    parser.add_argument(
+        "--keep-crops",
+        action="store_true",
+        help="of a new gallery: keep aligned faces, so that `sphereface people "
+        "--re-embed` can embed them with another bundle",
+    )
+    add_json_option(parser)
+    return parser
+
+
+@reports_errors
+def main(argv=None):
+    args = build_parser().parse_args(argv)
+    from tf_sphereface.bundle.bundle import load_bundle
+    from tf_sphereface.gallery import open_gallery, read_key
+
+    secret, bundle = read_key(args.key), load_bundle(args.bundle, args.trust)
+    photos = _photos(args)
+    with open_gallery(
+        args.gallery, bundle, args.variant, secret, True, args.keep_crops
+    ) as gallery:
+        if args.keep_crops and not gallery.store.keeps_crops:
+            tell("note: the gallery was made without --keep-crops, and keeps none")
+        result = _enroll(gallery, photos, args)
+    print_result(result, args.json)
+    return 0 if result["enrolled"] else 1
+
+
+def _photos(args):
+    """(name, photo) of each."""
+    from tf_sphereface.bundle.photo_faces import photos_below
+    from tf_sphereface.data.photos.folders import list_photos
+    from tf_sphereface.data.photos.names import identity_of
+
+    if args.name is not None:
+        files = [
+            file
+            for path in args.photos
+            for file in (photos_below(path) if path.is_dir() else [path])
+        ]
+        return [(args.name, file) for file in files]
+    if len(args.photos) > 1 or not args.photos[0].is_dir():
+        raise InputError("--name must say who is on the photos")
+    found = list_photos(args.photos[0])
+    for note in found.passed_over.notes():
+        tell(f"note: {note}")
+    places = found.places.items()
+    return [(identity_of(name), args.photos[0] / place) for name, place in places]
+
+
+def _enroll(gallery, photos, args):
+    enrolled, refused = 0, []
+    with progress_bar("enrolling", "photos") as report:
+        for done, (name, photo) in enumerate(photos, start=1):
+            try:
+                reasons = gallery.enroll(name, photo, args.choose, args.force)
+                taken = not reasons or args.force
+            except InputError as error:
+                if len(photos) == 1:
+                    raise
+                reasons, taken = [str(error)], False
+            enrolled += taken
+            if reasons:
+                verb = "taken all the same" if taken else "not taken"
+                tell(f"note: {verb}: {photo}: {'; '.join(reasons)}")
+                refused += [] if taken else [{"photo": str(photo), "reasons": reasons}]
+            report(done, len(photos))
+    people = len({name for name, _ in photos})
+    return {"people": people, "enrolled": enrolled, "not_taken": refused}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Name the faces of photos by the people of a gallery; strangers are unknown."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tf_sphereface.commands.options.gallery import (
+    add_bundle_options,
+    add_choose_option,
+    add_gallery_options,
+)
+from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.messages import tell
+from tf_sphereface.commands.terminal.output import add_json_option, print_result
+from tf_sphereface.gallery.search import RULES
+from tf_sphereface.gallery.thresholds import parse_share
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(prog="sphereface identify", description=__doc__)
+    add_gallery_options(parser)
+    parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
+    add_bundle_options(parser)
+    rate = parser.add_mutually_exclusive_group()
+    rate.add_argument(
+        "--far",
+        type=float,
+        default=0.01,
+        help="false accept rate of one comparison, whose threshold decides (default: "
+        "%(default)s)",
+    )
+    rate.add_argument(
+        "--false-alarms",
+        type=parse_share,
+        metavar="SHARE",
+        help="in place of it: share of the searches for strangers that may find "
+        "somebody in the whole gallery, such as 1/1000",
+    )
+    parser.add_argument(
+        "--rule",
+        choices=RULES,
+        default="best",
+        help="score of a person: that of the best template (default), the mean over "
+        "all, or over the k best",
+    )
+    parser.add_argument(
+        "--k", type=int, default=3, help="of top-k (default: %(default)s)"
+    )
+    add_choose_option(
+        parser,
+        ("all", "centre", "largest"),
+        "of several faces in a photo: all (default), the nearest to its middle, or the "
+        "largest",
+    )
+    add_json_option(parser)
+    return parser
+
+
+@reports_errors
+def main(argv=None):
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.k < 1:
+        parser.error("--k must be at least 1")
+    from tf_sphereface.bundle.bundle import load_bundle
+    from tf_sphereface.gallery import open_gallery, read_key
+
+    secret, bundle = read_key(args.key), load_bundle(args.bundle, args.trust)
+    with open_gallery(args.gallery, bundle, args.variant, secret) as gallery:
+        wanted = gallery.threshold(args.far, args.false_alarms)
+        if wanted.threshold is None:
+            tell(
+                "no threshold was measured for this bundle, so nobody is named; measure"
+                " one with: sphereface calibrate BUNDLE --images DIR --pairs FILE"
+            )
+        photos = [
+            {
+                "photo": str(photo),
+                "faces": gallery.identify(
+                    photo, args.far, args.false_alarms, args.rule, args.k, args.choose
+                ),
+            }
+            for photo in args.photos
+        ]
+    result = {
+        "threshold": wanted.threshold,
+        "far": wanted.far,
+        "templates": wanted.templates,
+        "false_alarms_at_most": wanted.false_alarms,
+        "photos": photos,
+    }
+    print_result(result, args.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

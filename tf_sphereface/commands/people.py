@@ -1,0 +1,97 @@
+"""List the people of a gallery; write it to one file, add one, or embed it again."""
+
+import argparse
+import dataclasses
+import os
+import sys
+from pathlib import Path
+
+from tf_sphereface.commands.options.gallery import add_gallery_options
+from tf_sphereface.commands.options.trust import add_trust_option
+from tf_sphereface.commands.terminal.errors import reports_errors
+from tf_sphereface.commands.terminal.messages import tell
+from tf_sphereface.commands.terminal.output import add_json_option, print_result
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(prog="sphereface people", description=__doc__)
+    add_gallery_options(parser)
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument(
+        "--export",
+        type=Path,
+        metavar="FILE",
+        help="write names and templates to a new file, encrypted if the gallery is",
+    )
+    action.add_argument(
+        "--import",
+        dest="import_from",
+        type=Path,
+        metavar="FILE",
+        help="add the people of such a file; a gallery is made if there is none",
+    )
+    action.add_argument(
+        "--re-embed",
+        type=Path,
+        metavar="BUNDLE",
+        help="embed the kept crops with this bundle, of which the gallery is then",
+    )
+    parser.add_argument(
+        "--variant", help="with --re-embed: of the network; default: the gallery's"
+    )
+    add_trust_option(parser)
+    add_json_option(parser)
+    return parser
+
+
+@reports_errors
+def main(argv=None):
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.re_embed is None and (args.variant or args.trust):
+        parser.error("--variant and --trust go with --re-embed")
+    from tf_sphereface.gallery import GalleryStore, import_gallery, read_key
+
+    secret, result = read_key(args.key), {}
+    if args.import_from and not os.path.lexists(args.gallery):
+        from tf_sphereface.gallery.transfer import make_gallery_for
+
+        make_gallery_for(args.import_from, args.gallery, secret)
+    with GalleryStore(args.gallery, secret) as store:
+        if args.export:
+            _export(store, args.export, secret)
+        if args.import_from:
+            result["imported"] = import_gallery(store, args.import_from, secret)
+        if args.re_embed:
+            result["embedded_again"] = _embed_again(store, args)
+        result |= {
+            "variant": store.identity.variant,
+            "encrypted": store.is_encrypted,
+            "keeps_crops": store.keeps_crops,
+            "people": [dataclasses.asdict(person) for person in store.people()],
+        }
+    print_result(result, args.json)
+    return 0
+
+
+def _export(store, out, secret):
+    from tf_sphereface.gallery import export_gallery
+
+    export_gallery(store, out, secret)
+    if secret is None:
+        tell(f"note: {out} holds names and biometric data in the clear")
+
+
+def _embed_again(store, args):
+    from tf_sphereface.bundle.bundle import load_bundle
+    from tf_sphereface.bundle.embedder import Embedder
+    from tf_sphereface.gallery import embed_again
+
+    bundle, variant = load_bundle(args.re_embed, args.trust), args.variant
+    if variant is None and store.identity.variant in bundle.contract.variants:
+        variant = store.identity.variant
+    return embed_again(store, Embedder(bundle, variant))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,5 @@
+"""Galleries of enrolled people: kept, searched and deleted; no Keras, no TensorFlow."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

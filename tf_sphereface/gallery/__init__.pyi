@@ -1,0 +1,8 @@
+# The public names; `__init__.py` reads them from here.
+from .gallery import Gallery as Gallery
+from .gallery import embed_again as embed_again
+from .gallery import open_gallery as open_gallery
+from .sealing import read_key as read_key
+from .store import GalleryStore as GalleryStore
+from .transfer import export_gallery as export_gallery
+from .transfer import import_gallery as import_gallery

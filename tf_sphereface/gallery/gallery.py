@@ -1,0 +1,258 @@
+"""A gallery with a bundle: people are enrolled from photos and recognised in others."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+
+from tf_sphereface.bundle.bundle import Bundle
+from tf_sphereface.bundle.calibration import decide
+from tf_sphereface.bundle.embedder import Embedder
+from tf_sphereface.bundle.photo_faces import read_faces
+from tf_sphereface.errors import InputError
+from tf_sphereface.gallery.crops import decoded_crop, encoded_crop
+from tf_sphereface.gallery.identity import are_cross_variant, features_of
+from tf_sphereface.gallery.quality import measure, reasons_against
+from tf_sphereface.gallery.records import Person, Template, person_key
+from tf_sphereface.gallery.search import Rule
+from tf_sphereface.gallery.store import GalleryStore, make_gallery, now
+from tf_sphereface.gallery.thresholds import SearchThreshold, search_threshold
+
+_FAR_OF_UNLIKE = 0.01
+_VERDICTS = {"same": "known", "unknown": "not sure", "different": "unknown"}
+
+
+class Gallery:
+    """Enrolled people, and a bundle that recognises them.
+
+    Args:
+        store: The open file; it is closed with the gallery.
+        embedder: Of the bundle that its templates are of; a quantised variant may probe
+            a gallery of the float variant if the bundle has thresholds for that.
+
+    Attributes:
+        store: The file.
+        cross_variant: True in that case.
+
+    Raises: InputError if the templates are of another bundle or variant.
+
+    Example:
+        from tf_sphereface.gallery import open_gallery
+
+        with open_gallery("people.gallery", "bundle", make=True) as gallery:
+            gallery.enroll("Ada", "ada.jpg")
+            print(gallery.identify("somebody.jpg"))
+    """
+
+    def __init__(self, store: GalleryStore, embedder: Embedder):
+        self.store, self._embedder = store, embedder
+        self.cross_variant = are_cross_variant(
+            store.identity, embedder.contract, embedder.variant
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_):
+        self.store.close()
+
+    def people(self) -> list[Person]:
+        """The people, by name."""
+        return self.store.people()
+
+    def forget(self, *names: str) -> int:
+        """Deletes people for good, as `GalleryStore.forget`."""
+        return self.store.forget(*names)
+
+    def enroll(
+        self,
+        name: str,
+        photo: str | os.PathLike,
+        choose: Literal["centre", "largest"] = "centre",
+        force: bool = False,
+    ) -> list[str]:
+        """Adds the face of a photo to a person, who may be new.
+
+        Args:
+            name: Of the person.
+            photo: The file.
+            choose: The face: the nearest to the middle, or the largest.
+            force: Whether a face is taken in spite of its quality.
+
+        Returns: Reasons against the face; it was taken if there are none, or by force.
+            It is on the disk then.
+        Raises: InputError if the photo is unusable or shows no face, the name is none,
+            or the probes are of another variant than the gallery.
+        """
+        person_key(name)
+        if self.cross_variant:
+            raise InputError(
+                f"{self.store.path} has templates of the variant "
+                f"{self.store.identity.variant}; enrol with --variant "
+                f"{self.store.identity.variant}"
+            )
+        found = read_faces(self._embedder, Path(photo))
+        chosen = self._chosen(found.faces, choose)
+        face, crop = found.faces[chosen], found.crops[chosen]
+        others = [*found.faces[:chosen], *found.faces[chosen + 1 :]]
+        reasons = reasons_against(face, others, crop, self._embedder.crop)
+        reasons += self._unlike(name, found.features[chosen])
+        if not reasons or force:
+            template = Template(
+                feature=found.features[chosen],
+                source=Path(photo).name,
+                added=now(),
+                quality=measure(face, crop),
+                crop=encoded_crop(crop) if self.store.keeps_crops else None,
+            )
+            self.store.add(name, [template])
+        return reasons
+
+    def threshold(
+        self, far: float = 0.01, false_alarms: float | None = None
+    ) -> SearchThreshold:
+        """The threshold of a search of all templates, as `search_threshold`."""
+        record = self._embedder.contract.variants[self._embedder.variant]
+        size = len(self.store.matrix())
+        return search_threshold(record, size, far, false_alarms, self.cross_variant)
+
+    def identify(
+        self,
+        photo: str | os.PathLike,
+        far: float = 0.01,
+        false_alarms: float | None = None,
+        rule: Rule = "best",
+        k: int = 3,
+        choose: Literal["all", "centre", "largest"] = "all",
+    ) -> list[dict]:
+        """Names the faces of a photo.
+
+        Args:
+            photo: The file.
+            far: False accept rate of one comparison, whose threshold decides.
+            false_alarms: In place of it, the share of strangers' searches of the whole
+                gallery that may find somebody.
+            rule: Score of a person, as for `TemplateMatrix.scores`.
+            k: Of "top-k".
+            choose: All faces, the nearest to the middle, or the largest.
+
+        Returns: A dict each, ready for JSON: `name`, None unless known; `decision`,
+            "known", "not sure", "unknown", or None without a threshold; `nearest`, the
+            person of the highest score; `score`; `margin` to the next person; `box` and
+            `confidence` of the detector.
+        Raises: InputError if the photo is unusable or shows no face, or no threshold
+            keeps to the rate.
+        """
+        wanted = self.threshold(far, false_alarms)
+        found = read_faces(self._embedder, Path(photo), choose)
+        return [
+            self._named(found.described(index), feature, wanted, rule, k)
+            for index, feature in enumerate(found.features)
+        ]
+
+    def _named(self, face, feature, wanted, rule, k):
+        nearest = self.store.matrix().nearest(feature, rule, k)
+        score = nearest[0].score if nearest else None
+        decision = "unknown" if score is None else None
+        if score is not None and wanted.threshold is not None:
+            verdict = decide(score, wanted.threshold, wanted.calibration)
+            decision = _VERDICTS[verdict]
+        return {
+            "name": nearest[0].name if decision == "known" else None,
+            "decision": decision,
+            "nearest": nearest[0].name if nearest else None,
+            "score": score,
+            "margin": score - nearest[1].score if len(nearest) > 1 else None,
+            "box": face["box"],
+            "confidence": face["score"],
+        }
+
+    def _chosen(self, faces, choose):
+        if choose == "largest":
+            return int(np.argmax([np.prod(f.box[2:] - f.box[:2]) for f in faces]))
+        return 0  # the nearest to the middle comes first
+
+    def _unlike(self, name, feature):
+        """A reason if the face is of another person than the person's templates."""
+        mine = self.store.templates(name)
+        record = self._embedder.contract.variants[self._embedder.variant]
+        key = f"far_{_FAR_OF_UNLIKE:g}"
+        if not mine or key not in (record.thresholds or {}):
+            return []
+        scores = self._embedder.compare(
+            feature[None], np.stack([template.feature for template in mine])
+        )
+        verdict = decide(
+            float(scores.max()), record.thresholds[key], record.calibration
+        )
+        if verdict != "different":
+            return []
+        return [f"unlike the other photos of {name} (score {scores.max():.3f})"]
+
+
+def open_gallery(
+    path: Path | str,
+    bundle: Bundle | Path | str,
+    variant: str | None = None,
+    secret: bytes | None = None,
+    make: bool = False,
+    keep_crops: bool = False,
+) -> Gallery:
+    """Opens a gallery with a bundle.
+
+    Args:
+        path: Its file.
+        bundle: Folder of the bundle, or what `load_bundle` gave.
+        variant: Of the embedding network; None is that of the gallery, and of a new one
+            the bundle's default.
+        secret: Its key, as `read_key` gives it, if it is encrypted.
+        make: Whether a new one is made where there is none, of this bundle and
+            variant, and with this key.
+        keep_crops: Whether a new one keeps aligned faces, to be embedded again.
+
+    Raises: InputError as `GalleryStore`, `Embedder` and `Gallery`.
+    """
+    path, embedder = Path(path), None
+    if make and not os.path.lexists(path):
+        embedder = Embedder(bundle, variant)
+        identity = features_of(embedder.contract, embedder.variant)
+        with contextlib.suppress(FileExistsError):  # another process was quicker
+            make_gallery(path, identity, secret, keep_crops)
+    store = GalleryStore(path, secret)
+    try:
+        if embedder is None:
+            embedder = Embedder(bundle, variant or store.identity.variant)
+        return Gallery(store, embedder)
+    except BaseException:
+        store.close()
+        raise
+
+
+def embed_again(store: GalleryStore, embedder: Embedder) -> int:
+    """Embeds the kept crops of a gallery with another bundle or variant.
+
+    Args:
+        store: The gallery.
+        embedder: Of the bundle that it is to be of from now on.
+
+    Returns: Number of templates.
+    Raises: InputError if a template has no crop, or the bundle takes other crops; the
+        gallery is then as it was.
+    """
+    identity = features_of(embedder.contract, embedder.variant)
+    if identity.crops != store.identity.crops:
+        raise InputError(
+            f"the crops of {store.path} have another size or template than those of "
+            "the bundle; enrol these people anew"
+        )
+    size = identity.crop_size
+
+    def embed_all(crops):
+        pixels = np.empty((len(crops), *size, 3), np.uint8)
+        for crop, content in zip(pixels, crops, strict=True):
+            crop[:] = decoded_crop(content, size)
+        return embedder.embed_crops(pixels)
+
+    return store.replace_features(identity, embed_all)
