@@ -266,6 +266,8 @@ def test_example_of_the_docstring_can_be_pasted(plain, photos, tmp_path, monkeyp
     for photo, name in zip(photos[:2], ("first", "second"), strict=True):
         # The suffix does not decide how a photo is read.
         Image.fromarray(photo).save(tmp_path / f"{name}.jpg", format="PNG")
+    (tmp_path / "photos").mkdir()
+    shutil.copy(tmp_path / "second.jpg", tmp_path / "photos")
     names = {}
     exec(textwrap.dedent(Embedder.__doc__.split("Example:\n")[1]), names)
     assert -1 <= names["score"] < 1
