@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.code_blocks import NO_BLOCK_RUNS, WALK, code_blocks
+from tf_sphereface.commands.main import module_of
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -52,8 +53,8 @@ def check_options(block):
     for program, *arguments in block.commands():
         if program.endswith("sphereface"):
             name, *rest = arguments
-            module = f"tf_sphereface.commands.{name.replace('-', '_')}"
-            importlib.import_module(module).build_parser().parse_args(rest)
+            module = importlib.import_module(module_of(name))
+            module.build_parser().parse_args(rest)
 
 
 def anchors(page):

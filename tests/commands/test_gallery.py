@@ -8,7 +8,7 @@ import pytest
 from tests.gallery import rendered_people
 from tests.gallery.rendered_people import RenderedEmbedder, picture, save
 from tf_sphereface.bundle.embedder import Embedder
-from tf_sphereface.commands import enroll, find, forget, identify, people
+from tf_sphereface.commands.gallery import enroll, find, forget, identify, people
 from tf_sphereface.gallery import sealing
 
 BUNDLE = ("--bundle", "bundle")

@@ -17,7 +17,6 @@ from tf_sphereface.gallery import (
     embed_again,
     export_gallery,
     import_gallery,
-    sealing,
 )
 from tf_sphereface.gallery.identity import are_cross_variant, features_of
 from tf_sphereface.gallery.quality import measure, reasons_against
@@ -260,7 +259,6 @@ def test_an_encrypted_gallery_is_exported_with_a_key_only(
     gallery, exported, tmp_path, monkeypatch
 ):
     pytest.importorskip("cryptography")
-    monkeypatch.setitem(sealing._SCRYPT, "n", 2)
     out = tmp_path / "sealed"
     with new_like(gallery, tmp_path / "new.gallery", secret=SECRET) as store:
         import_gallery(store, exported)

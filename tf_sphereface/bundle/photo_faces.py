@@ -3,7 +3,6 @@
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -16,8 +15,8 @@ from tf_sphereface.data.alignment.photo_aligner import (
     align_large,
     enlarged,
 )
+from tf_sphereface.data.photos.folders import photos_below
 from tf_sphereface.data.photos.images import decode_photo, read_content
-from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES, is_photo
 from tf_sphereface.detection import Face
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import CropGeometry
@@ -165,7 +164,8 @@ def find_person(
     """
     threshold = embedder.threshold(far)
     probe = read_faces(embedder, photo, choose)
-    paths = [path for path in photos_below(folder) if not _is_same(path, photo)]
+    paths = [Path(folder, name) for name in photos_below(Path(folder))]
+    paths = [path for path in paths if not _is_same(path, photo)]
     matches, faces, passed_over = [], 0, Counter()
     for done, path in enumerate(paths, start=1):
         try:
@@ -188,26 +188,6 @@ def find_person(
         "passed_over": dict(passed_over),
         "matches": sorted(matches, key=lambda match: -match["score"])[:most],
     }
-
-
-def photos_below(folder: Path) -> list[Path]:
-    """The photos in a folder and below it, sorted; hidden ones are left out.
-
-    Raises: InputError if there is no such folder, or no photo in it.
-    """
-    if not Path(folder).is_dir():
-        raise InputError(f"no such folder: {folder}")
-    found = sorted(_files_below(Path(folder)))
-    if not found:
-        kinds = " ".join(sorted(PHOTO_SUFFIXES))
-        raise InputError(f"no photo in {folder} or below it ({kinds})")
-    return found
-
-
-def _files_below(folder) -> Iterator[Path]:
-    for path, below, names in os.walk(folder):
-        below[:] = [name for name in below if is_photo((name, "x.jpg"))]
-        yield from (Path(path, name) for name in names if is_photo((name,)))
 
 
 def _is_same(path, other):

@@ -37,6 +37,15 @@ COMMANDS = {
     "forget": "delete people from a gallery for good",
 }
 
+# Commands in a package below this one.
+_PACKAGES = dict.fromkeys(("find", "enroll", "identify", "people", "forget"), "gallery")
+
+
+def module_of(name: str) -> str:
+    """The module of a command."""
+    parts = (__package__, _PACKAGES.get(name), name.replace("-", "_"))
+    return ".".join(filter(None, parts))
+
 
 def usage() -> str:
     width = max(map(len, COMMANDS))
@@ -70,8 +79,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         return 2
     use_keras_defaults()
-    module = name.replace("-", "_")
-    command = importlib.import_module(f"tf_sphereface.commands.{module}")
+    command = importlib.import_module(module_of(name))
     with contextlib.suppress(AttributeError):  # a stdout that a program put there
         # Paths may hold bytes that are no text, and a stdout may not know all letters.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.options.threshold import add_far_option, tell_unmeasured
 from tf_sphereface.commands.options.trust import add_trust_option
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
@@ -18,12 +19,7 @@ def build_parser():
     parser.add_argument("first", type=Path, metavar="A.jpg", help="a photo of a face")
     parser.add_argument("second", type=Path, metavar="B.jpg", help="another photo")
     parser.add_argument("--variant", help="of the network; default: the bundle's own")
-    parser.add_argument(
-        "--far",
-        type=float,
-        default=0.01,
-        help="false accept rate whose threshold decides (default: %(default)s)",
-    )
+    add_far_option(parser)
     parser.add_argument(
         "--choose",
         choices=["all", "centre", "largest"],
@@ -46,10 +42,7 @@ def main(argv=None):
         args.bundle, photos, args.variant, args.far, args.choose, args.trust
     )
     if result["threshold"] is None:
-        tell(
-            "no threshold was measured for this bundle, so `same` is null; measure "
-            "one with: sphereface calibrate BUNDLE --images DIR --pairs FILE",
-        )
+        tell_unmeasured("`same` is null")
     _note_several(result["faces"], args.choose)
     print_result(result, args.json)
     return 0

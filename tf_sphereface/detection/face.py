@@ -30,6 +30,11 @@ class Face:
     landmark_confidence: float = float("nan")
     found_by: str = FIRST_LOOK
 
+    @property
+    def area(self) -> float:
+        """Of the box, square pixels."""
+        return float(np.prod(np.maximum(self.box[2:] - self.box[:2], 0)))
+
 
 class FaceDetector(Protocol):
     """Anything that finds faces: `MTCNN` here, another detector elsewhere."""

@@ -94,7 +94,9 @@ class Gallery:
                 f"{self.store.identity.variant}"
             )
         found = read_faces(self._embedder, Path(photo))
-        chosen = self._chosen(found.faces, choose)
+        chosen = 0  # the nearest to the middle comes first
+        if choose == "largest":
+            chosen = int(np.argmax([face.area for face in found.faces]))
         face, crop = found.faces[chosen], found.crops[chosen]
         others = [*found.faces[:chosen], *found.faces[chosen + 1 :]]
         reasons = reasons_against(face, others, crop, self._embedder.crop)
@@ -168,11 +170,6 @@ class Gallery:
             "box": face["box"],
             "confidence": face["score"],
         }
-
-    def _chosen(self, faces, choose):
-        if choose == "largest":
-            return int(np.argmax([np.prod(f.box[2:] - f.box[:2]) for f in faces]))
-        return 0  # the nearest to the middle comes first
 
     def _unlike(self, name, feature):
         """A reason if the face is of another person than the person's templates."""

@@ -19,8 +19,8 @@ _MOST_TURN = 0.36
 _LEAST_SCORE = 0.9
 # Of faces of LFW it is 0.97 and more; of patches of clothes 0.92 at most.
 _LEAST_LANDMARK_CONFIDENCE = 0.93
-# Another face of half the side may be the one that was meant.
-_RIVAL = 0.5
+# Another face of a quarter of the area may be the one that was meant.
+_RIVAL = 0.25
 
 
 def measure(face: Face, crop: np.ndarray) -> Quality:
@@ -82,7 +82,7 @@ def reasons_against(
     sure = quality.landmark_confidence
     if sure is not None and sure < _LEAST_LANDMARK_CONFIDENCE:
         found.append("uncertain eyes, nose and mouth: show the whole face")
-    if any(_side(other) > _RIVAL * _side(face) for other in others):
+    if any(other.area > _RIVAL * face.area for other in others):
         found.append("two people: be alone in the photo")
     return found
 
@@ -95,7 +95,3 @@ def _middle(grey):
 def _sharpness(grey):
     smooth = cv2.GaussianBlur(grey, (0, 0), 1)
     return float((grey - smooth).std() / max(smooth.std(), 1e-3))
-
-
-def _side(face):
-    return float(np.sqrt(max(0.0, np.prod(face.box[2:] - face.box[:2]))))

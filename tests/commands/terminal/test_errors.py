@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from tf_sphereface.commands.main import COMMANDS, main
+from tf_sphereface.commands.main import COMMANDS, main, module_of
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.errors import InputError
 
@@ -59,11 +59,10 @@ def test_arguments_and_status_go_through():
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_reports_errors(name, capsys, monkeypatch):
-    module = f"tf_sphereface.commands.{name.replace('-', '_')}"
-
     def build_parser():
         raise InputError("nothing fits")
 
-    monkeypatch.setattr(importlib.import_module(module), "build_parser", build_parser)
+    module = importlib.import_module(module_of(name))
+    monkeypatch.setattr(module, "build_parser", build_parser)
     assert main([name]) == 2
     assert capsys.readouterr().err == "error: nothing fits\n"

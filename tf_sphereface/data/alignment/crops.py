@@ -40,8 +40,7 @@ def choose_faces(
         width: Columns of the photo, pixels.
     """
     if choice == "largest":
-        areas = [np.prod(face.box[2:] - face.box[:2]) for face in faces]
-        return [faces[int(np.argmax(areas))]] if faces else []
+        return [max(faces, key=lambda face: face.area)] if faces else []
     chosen, left = [], list(faces)
     while left and (choice == "all" or not chosen):
         nearest = nearest_to_centre(left, height, width)

@@ -65,8 +65,8 @@ def vote(photos: Sequence[np.ndarray]) -> list[Vote]:
     The nearest faces there are the person's, and of each photo the face is chosen that
     is most like them in the mean, not counting its own photo, if it is above the level.
 
-    The vote does not tell if there are fewer than 3 photos, if no more than half share
-    the face, or if another face may be on more than three quarters of as many.
+    The vote does not tell if there are fewer than 3 photos, or if another face may be
+    on more than three quarters of as many.
 
     Args:
         photos: Float (faces, feature_dim) of each photo, at least one face each, the
@@ -119,8 +119,7 @@ def _likeness(units, counts):
         [1 + np.count_nonzero(each >= level, 1) for each in _best(units, photo_of)]
     )
     another = max(on_photos[likeness < 0], default=0)
-    decided = shared > len(counts) / 2 and another <= _MOST_OF_ANOTHER * shared
-    return likeness if decided else None
+    return likeness if another <= _MOST_OF_ANOTHER * shared else None
 
 
 def _best(units, photo_of) -> Iterator[np.ndarray]:

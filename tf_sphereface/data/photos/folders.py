@@ -4,7 +4,12 @@ import dataclasses
 import os
 from pathlib import Path
 
-from tf_sphereface.data.photos.kinds import PHOTO_SUFFIXES, PassedOver, sort_files
+from tf_sphereface.data.photos.kinds import (
+    PHOTO_SUFFIXES,
+    PassedOver,
+    is_photo,
+    sort_files,
+)
 from tf_sphereface.data.photos.names import refuse_merging
 from tf_sphereface.errors import InputError
 
@@ -51,6 +56,24 @@ def list_photos(source: Path, subfolders: bool = False) -> PhotoFolders:
     if not places:
         raise InputError(_no_photo(source, passed_over))
     return PhotoFolders(places, passed_over)
+
+
+def photos_below(folder: Path) -> list[str]:
+    """Names of the photos in a folder and below it, sorted, such as "A/2004/1.jpg".
+
+    Hidden files and folders are left out, and links to folders are not followed.
+
+    Raises: InputError if there is no such folder, or no photo in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"no such folder: {folder}")
+    found = sorted(
+        name for name, parts in _files_below(folder, folder) if is_photo(parts)
+    )
+    if not found:
+        kinds = " ".join(sorted(PHOTO_SUFFIXES))
+        raise InputError(f"no photo in {folder} or below it ({kinds})")
+    return found
 
 
 def _files_below(folder, source):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_sphereface.data.photos.kinds import is_photo
+from tf_sphereface.data.photos.folders import photos_below
 from tf_sphereface.errors import InputError
 from tf_sphereface.evaluation.embeddings.npz import SUFFIX, read_embeddings
 from tf_sphereface.evaluation.embeddings.sources import EmbeddingSource
@@ -97,8 +97,12 @@ def open_distractors(
     if path.suffix == SUFFIX:
         source = read_embeddings(path)
         names, images_dir = source.names, None
+    elif path.is_dir():
+        names, images_dir = photos_below(path), path
     else:
-        names, images_dir = _photos_below(path), path
+        raise InputError(
+            f"distractors must be a folder, {SUFFIX} or .npy. Received: {path}"
+        )
     if noise is not None:
         noisy = distractor_noise(noise, names)
         names = [name for name, out in zip(names, noisy, strict=True) if not out]
@@ -120,16 +124,3 @@ def _memory_map(path):
             f"Received: {embeddings.dtype} {embeddings.shape}"
         )
     return embeddings
-
-
-def _photos_below(folder):
-    if not folder.is_dir():
-        raise InputError(
-            f"distractors must be a folder, {SUFFIX} or .npy. Received: {folder}"
-        )
-    files = (file for file in folder.rglob("*") if file.is_file())
-    return sorted(
-        file.relative_to(folder).as_posix()
-        for file in files
-        if is_photo(file.relative_to(folder).parts)
-    )

@@ -9,8 +9,8 @@ from tf_sphereface.commands.options.gallery import (
     add_choose_option,
     add_gallery_options,
 )
+from tf_sphereface.commands.options.threshold import add_far_option, tell_unmeasured
 from tf_sphereface.commands.terminal.errors import reports_errors
-from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
 from tf_sphereface.gallery.search import RULES
 from tf_sphereface.gallery.thresholds import parse_share
@@ -22,13 +22,7 @@ def build_parser():
     parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
     add_bundle_options(parser)
     rate = parser.add_mutually_exclusive_group()
-    rate.add_argument(
-        "--far",
-        type=float,
-        default=0.01,
-        help="false accept rate of one comparison, whose threshold decides (default: "
-        "%(default)s)",
-    )
+    add_far_option(rate)
     rate.add_argument(
         "--false-alarms",
         type=parse_share,
@@ -69,10 +63,7 @@ def main(argv=None):
     with open_gallery(args.gallery, bundle, args.variant, secret) as gallery:
         wanted = gallery.threshold(args.far, args.false_alarms)
         if wanted.threshold is None:
-            tell(
-                "no threshold was measured for this bundle, so nobody is named; measure"
-                " one with: sphereface calibrate BUNDLE --images DIR --pairs FILE"
-            )
+            tell_unmeasured("nobody is named")
         photos = [
             {
                 "photo": str(photo),

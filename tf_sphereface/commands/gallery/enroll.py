@@ -77,17 +77,15 @@ def main(argv=None):
 
 def _photos(args):
     """(name, photo) of each."""
-    from tf_sphereface.bundle.photo_faces import photos_below
-    from tf_sphereface.data.photos.folders import list_photos
+    from tf_sphereface.data.photos.folders import list_photos, photos_below
     from tf_sphereface.data.photos.names import identity_of
 
     if args.name is not None:
-        files = [
-            file
+        return [
+            (args.name, path / photo)
             for path in args.photos
-            for file in (photos_below(path) if path.is_dir() else [path])
+            for photo in (photos_below(path) if path.is_dir() else [""])
         ]
-        return [(args.name, file) for file in files]
     if len(args.photos) > 1 or not args.photos[0].is_dir():
         raise InputError("--name must say who is on the photos")
     found = list_photos(args.photos[0])

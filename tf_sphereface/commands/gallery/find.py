@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.options.gallery import add_choose_option
+from tf_sphereface.commands.options.threshold import add_far_option, tell_unmeasured
 from tf_sphereface.commands.options.trust import add_trust_option
 from tf_sphereface.commands.terminal.errors import reports_errors
-from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
 from tf_sphereface.commands.terminal.progress_bar import progress_bar
 
@@ -20,13 +20,7 @@ def build_parser():
     parser.add_argument("photo", type=Path, help="a photo of the person")
     parser.add_argument("folder", type=Path, help="is searched with all folders below")
     parser.add_argument("--variant", help="of the network; default: the bundle's own")
-    parser.add_argument(
-        "--far",
-        type=float,
-        default=0.01,
-        help="false accept rate of one comparison, whose threshold decides (default: "
-        "%(default)s)",
-    )
+    add_far_option(parser)
     add_choose_option(
         parser,
         ("centre", "largest"),
@@ -57,10 +51,7 @@ def main(argv=None):
             embedder, args.photo, args.folder, args.far, args.choose, args.most, report
         )
     if result["threshold"] is None:
-        tell(
-            "no threshold was measured for this bundle, so `decision` is null; measure "
-            "one with: sphereface calibrate BUNDLE --images DIR --pairs FILE"
-        )
+        tell_unmeasured("`decision` is null")
     print_result(result, args.json)
     return 0
 

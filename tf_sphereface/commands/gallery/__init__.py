@@ -1,0 +1,1 @@
+"""`sphereface enroll | identify | people | forget | find`: people and their faces."""
