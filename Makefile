@@ -9,7 +9,7 @@ RUNTIMES := $(patsubst %,.venv-runtimes/%/.installed,$(subst ==,@,$(shell cat te
 # the environment would have every process compile it anew, too.
 test test-slow: export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: quickstart test test-slow test-backends test-quantization test-runtimes audit lint format clean
+.PHONY: quickstart test test-slow test-backends test-quantization test-runtimes audit lint format demo-site clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sphereface quickstart --out runs/quickstart
@@ -50,7 +50,14 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The web demo's page for a wheel that is built next; needs Node.js.
+demo-site:
+	cd mobile_demo/web && npm ci && npm run build
+	rm -rf tf_sphereface/demo_site
+	cp -r mobile_demo/web/dist tf_sphereface/demo_site
+
 clean:
+	rm -rf tf_sphereface/demo_site mobile_demo/web/dist mobile_demo/web/node_modules
 	rm -rf .venv .venv-audit .venv-runtimes .venv-jax .venv-torch .venv-quantization build dist *.egg-info .pytest_cache .ruff_cache runs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

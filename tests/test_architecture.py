@@ -42,7 +42,7 @@ LAYERS = [
     {"foreign"},
     {"face_classifier", "detection"},
     {"embedding_models", "data", "bundle"},
-    {"training", "evaluation", "deployment", "gallery", "weights"},
+    {"training", "evaluation", "demo_server", "deployment", "gallery", "weights"},
     {"quantization_training", "quickstart", "saved_models"},
     {"commands"},
 ]
