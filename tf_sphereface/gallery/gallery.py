@@ -14,6 +14,7 @@ from tf_sphereface.bundle.photo_faces import read_faces
 from tf_sphereface.errors import InputError
 from tf_sphereface.gallery.crops import decoded_crop, encoded_crop
 from tf_sphereface.gallery.identity import are_cross_variant, features_of
+from tf_sphereface.gallery.naming import name_face
 from tf_sphereface.gallery.quality import measure, reasons_against
 from tf_sphereface.gallery.records import Person, Template, person_key
 from tf_sphereface.gallery.search import Rule
@@ -21,7 +22,6 @@ from tf_sphereface.gallery.store import GalleryStore, make_gallery, now
 from tf_sphereface.gallery.thresholds import SearchThreshold, search_threshold
 
 _FAR_OF_UNLIKE = 0.01
-_VERDICTS = {"same": "known", "unknown": "not sure", "different": "unknown"}
 
 
 class Gallery:
@@ -155,21 +155,8 @@ class Gallery:
         ]
 
     def _named(self, face, feature, wanted, rule, k):
-        nearest = self.store.matrix().nearest(feature, rule, k)
-        score = nearest[0].score if nearest else None
-        decision = "unknown" if score is None else None
-        if score is not None and wanted.threshold is not None:
-            verdict = decide(score, wanted.threshold, wanted.calibration)
-            decision = _VERDICTS[verdict]
-        return {
-            "name": nearest[0].name if decision == "known" else None,
-            "decision": decision,
-            "nearest": nearest[0].name if nearest else None,
-            "score": score,
-            "margin": score - nearest[1].score if len(nearest) > 1 else None,
-            "box": face["box"],
-            "confidence": face["score"],
-        }
+        named = name_face(self.store.matrix(), feature, wanted, rule, k)
+        return {**named, "box": face["box"], "confidence": face["score"]}
 
     def _unlike(self, name, feature):
         """A reason if the face is of another person than the person's templates."""

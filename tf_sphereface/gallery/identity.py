@@ -1,7 +1,8 @@
 """Identity of features: those of one gallery must be comparable with each other."""
 
 import hashlib
-import json
+import struct
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,13 +13,6 @@ from tf_sphereface.bundle.variants import FLOAT
 from tf_sphereface.errors import InputError
 
 LARGEST_FEATURE = 1 << 15  # twice the largest embedding
-_CROP_PARTS = ("landmark_template", "landmark_fit")
-# Neither measurements nor descriptions change a feature. What a later format adds
-# does, unless it is left at its default.
-_WITHOUT_EFFECT = {
-    *("default_variant", "documents", "format_version", "golden", "library_version"),
-    *("model", "samples", "variants"),
-}
 _Checksum = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -40,9 +34,9 @@ class FeatureIdentity(BaseModel):
     crop_size: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
     """Height and width of a crop, pixels."""
     crops: _Checksum
-    """SHA-256 of size, template and fit of the crops."""
+    """Checksum of size, template and fit of the crops."""
     features: _Checksum
-    """SHA-256 of the contract's parts that a feature depends on, and of the file."""
+    """Checksum of all in the contract that a feature depends on, and of the file."""
 
 
 def features_of(contract: BundleContract, variant: str) -> FeatureIdentity:
@@ -52,19 +46,65 @@ def features_of(contract: BundleContract, variant: str) -> FeatureIdentity:
         contract: Of the bundle.
         variant: Name of one of its variants.
     """
-    parts = contract.model_dump(
-        mode="json", exclude=_WITHOUT_EFFECT, exclude_defaults=True
-    )
-    size = contract.pixels.height, contract.pixels.width
-    crops = [*size, *(contract.model_dump(mode="json")[part] for part in _CROP_PARTS)]
+    pixels = contract.pixels
+    crop = {
+        "height": pixels.height,
+        "width": pixels.width,
+        "landmark_template": contract.landmark_template,
+        "landmark_fit": contract.landmark_fit,
+    }
+    rest = {
+        "channel_order": pixels.channel_order,
+        "mean": pixels.mean,
+        "scale": pixels.scale,
+        "embedding_dim": contract.embedding_dim,
+        "mirror": contract.feature.mirror,
+        "inside": contract.feature.inside,
+        "detector": contract.detector.settings,
+        "files": {
+            "embedder": contract.variants[variant].sha256,
+            **{name: file.sha256 for name, file in contract.detector.files.items()},
+        },
+    }
     return FeatureIdentity(
         variant=variant,
         mirror=contract.feature.mirror,
         feature_dim=contract.feature_dim,
-        crop_size=size,
-        crops=_checksum(crops),
-        features=_checksum([parts, contract.variants[variant].sha256]),
+        crop_size=(pixels.height, pixels.width),
+        crops=checksum_of_parts(crop),
+        features=checksum_of_parts(crop | rest),
     )
+
+
+def checksum_of_parts(parts: Mapping) -> str:
+    """SHA-256 of values, the same in every language.
+
+    It is that of sorted lines, each with its line feed: "path=value" of each number and
+    text, where the path has the keys and places from the outside inwards, joined by
+    dots. A number is the 16 hexadecimal digits of its float64, the sign's first.
+
+    Args:
+        parts: Numbers, texts without line feeds, and sequences and mappings of them.
+    """
+    text = "".join(f"{line}\n" for line in sorted(_lines(parts, ())))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _lines(value, path):
+    if isinstance(value, Mapping):
+        inner = value.items()
+    elif isinstance(value, tuple | list):
+        inner = enumerate(value)
+    else:
+        number = isinstance(value, int | float)
+        yield ".".join(path) + "=" + (_float64(value) if number else value)
+        return
+    for key, part in inner:
+        yield from _lines(part, (*path, str(key)))
+
+
+def _float64(number):
+    return struct.pack(">d", number).hex()
 
 
 def are_cross_variant(
@@ -102,8 +142,3 @@ def are_cross_variant(
 
 def _told(identity):
     return f"variant {identity.variant}, {identity.features[:12]}"
-
-
-def _checksum(content):
-    text = json.dumps(content, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()

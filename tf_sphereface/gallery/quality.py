@@ -46,6 +46,70 @@ def measure(face: Face, crop: np.ndarray) -> Quality:
     )
 
 
+_TEXTS = {
+    "too_small": "too small: {eyes:.0f} pixels between the eyes, at least {needed:.0f} "
+    "are needed; go nearer",
+    "too_dark": "too dark: turn towards the light",
+    "too_bright": "too bright: turn away from the light",
+    "low_contrast": "too little contrast: look for other light",
+    "blurred": "blurred: hold still, or clean the lens",
+    "turned": "turned to the side: look into the camera",
+    "hardly_a_face": "hardly a face: the detector is {score:.0%} sure",
+    "uncertain_landmarks": "uncertain eyes, nose and mouth: show the whole face",
+    "two_people": "two people: be alone in the photo",
+}
+
+
+def reason_codes(
+    quality: Quality, contrast: float, needed: float, rival: float
+) -> list[str]:
+    """Codes of the reasons why a face is not good enough to be compared with others.
+
+    Args:
+        quality: Measurements of the face.
+        contrast: Deviation of the grey values of the crop's middle.
+        needed: Least distance of the eyes, pixels.
+        rival: Area of the largest other face of the photo, of this one's.
+
+    Returns: Some of "too_small", "too_dark", "too_bright", "low_contrast", "blurred",
+        "turned", "hardly_a_face", "uncertain_landmarks" and "two_people", in this
+        order; none of a good face.
+    """
+    dark, bright = quality.brightness < _DARKEST, quality.brightness > _BRIGHTEST
+    sure = quality.landmark_confidence
+    found = {
+        "too_small": quality.eyes < needed,
+        "too_dark": dark,
+        "too_bright": bright,
+        "low_contrast": not (dark or bright) and contrast < _LEAST_CONTRAST,
+        "blurred": quality.sharpness < _LEAST_SHARPNESS,
+        "turned": abs(quality.turn) > _MOST_TURN,
+        "hardly_a_face": quality.score < _LEAST_SCORE,
+        "uncertain_landmarks": sure is not None and sure < _LEAST_LANDMARK_CONFIDENCE,
+        "two_people": rival > _RIVAL,
+    }
+    return [code for code, holds in found.items() if holds]
+
+
+def contrast(crop: np.ndarray) -> float:
+    """Deviation of the grey values of a crop's middle, 0..127.5.
+
+    Args:
+        crop: uint8 (height, width, 3), RGB.
+    """
+    return float(_middle(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)).std())
+
+
+def needed_eyes(geometry: CropGeometry) -> float:
+    """Least distance of the eyes in the photo, pixels.
+
+    Args:
+        geometry: Of the crop.
+    """
+    eyes = np.hypot(*np.subtract(*geometry.template[:2]))
+    return float(eyes) / _MOST_ENLARGEMENT
+
+
 def reasons_against(
     face: Face, others: list[Face], crop: np.ndarray, geometry: CropGeometry
 ) -> list[str]:
@@ -59,32 +123,12 @@ def reasons_against(
 
     Returns: A phrase each; none of a good face.
     """
-    quality, found = measure(face, crop), []
-    grey = _middle(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY))
-    needed = np.hypot(*np.subtract(*geometry.template[:2])) / _MOST_ENLARGEMENT
-    if quality.eyes < needed:
-        found.append(
-            f"too small: {quality.eyes:.0f} pixels between the eyes, at least "
-            f"{needed:.0f} are needed; go nearer"
-        )
-    if quality.brightness < _DARKEST:
-        found.append("too dark: turn towards the light")
-    elif quality.brightness > _BRIGHTEST:
-        found.append("too bright: turn away from the light")
-    elif grey.std() < _LEAST_CONTRAST:
-        found.append("too little contrast: look for other light")
-    if quality.sharpness < _LEAST_SHARPNESS:
-        found.append("blurred: hold still, or clean the lens")
-    if abs(quality.turn) > _MOST_TURN:
-        found.append("turned to the side: look into the camera")
-    if quality.score < _LEAST_SCORE:
-        found.append(f"hardly a face: the detector is {quality.score:.0%} sure")
-    sure = quality.landmark_confidence
-    if sure is not None and sure < _LEAST_LANDMARK_CONFIDENCE:
-        found.append("uncertain eyes, nose and mouth: show the whole face")
-    if any(other.area > _RIVAL * face.area for other in others):
-        found.append("two people: be alone in the photo")
-    return found
+    quality, needed = measure(face, crop), needed_eyes(geometry)
+    largest = max((other.area for other in others), default=0.0)
+    rival = largest / max(face.area, 1e-12)
+    numbers = {"eyes": quality.eyes, "needed": needed, "score": quality.score}
+    codes = reason_codes(quality, contrast(crop), needed, rival)
+    return [_TEXTS[code].format(**numbers) for code in codes]
 
 
 def _middle(grey):

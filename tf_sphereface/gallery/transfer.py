@@ -112,9 +112,10 @@ def import_gallery(store: GalleryStore, path: Path, secret: bytes | None = None)
         if key not in seen:
             there = store.templates(person.name)
             seen[key] = {template.feature.tobytes() for template in there}
-        templates = [_loaded(t, store, path) for t in person.templates]
-        new = [t for t in templates if t.feature.tobytes() not in seen[key]]
-        seen[key] |= {template.feature.tobytes() for template in new}
+        loaded = [_loaded(t, store, path) for t in person.templates]
+        templates = {template.feature.tobytes(): template for template in loaded}
+        new = [templates[each] for each in templates if each not in seen[key]]
+        seen[key] |= templates.keys()
         if new:
             added.append((person.name, new))
     store.add_people(added)
