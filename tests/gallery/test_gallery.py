@@ -9,6 +9,7 @@ import pytest
 from tests.gallery import rendered_people
 from tests.gallery.rendered_people import RenderedEmbedder, contract, picture, save
 from tests.gallery.small_galleries import SECRET
+from tf_sphereface.bundle.contract import BundleContract
 from tf_sphereface.detection import Face
 from tf_sphereface.errors import InputError
 from tf_sphereface.gallery import (
@@ -181,6 +182,15 @@ def test_a_bundle_of_other_features_is_never_compared(change):
     stored = features_of(contract(), "none")
     with pytest.raises(InputError, match="of another bundle"):
         are_cross_variant(stored, contract(**change), "none")
+
+
+def test_what_a_contract_gains_is_weighed_for_the_identity_of_features():
+    """A new field belongs into `features_of`, unless no feature depends on it."""
+    hashed = {"pixels", "embedding_dim", "feature", "detector", "variants"}
+    hashed |= {"landmark_template", "landmark_fit"}
+    without_effect = {"default_variant", "documents", "format_version", "golden"}
+    without_effect |= {"library_version", "model", "samples"}
+    assert set(BundleContract.model_fields) == hashed | without_effect
 
 
 def test_a_quantised_variant_probes_a_float_gallery_by_its_thresholds(

@@ -1,7 +1,6 @@
-"""Contract cases of mobile_demo: true of the package, and made by their script."""
+"""Contract cases of mobile_demo: the package computes what they say."""
 
 import base64
-import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +11,7 @@ import pytest
 from PIL import Image
 
 from case_makers.cascade import ScriptedNetworks
-from case_makers.imports import IDENTITY
 from case_makers.pixels import rgb_of_planes
-from case_makers.weightless import weightless_cases
 from tf_sphereface.bundle.calibration import decide
 from tf_sphereface.bundle.features import combine
 from tf_sphereface.bundle.scores import cosine_scores
@@ -25,13 +22,12 @@ from tf_sphereface.detection.crops import Pyramid, pyramid_levels, square_crops
 from tf_sphereface.errors import InputError
 from tf_sphereface.gallery.identity import checksum_of_parts
 from tf_sphereface.gallery.naming import name_face
+from tf_sphereface.gallery.poses import POSES, head_turn, is_pose
 from tf_sphereface.gallery.quality import contrast, measure, reason_codes
 from tf_sphereface.gallery.records import Quality
 from tf_sphereface.gallery.search import TemplateMatrix
-from tf_sphereface.gallery.store import GalleryStore, make_gallery
 from tf_sphereface.gallery.thresholds import SearchThreshold, search_threshold
 from tf_sphereface.gallery.tracks import Answer, FaceTracks
-from tf_sphereface.gallery.transfer import import_gallery
 from tf_sphereface.geometry import CropGeometry, align_face, crop_transform
 from tf_sphereface.preprocessing import PixelContract
 from tf_sphereface.similarity import unit_rows
@@ -329,6 +325,13 @@ def check_measures(case, about):
         assert found[key] == pytest.approx(expected, abs=limits.get(key, 1e-4)), key
 
 
+def check_poses(case, about):
+    turn = head_turn(np.array(case["landmarks"]))
+    assert_numbers(turn, (case["yaw"], case["pitch"]), about["tolerance"])
+    front = case["front_pitch"]
+    assert [pose for pose in POSES if is_pose(turn, pose, front)] == case["poses"]
+
+
 def check_checksums(case, about):
     assert checksum_of_parts(case["parts"]) == case["checksum"]
 
@@ -352,65 +355,3 @@ def test_the_package_computes_what_the_cases_say(topic):
 
 def test_every_topic_has_a_check():
     assert set(INDEX["topics"]) == {*CHECKS, "imports"}
-
-
-def test_imports_are_taken_or_refused_as_a_whole(tmp_path):
-    about, file = document("imports"), tmp_path / "people.json"
-    assert about["identity"] == IDENTITY.model_dump(mode="json")
-    make_gallery(tmp_path / "refused.gallery", IDENTITY)
-    with GalleryStore(tmp_path / "refused.gallery") as untouched:
-        for number, case in enumerate(about["cases"]):
-            text = case.get("text")
-            if text is None:
-                repeat = case["repeat"]
-                ends = repeat["open"], repeat["close"]
-                text = "".join(end * repeat["times"] for end in ends)
-            file.write_text(text)
-            if case["added"] is None:
-                with pytest.raises(InputError):
-                    pytest.fail(f"{case['name']}: {import_gallery(untouched, file)}")
-            else:
-                path = tmp_path / f"{number}.gallery"
-                make_gallery(path, IDENTITY)
-                with GalleryStore(path) as store:
-                    assert import_gallery(store, file) == case["added"], case["name"]
-        assert untouched.people() == []
-
-
-def assert_alike(made, kept, place):
-    if isinstance(made, dict) and isinstance(kept, dict):
-        assert made.keys() == kept.keys(), place
-        for key in made:
-            assert_alike(made[key], kept[key], f"{place}.{key}")
-    elif isinstance(made, list) and isinstance(kept, list):
-        assert len(made) == len(kept), place
-        for number, pair in enumerate(zip(made, kept, strict=True)):
-            assert_alike(*pair, f"{place}.{number}")
-    elif isinstance(made, float) and isinstance(kept, int | float):
-        assert made == pytest.approx(kept, abs=1e-5, rel=1e-6), place
-    else:
-        assert made == kept, place
-
-
-def test_the_committed_cases_are_those_that_the_script_makes():
-    made = weightless_cases()
-    kept = {
-        path.relative_to(ROOT).as_posix(): path.read_bytes()
-        for path in ROOT.rglob("*")
-        if path.is_file() and path.name != "README.md"
-    }
-    assert made.keys() == kept.keys()
-    for name, content in made.items():
-        if name.endswith(".json"):
-            assert_alike(json.loads(content), json.loads(kept[name]), name)
-        else:
-            pictures = (
-                np.array(Image.open(io.BytesIO(c))) for c in (content, kept[name])
-            )
-            assert_pictures(*pictures, {"grey_levels": 1, "share_of_bytes": 0.01})
-
-
-def test_the_cases_stay_small_and_without_python():
-    files = [path for path in ROOT.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 300_000
-    assert {path.suffix for path in files} == {".json", ".md", ".png"}

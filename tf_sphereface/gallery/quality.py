@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from tf_sphereface.detection import Face
+from tf_sphereface.gallery.poses import head_turn
 from tf_sphereface.gallery.records import Quality
 from tf_sphereface.geometry import CropGeometry
 
@@ -30,18 +31,15 @@ def measure(face: Face, crop: np.ndarray) -> Quality:
         face: In pixels of the photo.
         crop: Its crop, uint8 (height, width, 3), RGB.
     """
-    left, right, nose = face.landmarks[:3]
-    across = right - left
-    eyes = max(float(np.hypot(*across)), 1e-3)
-    turn = float((nose - (left + right) / 2) @ across) / eyes**2
+    across = face.landmarks[1] - face.landmarks[0]
     sure = float(face.landmark_confidence)
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
     return Quality(
         score=float(face.score),
-        eyes=round(eyes, 2),
+        eyes=round(max(float(np.hypot(*across)), 1e-3), 2),
         brightness=round(float(_middle(grey).mean()), 1),
         sharpness=round(_sharpness(grey), 4),
-        turn=round(float(np.clip(turn, -1e3, 1e3)), 3),
+        turn=round(head_turn(face.landmarks).yaw, 3),
         landmark_confidence=None if np.isnan(sure) else round(sure, 4),
     )
 
