@@ -6,8 +6,8 @@
  * the order in which they came. Between them come events, `{event: "progress", ...}`.
  * The bitmaps of `frame` and `enrol` are transferred, and closed by the worker.
  *
- * Pixels are those of the bitmap, the first at 0. Of a mirrored camera the page sends
- * the picture as the camera gives it and mirrors what it draws.
+ * Pixels are those of the bitmap, the first at 0. Pictures are sent as the camera gives
+ * them, never mirrored: the page mirrors what it draws.
  */
 
 /** @typedef {"known" | "not sure" | "unknown"} Decision */
@@ -78,8 +78,9 @@
 /** @typedef {{ok: boolean, rows: SelfTestRow[]}} SelfTestResult */
 
 /**
- * Turn of the head. `yaw` is in distances of the eyes, 0 frontal, positive when the nose
- * points to the right of the picture; `pitch` likewise, positive downwards.
+ * Turn of the head. `yaw`: the nose from the middle between the eyes, in distances of the
+ * eyes, positive to the right of the picture, which is the person's own left. `pitch`: the
+ * nose between the eyes (0) and the mouth (1), less that of a frontal face; positive down.
  * @typedef {{yaw: number, pitch: number}} HeadTurn
  */
 
@@ -130,7 +131,7 @@
 /** @typedef {{name: string, templates: TemplateInfo[]}} PersonInfo */
 
 /**
- * `limit`, `value`: of the first reason, for the page's own words; not of all codes.
+ * `message` has the reasons in words.
  * @typedef {{taken: true, person: string, templates: number} |
  *   {taken: false, reason: Refusal, reasons: Refusal[], message: string}} EnrolResult
  */
@@ -143,12 +144,12 @@
  *   `frame` and `enrol` answer with the error `self_test`.
  * @property {{request: Settings, result: State}} configure A new variant needs a new
  *   `selfTest`, and has a gallery of its own.
- * @property {{request: {bitmap: ImageBitmap, mirrored: boolean, track: boolean},
- *   result: FrameResult}} frame
+ * @property {{request: {bitmap: ImageBitmap, track: boolean},
+ *   result: FrameResult}} frame With `track` faces are followed from frame to frame and
+ *   frames without a face get no second look, which takes several times as long.
  * @property {{request: {bitmap: ImageBitmap, name: string, pose: Pose | null,
  *   force: boolean, source: string}, result: EnrolResult}} enrol The face nearest to the
- *   middle; `left` and `right` are the person's own, `mirrored` pictures must be sent
- *   as the camera gives them.
+ *   middle; `left` and `right` are the person's own.
  * @property {{request: {}, result: PersonInfo[]}} people By name.
  * @property {{request: {name: string, templateId?: string}, result: PersonInfo[]}} forget
  * @property {{request: {name: string, to: string}, result: PersonInfo[]}} rename

@@ -1,12 +1,62 @@
-/** The worker: answers the requests of protocol.js. */
+/** The worker: answers the requests of protocol.js, one after the other. */
 
 import {DemoError} from './protocol.js';
+import {Session} from './session.js';
 
+/** @typedef {import('./protocol.js').Requests} Requests */
+
+/** @type {Session | null} */
+let session = null;
+
+/** @type {{[type in keyof Requests]: (request: Requests[type]["request"]) => unknown}} */
+const ANSWERS = {
+  open: async (request) => {
+    const opened = await Session.open(request, progress);
+    session?.gallery?.close();
+    session = opened;
+    return session.state();
+  },
+  configure: (request) => inUse().configure(request),
+  selfTest: () => inUse().selfTest(),
+  frame: (request) => inUse().frame(request),
+  enrol: (request) => inUse().enrol(request),
+  people: () => inUse().people().people(),
+  forget: async ({name, templateId}) => {
+    await inUse().people().forget(name, templateId);
+    return inUse().people().people();
+  },
+  rename: async ({name, to}) => {
+    await inUse().people().rename(name, to);
+    return inUse().people().people();
+  },
+  exportGallery: () => ({blob: inUse().people().export()}),
+  importGallery: ({blob}) => inUse().people().import(blob),
+};
+
+let last = Promise.resolve();
 self.addEventListener('message', ({data}) => {
-  const error = new DemoError('request', `unknown request: ${data?.type}`);
-  self.postMessage({
-    id: data?.id,
-    ok: false,
-    error: {code: error.code, message: error.message},
-  });
+  last = last.then(() => answer(data));
 });
+
+/** @param {any} data */
+async function answer({id, type, ...request}) {
+  try {
+    if (!Object.hasOwn(ANSWERS, type)) throw new DemoError('request', `unknown request: ${type}`);
+    const result = await Reflect.get(ANSWERS, type)(request);
+    self.postMessage({id, ok: true, result});
+  } catch (error) {
+    const code = error instanceof DemoError ? error.code : 'internal';
+    const message = error instanceof Error ? error.message : String(error);
+    self.postMessage({id, ok: false, error: {code, message}});
+  }
+}
+
+/** @type {import('./contract.js').Progress} */
+function progress(stage, done, total) {
+  self.postMessage({event: 'progress', stage, done, total});
+}
+
+function inUse() {
+  if (!session) throw new DemoError('request', 'open a bundle first');
+  return session;
+}
