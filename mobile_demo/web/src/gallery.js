@@ -136,35 +136,10 @@ export class Gallery {
     if (blob.size > LARGEST_FILE) {
       throw new DemoError('gallery', `the file has more than ${LARGEST_FILE / 2 ** 20} MiB`);
     }
-    const added = this.missing(importText(await utf8(blob), this.identity));
+    const people = importText(await utf8(blob), this.identity);
+    const added = missingFrom(people, (key) => this.byKey.get(key));
     await this.add(added);
     return {people: new Set(added.map(({name}) => personKey(name))).size, templates: added.length};
-  }
-
-  /**
-   * The templates that are not here yet.
-   * @param {import('./transfer.js').Person[]} people
-   */
-  missing(people) {
-    /** @type {Map<string, {name: string, seen: Set<string>}>} */
-    const known = new Map();
-    const added = [];
-    for (const {name, templates} of people) {
-      const key = personKey(name);
-      const there = this.byKey.get(key);
-      const person = known.get(key) ?? {
-        name: there?.name ?? name,
-        seen: new Set(there?.rows.map(({feature}) => String(feature))),
-      };
-      known.set(key, person);
-      for (const template of templates) {
-        const text = String(template.feature);
-        if (person.seen.has(text)) continue;
-        person.seen.add(text);
-        added.push({name: person.name, template, pose: null});
-      }
-    }
-    return added;
   }
 
   /** @param {string} name */
@@ -204,6 +179,33 @@ export class Gallery {
       );
     }
   }
+}
+
+/**
+ * The templates of a file that are not in a gallery yet; those that the file has twice
+ * come once.
+ * @param {import('./transfer.js').Person[]} people
+ * @param {(key: string) => {name: string, rows: {feature: Float32Array}[]} | undefined} there
+ */
+export function missingFrom(people, there) {
+  /** @type {Map<string, {name: string, seen: Set<string>}>} */
+  const known = new Map();
+  const missing = [];
+  for (const {name, templates} of people) {
+    const key = personKey(name);
+    const person = known.get(key) ?? {
+      name: there(key)?.name ?? name,
+      seen: new Set(there(key)?.rows.map(({feature}) => String(feature))),
+    };
+    known.set(key, person);
+    for (const template of templates) {
+      const text = String(template.feature);
+      if (person.seen.has(text)) continue;
+      person.seen.add(text);
+      missing.push({name: person.name, template, pose: null});
+    }
+  }
+  return missing;
 }
 
 /** @returns {Promise<IDBDatabase>} */

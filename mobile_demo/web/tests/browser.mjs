@@ -71,7 +71,7 @@ export async function openPage(url, worker) {
     const waiting = new Map();
     thread.onmessage = ({data}) => waiting.get(data.id)?.(data);
     Object.assign(window, {
-      ask: (/** @type {string} */ type, /** @type {any} */ fields, transfer = []) =>
+      ask: (/** @type {string} */ type, /** @type {any} */ fields, /** @type {Transferable[]} */ transfer = []) =>
         new Promise((resolve) => {
           waiting.set(++count, resolve);
           thread.postMessage({...fields, id: count, type}, transfer);
