@@ -73,7 +73,7 @@ def bare_decoding(records, batch):
 
 def preset_pipeline(records, batch, name):
     from tf_sphereface.data.batches.augmentation import preset
-    from tf_sphereface.data.batches.pipeline import training_batches
+    from tf_sphereface.data.batches.shuffled import training_batches
     from tf_sphereface.preprocessing import PixelContract
 
     mirrored, augmentation = preset(name)

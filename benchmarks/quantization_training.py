@@ -116,7 +116,7 @@ def convert(keras_file, folder, records, variants=("plain", "equalized")):
 
 def training_images(records, contract):
     """Normalised crops, float32 (crops, height, width, 3)."""
-    from tf_sphereface.data.batches.pipeline import training_batches
+    from tf_sphereface.data.batches.shuffled import training_batches
 
     batches = training_batches(
         records, CALIBRATION_CROPS, contract=contract, seed=1, mirrored=False

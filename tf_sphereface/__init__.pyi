@@ -12,7 +12,7 @@ from .backbones import from_keras_application as from_keras_application
 from .bundle.bundle import load_bundle as load_bundle
 from .bundle.embedder import Embedder as Embedder
 from .bundle.match import match_photos as match_photos
-from .data.batches.pipeline import training_batches as training_batches
+from .data.batches.shuffled import training_batches as training_batches
 from .face_classifier import FaceClassifier as FaceClassifier
 from .heads import AdaFaceLayer as AdaFaceLayer
 from .heads import AMSoftmaxLayer as AMSoftmaxLayer

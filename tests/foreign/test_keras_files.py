@@ -10,7 +10,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.foreign import keras_files, tried_files
 from tf_sphereface.foreign.sandbox import ReaderError
 from tf_sphereface.saved_models import load_model
-from tf_sphereface.training.callbacks import restore_backup
+from tf_sphereface.training.backup import restore_backup
 from tf_sphereface.training.fine_tuning import initial_backbone
 
 

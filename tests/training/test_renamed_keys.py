@@ -84,3 +84,10 @@ def test_old_and_present_keys_together_are_refused(old_recipe):
     old_recipe.write_text("[backbone]\nwidth_multiplier = 0.5\ncolumns = 96\n")
     with pytest.raises(InputError, match="unknown key `backbone.columns`"):
         read_recipe(old_recipe)
+
+
+def test_a_key_without_use_is_noted_and_dropped(old_recipe, caplog):
+    old_recipe.write_text("[data]\nbatch_size = 64\nshuffle_buffer = 50000\n")
+    with caplog.at_level(logging.WARNING):
+        assert read_recipe(old_recipe).data.batch_size == 64
+    assert "data.shuffle_buffer has no use: all records are shuffled" in caplog.text

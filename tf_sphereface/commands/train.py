@@ -41,6 +41,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="aligned faces of other people; with --pairs, verified every epoch",
     )
     parser.add_argument("--pairs", type=Path, help="pair list in LFW format")
+    parser.add_argument(
+        "--backup-steps",
+        type=int,
+        default=200,
+        metavar="N",
+        help="steps between backups, which also come with each epoch, with Ctrl-C and "
+        "with SIGTERM (default: %(default)s)",
+    )
     add_json_option(parser)
     return parser
 
@@ -66,7 +74,12 @@ def main(argv: list[str] | None = None) -> int:
     from tf_sphereface.training.trainer import train
 
     summary = train(
-        recipe, args.records, args.run, devices=args.devices, validate=validate
+        recipe,
+        args.records,
+        args.run,
+        devices=args.devices,
+        validate=validate,
+        backup_steps=args.backup_steps,
     )
     print_result(dataclasses.asdict(summary), args.json)
     return 0

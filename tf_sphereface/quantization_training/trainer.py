@@ -29,7 +29,11 @@ from tf_sphereface.quantization_training.report import file_size, kernel_figures
 from tf_sphereface.quantization_training.run_source import RunSource, open_source_run
 from tf_sphereface.quantization_training.schemes import folds_batch_norm, make_scheme
 from tf_sphereface.quantization_training.twin import build_twin, check_twin
-from tf_sphereface.training.batches import naming_damaged_records, recipe_batches
+from tf_sphereface.training.batches import (
+    naming_damaged_records,
+    recipe_batches,
+    recipe_order,
+)
 from tf_sphereface.training.callbacks import History
 from tf_sphereface.training.recipe import DataRecipe
 from tf_sphereface.training.run_folder import HISTORY
@@ -101,7 +105,8 @@ def _batches(source: RunSource, recipe, records):
         source.data.model_dump(exclude_none=True) | recipe.data.model_dump()
     )
     contract = pixel_contract_of(source.classifier.backbone)
-    return recipe_batches(data, records, contract, recipe.schedule.seed)
+    order = recipe_order(data, records, recipe.schedule.seed)
+    return recipe_batches(data, order, contract)
 
 
 def _scheme(recipe, backbone, plan, batches):

@@ -6,45 +6,43 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_sphereface.data.batches.augmentation import preset
-from tf_sphereface.data.batches.balanced import balanced_batches
-from tf_sphereface.data.batches.by_identity import identity_batches
-from tf_sphereface.data.batches.pipeline import training_batches
+from tf_sphereface.data.batches.balanced import balanced_order
+from tf_sphereface.data.batches.by_identity import identity_order
+from tf_sphereface.data.batches.order import BatchOrder
+from tf_sphereface.data.batches.shuffled import shuffled_order
 from tf_sphereface.data.records.writer import verify_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
 from tf_sphereface.training.recipe import DataRecipe
 
 
+def recipe_order(data: DataRecipe, records: Path, seed: int) -> BatchOrder:
+    """The records of each batch as `[data]` says; an InputError if they are damaged."""
+    if data.images_per_identity is not None:
+        identities = data.batch_size // data.images_per_identity
+        return identity_order(records, identities, data.images_per_identity, seed)
+    if data.sampling == "class_balanced":
+        return balanced_order(records, data.batch_size, seed)
+    return shuffled_order(records, data.batch_size, seed)
+
+
 def recipe_batches(
-    data: DataRecipe, records: Path, contract: PixelContract, seed: int
+    data: DataRecipe, order: BatchOrder, contract: PixelContract, start: int = 0
 ) -> tf.data.Dataset:
     """Endless training batches as `[data]` says.
 
     Args:
         data: The section.
-        records: Folder of record shards.
+        order: Of the records, from `recipe_order`.
         contract: What the network expects of pixels.
-        seed: Of order, mirror and augmentation.
+        start: Number of the first batch, from 0.
 
     Returns: Dataset of float32 (batch_size, height, width, 3) in the contract's units
         and int32 labels (batch_size,).
     """
     mirrored, augmentation = preset(data.augmentation)
-    arguments = {
-        "contract": contract,
-        "seed": seed,
-        "mirrored": mirrored,
-        "augmentation": augmentation,
-    }
-    if data.images_per_identity is not None:
-        identities = data.batch_size // data.images_per_identity
-        return identity_batches(
-            records, identities, data.images_per_identity, **arguments
-        )
-    if data.sampling == "class_balanced":
-        return balanced_batches(records, data.batch_size, **arguments)
-    return training_batches(
-        records, data.batch_size, shuffle_buffer=data.shuffle_buffer, **arguments
+    return order.batches(
+        contract=contract, mirrored=mirrored, augmentation=augmentation, start=start
     )
 
 
@@ -55,9 +53,11 @@ def naming_damaged_records(records: Path):
         yield
     except tf.errors.OpError as error:
         verify_records(records)  # raises where they are damaged
-        if isinstance(error, tf.errors.DataLossError):
-            raise InputError(
-                f"a shard of {records} could not be read, and can be now: "
-                f"{error.message.partition(chr(10))[0]}; give the same command again"
-            ) from error
-        raise
+        _, ours, message = error.message.partition("InputError: ")
+        if not ours and not isinstance(error, tf.errors.DataLossError):
+            raise
+        message = (message or error.message).partition("\n")[0]
+        raise InputError(
+            f"a shard of {records} could not be read, and can be now: {message}; give "
+            "the same command again"
+        ) from error

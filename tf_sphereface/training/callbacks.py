@@ -1,4 +1,4 @@
-"""Callbacks at the end of an epoch: logs, the best model, a backup to resume from."""
+"""Callbacks of a training: logs, the best model, an end where the loss is lost."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ import keras
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing, write_atomically
-from tf_sphereface.foreign.keras_files import check_keras_file
+from tf_sphereface.training.backup import Backup
 
 Validation = Callable[[keras.Model], dict[str, float]]
 
@@ -108,37 +108,35 @@ class BestModel(keras.callbacks.Callback):
                 self.model.save(temporary)
 
 
-class Backup(keras.callbacks.Callback):
-    """Keeps weights, optimizer state and the head's counter in one file.
+class StopOnNonFinite(keras.callbacks.Callback):
+    """Ends a training whose loss is no longer finite, and says where.
 
-    Keras' BackupAndRestore keeps the epoch in a second file, so that a run killed
-    between the two writes resumes in the wrong epoch. Here the optimizer's own step
-    counter says where the run stands.
+    Args:
+        backup: Counts the steps; must come later among the callbacks.
+        photos: Gives the names of the photos in a batch, by its number from 0.
+        report: File for all of these names.
+
+    Raises: FloatingPointError.
     """
 
-    def __init__(self, path: Path):
+    SHOWN = 3
+
+    def __init__(
+        self, backup: Backup, photos: Callable[[int], list[str]], report: Path
+    ):
         super().__init__()
-        self.path = path
+        self.backup, self.photos, self.report = backup, photos, report
 
-    def on_epoch_end(self, epoch, logs=None):
-        with replacing(self.path) as temporary:
-            self.model.save_weights(temporary)
-
-
-def restore_backup(classifier: keras.Model, path: Path) -> int:
-    """Loads a `Backup` file into a compiled classifier.
-
-    Returns: Training steps done so far; 0 if there is no file.
-    Raises: InputError if the file is damaged.
-    """
-    if not path.exists():
-        return 0
-    classifier.optimizer.build(classifier.trainable_variables)
-    try:
-        check_keras_file(path)
-        classifier.load_weights(path)
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(
-            f"damaged backup: {path}; delete it to begin the training again"
-        ) from error
-    return int(keras.ops.convert_to_numpy(classifier.optimizer.iterations))
+    def on_train_batch_end(self, batch, logs=None):
+        if math.isfinite((logs or {}).get("loss", 0.0)):
+            return
+        step = self.backup.step + 1
+        names = self.photos(step - 1)
+        write_atomically(self.report, "".join(f"{n}\n" for n in names).encode())
+        shown = ", ".join(names[: self.SHOWN])
+        raise FloatingPointError(
+            f"the loss is no longer finite at step {step}, a batch of {shown} and "
+            f"others ({self.report} has all {len(names)}); the backup of step "
+            f"{self.backup.kept} is kept: lower the learning rate, set "
+            "optimizer.gradient_norm, or let lambda fall more slowly"
+        )

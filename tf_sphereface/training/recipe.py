@@ -35,7 +35,6 @@ class DataRecipe(Section):
     sampling: Literal["uniform", "class_balanced"] = "uniform"
     images_per_identity: Annotated[int, Field(ge=2)] | None = None
     augmentation: Literal["none", "paper", "strong"] = "paper"
-    shuffle_buffer: Count = 20_000
 
     @model_validator(mode="after")
     def _whole_identities(self):
@@ -67,12 +66,17 @@ class OptimizerRecipe(Section):
 
 
 class ScheduleRecipe(Section):
-    """`[schedule]`: length in steps; an epoch ends with a checkpoint."""
+    """`[schedule]`: length in steps; an epoch ends with a checkpoint.
+
+    A `deterministic` training gives the same bits again on the same machine, also if it
+    was killed and resumed.
+    """
 
     steps: Count = 28_000
     steps_per_epoch: Count = 1_000
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    deterministic: bool = False
 
     @model_validator(mode="after")
     def _whole_epochs(self):

@@ -1,4 +1,4 @@
-"""Former keys of recipes, which are still read."""
+"""Former keys of recipes, which are still read, or said to have no use any more."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _TABLES = {"set_losses": "metric_losses"}
 
 
 def present_recipe(tree: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """A recipe under its present keys, and a note for each key that was renamed."""
+    """A recipe under its present keys, and a note for each key that has another."""
     present = {_TABLES.get(key, key): value for key, value in tree.items()}
     notes = [f"{old} is now {_TABLES[old]}" for old in tree if old in _TABLES]
     backbone = tree.get("backbone")
@@ -18,6 +18,10 @@ def present_recipe(tree: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         present["backbone"] = present_arguments(backbone)
         keys = zip(backbone, present["backbone"], strict=True)
         notes += [f"backbone.{old} is now {new}" for old, new in keys if old != new]
+    data = tree.get("data")
+    if isinstance(data, dict) and "shuffle_buffer" in data:
+        present["data"] = {k: v for k, v in data.items() if k != "shuffle_buffer"}
+        notes.append("data.shuffle_buffer has no use: all records are shuffled")
     return present, notes
 
 

@@ -23,7 +23,7 @@ from tf_sphereface.model_files import PEOPLE_FILE
 from tf_sphereface.training.recipe import Recipe, read_recipe
 
 BACKUP, BEST_MODEL, LAST_MODEL = "backup/state.weights.h5", "best.keras", "last.keras"
-HISTORY, LOGS = "history.csv", "logs"
+HISTORY, LOGS, NOT_FINITE = "history.csv", "logs", "not_finite.txt"
 RECIPE, RECORDS = "recipe.toml", "records.sha256"
 _ENVIRONMENT, _LOCK = "environment.json", ".lock"
 _INITIAL = "initial_weights.sha256"

@@ -1,9 +1,9 @@
 """Trains a recipe on records in a run folder that can be left and resumed."""
 
+import contextlib
 import dataclasses
 import errno
 import logging
-import math
 import os
 import time
 from pathlib import Path
@@ -20,16 +20,21 @@ from tf_sphereface.files import replacing
 from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.precision import dtype_policy
 from tf_sphereface.training.assembly import build_classifier
-from tf_sphereface.training.batches import naming_damaged_records, recipe_batches
+from tf_sphereface.training.backup import Backup, restore_backup
+from tf_sphereface.training.batches import (
+    naming_damaged_records,
+    recipe_batches,
+    recipe_order,
+)
 from tf_sphereface.training.callbacks import (
-    Backup,
     BestModel,
     ExtraLogs,
     History,
+    StopOnNonFinite,
     Validation,
     read_history,
-    restore_backup,
 )
+from tf_sphereface.training.determinism import deterministic_operators
 from tf_sphereface.training.distribution import training_strategy
 from tf_sphereface.training.fine_tuning import class_means
 from tf_sphereface.training.progress import TrainingProgress
@@ -40,10 +45,13 @@ from tf_sphereface.training.run_folder import (
     HISTORY,
     LAST_MODEL,
     LOGS,
+    NOT_FINITE,
     open_run,
 )
+from tf_sphereface.training.stop_requests import StopRequests
 
 _LOG = logging.getLogger(__name__)
+BACKUP_STEPS = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,39 +70,58 @@ class TrainingSummary:
     last: str
 
 
-def train(
-    recipe: Recipe,
-    records: Path,
-    run: Path,
-    *,
-    devices: int | None = None,
-    validate: Validation | None = None,
-) -> TrainingSummary:
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """How a training runs, which does not decide its result.
+
+    Args:
+        devices: As `training_strategy`.
+        validate: Given the backbone at the end of an epoch, returns figures for the
+            logs; `verification_accuracy` among them decides which model is best,
+            otherwise the margin-free training accuracy does, and without a head the
+            training loss.
+        backup_steps: Steps between backups; at the end of an epoch, and on SIGINT and
+            SIGTERM, there is one anyway. None: only then.
+    """
+
+    devices: int | None = None
+    validate: Validation | None = None
+    backup_steps: int | None = BACKUP_STEPS
+
+    def __post_init__(self):
+        if self.backup_steps is not None and self.backup_steps < 1:
+            raise InputError(
+                f"--backup-steps must be at least 1. Received: {self.backup_steps}"
+            )
+
+
+def train(recipe: Recipe, records: Path, run: Path, **options) -> TrainingSummary:
     """Trains, or goes on with a training that was interrupted.
 
     Args:
         recipe: What to train.
         records: Folder of record shards.
         run: Run folder; made if missing. One that holds another recipe is refused.
-        devices: As `training_strategy`.
-        validate: Given the backbone at the end of an epoch, returns figures for the
-            logs; `verification_accuracy` among them decides which model is best,
-            otherwise the margin-free training accuracy does, and without a head the
-            training loss.
+        **options: Those of `RunOptions`.
 
     Returns: The summary; the run folder holds `best.keras` and `last.keras`.
     Raises: InputError on unusable records, recipe or run folder, and where a shard is
         damaged while it is read (the shard and the byte are named); FloatingPointError
-        if the loss stops being finite.
+        if loss or weights stop being finite; KeyboardInterrupt or SystemExit, with a
+        backup of the step, after SIGINT or SIGTERM.
     """
+    options = RunOptions(**options)
     # Every byte is read once: a damaged shard is better known now than in an hour.
     manifest = verify_records(records)
     started = time.monotonic()
     _check_batch(recipe, records, manifest.records)
     preset(recipe.data.augmentation)  # its library may be missing
-    strategy = training_strategy(devices)
+    strategy = training_strategy(options.devices)
     _check_shares(recipe.data, strategy.num_replicas_in_sync)
-    with dtype_policy(recipe.schedule.precision):
+    with (
+        dtype_policy(recipe.schedule.precision),
+        deterministic_operators(recipe.schedule.deterministic),
+    ):
         keras.utils.set_random_seed(recipe.schedule.seed)
         try:
             with strategy.scope():
@@ -112,12 +139,13 @@ def train(
             with naming_damaged_records(records):
                 if not done:
                     _start_head(classifier, recipe, records)
-                logs = _fit(classifier, recipe, records, run, done, validate)
+                order = recipe_order(recipe.data, records, recipe.schedule.seed)
+                logs = _fit(classifier, recipe, order, run, done, options)
             with replacing(run / LAST_MODEL) as temporary:
                 classifier.save(temporary)
     return TrainingSummary(
         identities=len(manifest.identities),
-        steps=int(classifier.optimizer.iterations.numpy()),
+        steps=recipe.schedule.steps,
         resumed_at=done,
         seconds=round(time.monotonic() - started, 1),
         logs=logs,
@@ -132,65 +160,62 @@ def _start_head(classifier, recipe, records) -> None:
         classifier.head.start_from(class_means(classifier.backbone, records))
 
 
-def _fit(classifier, recipe, records, run, done, validate) -> dict[str, float]:
+def _fit(classifier, recipe, order, run, done, options) -> dict[str, float]:
+    """Trains the steps that are left; gives the figures of the last epoch."""
     schedule = recipe.schedule
-    steps_per_epoch = schedule.steps_per_epoch
-    epochs = schedule.steps // steps_per_epoch
-    initial_epoch = done // steps_per_epoch
-    if initial_epoch >= epochs:
+    steps, steps_per_epoch = schedule.steps, schedule.steps_per_epoch
+    if done >= steps:
         return _figures(read_history(run / HISTORY))
-    # A resumed run sees another shuffle, not the first epochs' batches again.
-    seed = schedule.seed + initial_epoch
-    batches = recipe_batches(
-        recipe.data, records, classifier.backbone.pixel_contract, seed
-    )
     monitor = "accuracy" if classifier.head is not None else "loss"
-    if validate is not None:
+    if options.validate is not None:
         monitor = "verification_accuracy"
-    history = History(run / HISTORY, initial_epoch)
+    history = History(run / HISTORY, done // steps_per_epoch)
     earlier = [float(row[monitor]) for row in history.rows if row.get(monitor)]
-    progress = TrainingProgress(epochs * steps_per_epoch, done)
+    progress = TrainingProgress(steps, done)
+    with StopRequests() as stop, _naming_full_disks(run):
+        backup = Backup(run / BACKUP, steps_per_epoch, done, options.backup_steps, stop)
+        callbacks = [
+            StopOnNonFinite(backup, order.photos, run / NOT_FINITE),
+            ExtraLogs(options.validate),
+            progress,
+            history,
+            BestModel(run / BEST_MODEL, monitor, earlier),
+            keras.callbacks.TensorBoard(str(run / LOGS), write_graph=False),
+            backup,
+        ]
+        try:
+            while backup.step < steps:
+                epoch, within = divmod(backup.step, steps_per_epoch)
+                contract = classifier.backbone.pixel_contract
+                classifier.fit(
+                    recipe_batches(recipe.data, order, contract, backup.step),
+                    # What is left of an epoch first: Keras' begin at their beginning.
+                    epochs=epoch + 1 if within else steps // steps_per_epoch,
+                    initial_epoch=epoch,
+                    steps_per_epoch=steps_per_epoch - within,
+                    shuffle=False,  # the dataset shuffles
+                    verbose=0,
+                    callbacks=callbacks,
+                )
+        finally:
+            progress.on_train_end()
+    return _figures(history.rows)
+
+
+@contextlib.contextmanager
+def _naming_full_disks(run):
     try:
-        classifier.fit(
-            batches,
-            epochs=epochs,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            shuffle=False,  # the dataset shuffles
-            verbose=0,
-            callbacks=[
-                _StopOnNaN(),
-                ExtraLogs(validate),
-                progress,
-                history,
-                BestModel(run / BEST_MODEL, monitor, earlier),
-                keras.callbacks.TensorBoard(str(run / LOGS), write_graph=False),
-                Backup(run / BACKUP),
-            ],
-        )
+        yield
     except tf.errors.ResourceExhaustedError as error:  # of TensorBoard's writer
         if (full := os.strerror(errno.ENOSPC)) not in error.message:
             raise  # of memory
         raise OSError(errno.ENOSPC, full, str(run)) from error
-    finally:
-        progress.on_train_end()
-    return _figures(history.rows)
 
 
 def _figures(rows) -> dict[str, float]:
     if not rows:  # the history was deleted
         return {}
     return {name: float(value) for name, value in rows[-1].items() if value != ""}
-
-
-class _StopOnNaN(keras.callbacks.Callback):
-    def on_train_batch_end(self, batch, logs=None):
-        if not math.isfinite((logs or {}).get("loss", 0.0)):
-            step = int(self.model.optimizer.iterations.numpy())
-            raise FloatingPointError(
-                f"the loss is no longer finite at step {step}: lower the learning rate "
-                "or let lambda fall more slowly"
-            )
 
 
 def _check_shares(data, replicas: int) -> None:

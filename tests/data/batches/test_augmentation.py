@@ -13,7 +13,7 @@ from tf_sphereface.data.batches.augmentation import (
     _shift,
     preset,
 )
-from tf_sphereface.data.batches.pipeline import training_batches
+from tf_sphereface.data.batches.shuffled import training_batches
 from tf_sphereface.data.records.writer import write_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract

@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tf_sphereface.data.batches.by_identity import identity_batches, record_numbers
-from tf_sphereface.data.batches.pipeline import training_batches
+from tf_sphereface.data.batches.shuffled import training_batches
 from tf_sphereface.data.records.index import RecordReader, index_records
 from tf_sphereface.data.records.writer import shard_paths, write_records
 from tf_sphereface.errors import InputError

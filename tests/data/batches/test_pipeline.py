@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tf_sphereface.data.batches.pipeline import face_batches, training_batches
+from tf_sphereface.data.batches.pipeline import face_batches
+from tf_sphereface.data.batches.shuffled import training_batches
 from tf_sphereface.data.records.writer import write_records
 from tf_sphereface.preprocessing import PixelContract
 

@@ -14,7 +14,7 @@ from tf_sphereface.backbones import SphereFaceCNN
 from tf_sphereface.data.aligned.manifest import ManifestRow, write_manifest_rows
 from tf_sphereface.data.aligned.settings import agree_on_settings
 from tf_sphereface.data.alignment.settings import given_landmarks
-from tf_sphereface.data.batches.pipeline import training_batches
+from tf_sphereface.data.batches.shuffled import training_batches
 from tf_sphereface.data.records.index import index_records
 from tf_sphereface.data.records.writer import (
     parse_record,

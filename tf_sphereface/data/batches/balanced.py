@@ -1,18 +1,16 @@
 """Batches in which each identity is equally likely, however many images it has."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from tf_sphereface.data.batches.pipeline import Augmentation, face_batches
+from tf_sphereface.data.batches.order import BatchOrder, drawn_numbers
+from tf_sphereface.data.batches.pipeline import Augmentation
 from tf_sphereface.data.batches.sampler import Deck
-from tf_sphereface.data.records.index import (
-    RecordReader,
-    index_records,
-    records_in_order,
-)
+from tf_sphereface.data.records.index import RecordReader, index_records
 from tf_sphereface.preprocessing import PixelContract
 
 
@@ -24,6 +22,7 @@ def balanced_batches(
     seed: int,
     mirrored: bool = True,
     augmentation: Augmentation | None = None,
+    start: int = 0,
 ) -> tf.data.Dataset:
     """Endless class-balanced batches; the same seed gives the same batches.
 
@@ -40,23 +39,23 @@ def balanced_batches(
         seed: Order of identities and images, which faces are mirrored, augmentation.
         mirrored: Mirror each face with probability 1/2.
         augmentation: As `face_batches`.
+        start: Number of the first batch, from 0.
 
     Returns: Dataset of float32 (batch_size, height, width, 3) in the contract's units
         and int32 labels (batch_size,).
     Raises: InputError if the records are damaged.
     """
+    return balanced_order(records, batch_size, seed).batches(
+        contract=contract, mirrored=mirrored, augmentation=augmentation, start=start
+    )
+
+
+def balanced_order(records: Path, batch_size: int, seed: int) -> BatchOrder:
+    """The order of `balanced_batches`."""
     reader = RecordReader(index_records(records))
     members = reader.index.records_by_label()
-    return face_batches(
-        records_in_order(
-            reader, lambda: balanced_numbers(members, batch_size, seed), batch_size
-        ),
-        batch_size,
-        contract=contract,
-        seed=seed,
-        mirrored=mirrored,
-        augmentation=augmentation,
-    )
+    draw = functools.partial(balanced_numbers, members, batch_size, seed)
+    return BatchOrder(reader, batch_size, seed, drawn_numbers(draw))
 
 
 def balanced_numbers(

@@ -1,5 +1,6 @@
 """Batches of P identities with K images each, for losses of pairs and triplets."""
 
+import functools
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,13 +8,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tf_sphereface.data.batches.pipeline import Augmentation, face_batches
+from tf_sphereface.data.batches.order import BatchOrder, drawn_numbers
+from tf_sphereface.data.batches.pipeline import Augmentation
 from tf_sphereface.data.batches.sampler import Deck
-from tf_sphereface.data.records.index import (
-    RecordReader,
-    index_records,
-    records_in_order,
-)
+from tf_sphereface.data.records.index import RecordReader, index_records
 from tf_sphereface.data.records.writer import read_manifest
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
@@ -30,6 +28,7 @@ def identity_batches(
     seed: int,
     mirrored: bool = True,
     augmentation: Augmentation | None = None,
+    start: int = 0,
 ) -> tf.data.Dataset:
     """Endless batches of P identities x K images; the same seed gives the same batches.
 
@@ -50,6 +49,7 @@ def identity_batches(
         seed: Order of identities and images, and which faces are mirrored.
         mirrored: Mirror each face with probability 1/2.
         augmentation: As `face_batches`.
+        start: Number of the first batch, from 0.
 
     Returns: Dataset of float32 (P K, height, width, 3) in the contract's units and
         int32 labels (P K,). Records are read where they lie; memory holds their places,
@@ -57,6 +57,16 @@ def identity_batches(
     Raises: InputError if the records are damaged or fewer than P identities have two
         images; ValueError if P or K is too small.
     """
+    order = identity_order(records, identities_per_batch, images_per_identity, seed)
+    return order.batches(
+        contract=contract, mirrored=mirrored, augmentation=augmentation, start=start
+    )
+
+
+def identity_order(
+    records: Path, identities_per_batch: int, images_per_identity: int, seed: int
+) -> BatchOrder:
+    """The order of `identity_batches`, which see for arguments and errors."""
     if identities_per_batch < 1:
         raise ValueError(
             "`identities_per_batch` must be >= 1. "
@@ -70,19 +80,11 @@ def identity_batches(
     check_identities(records, identities_per_batch)
     reader = RecordReader(index_records(records))
     members = _with_pairs(reader.index.records_by_label(), records)
-    size = identities_per_batch * images_per_identity
-
-    def numbers():
-        return record_numbers(members, identities_per_batch, images_per_identity, seed)
-
-    return face_batches(
-        records_in_order(reader, numbers, size),
-        size,
-        contract=contract,
-        seed=seed,
-        mirrored=mirrored,
-        augmentation=augmentation,
+    draw = functools.partial(
+        record_numbers, members, identities_per_batch, images_per_identity, seed
     )
+    size = identities_per_batch * images_per_identity
+    return BatchOrder(reader, size, seed, drawn_numbers(draw))
 
 
 def check_identities(records: Path, identities_per_batch: int) -> None:

@@ -1,13 +1,12 @@
-"""The tf.data pipeline from record shards to normalised, mirrored batches."""
+"""The tf.data pipeline from serialized records to normalised, mirrored batches."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import keras
 import tensorflow as tf
 
 from tf_sphereface.data.batches.augmentation import keras_step
-from tf_sphereface.data.records.writer import parse_record, read_manifest, shard_paths
+from tf_sphereface.data.records.writer import parse_record
 from tf_sphereface.preprocessing import PixelContract, mirror
 
 # A Keras layer, or a function of float32 (batch, height, width, 3), RGB, 0..255, and of
@@ -15,53 +14,6 @@ from tf_sphereface.preprocessing import PixelContract, mirror
 Augmentation = keras.layers.Layer | Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 _DECODED_TOGETHER = 32
-
-
-def training_batches(
-    records: Path,
-    batch_size: int,
-    *,
-    contract: PixelContract,
-    seed: int,
-    mirrored: bool = True,
-    augmentation: Augmentation | None = None,
-    shuffle_buffer: int = 20_000,
-) -> tf.data.Dataset:
-    """Endless shuffled training batches; the same seed gives the same batches.
-
-    The checksum of every record is compared as it is read.
-
-    Args:
-        records: Folder that `write_records` made.
-        batch_size: Faces in a batch, over all devices; every batch is full.
-        contract: What the network expects of pixels.
-        seed: Order of shards and faces, which faces are mirrored, and augmentation.
-        mirrored: Mirror each face with probability 1/2.
-        augmentation: As `face_batches`.
-        shuffle_buffer: Encoded faces held in memory for shuffling.
-
-    Returns: Dataset of float32 (batch_size, height, width, 3) in the contract's units
-        and int32 labels (batch_size,).
-    Raises: InputError if the records are damaged.
-    """
-    manifest = read_manifest(records)
-    paths = [str(path) for path in shard_paths(records)]
-    dataset = tf.data.Dataset.from_tensor_slices(paths)
-    dataset = dataset.shuffle(len(paths), seed=seed).interleave(
-        tf.data.TFRecordDataset,
-        cycle_length=min(8, len(paths)),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
-    )
-    dataset = dataset.shuffle(min(shuffle_buffer, manifest.records), seed=seed)
-    return face_batches(
-        dataset.repeat(),
-        batch_size,
-        contract=contract,
-        seed=seed,
-        mirrored=mirrored,
-        augmentation=augmentation,
-    )
 
 
 def face_batches(
@@ -72,6 +24,7 @@ def face_batches(
     seed: int,
     mirrored: bool,
     augmentation: Augmentation | None = None,
+    start: int = 0,
 ) -> tf.data.Dataset:
     """Decodes records, mirrors, augments and normalises them, in parallel and in order.
 
@@ -79,8 +32,8 @@ def face_batches(
         records: Dataset of serialized records, string scalars.
         batch_size: Faces in a batch; a last one that is not full is dropped.
         contract: What the network expects of pixels.
-        seed: Which faces are mirrored, and augmentation; the number of a batch in the
-            dataset decides too.
+        seed: Which faces are mirrored, and augmentation; the number of a batch decides
+            too.
         mirrored: Mirror each face with probability 1/2.
         augmentation: Between mirror and normalisation: a function of (faces, seed), or
             any Keras or keras-cv preprocessing layer. Faces are float32 (batch_size,
@@ -88,6 +41,7 @@ def face_batches(
             layer keeps its own random state, so that its batches are taken one after
             another; they are the same again if a new layer with the same seed is, and
             if it uses that seed (some of keras-cv's do not).
+        start: Number of the first batch.
 
     Returns: Dataset of float32 (batch_size, height, width, 3) in the contract's units
         and int32 labels (batch_size,).
@@ -138,7 +92,8 @@ def face_batches(
         augment, parallel = keras_step(augmentation), None
     dataset = records.batch(together, drop_remainder=True)
     dataset = dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-    dataset = dataset.batch(batch_size // together, drop_remainder=True).enumerate()
+    dataset = dataset.batch(batch_size // together, drop_remainder=True)
+    dataset = dataset.enumerate(start)
     return dataset.map(prepare, num_parallel_calls=parallel).prefetch(2)
 
 

@@ -63,6 +63,11 @@ def find_damage(path: Path) -> None:
                 )
 
 
+def checksum_bytes(content: bytes) -> bytes:
+    """The checksum that follows a record's content in its file, 4 bytes."""
+    return _CHECKSUM.pack(_masked_crc(content))
+
+
 def _masked_crc(content):
     crc = google_crc32c.value(content)
     return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF

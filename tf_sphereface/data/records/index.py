@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tf_sphereface.data.records.frames import find_damage
+from tf_sphereface.data.records.frames import checksum_bytes, find_damage
 from tf_sphereface.data.records.writer import parse_record, shard_paths
 from tf_sphereface.errors import InputError
 
@@ -91,13 +92,16 @@ class RecordReader:
 
     def __init__(self, index: RecordIndex):
         self.index = index
-        self._files = [os.open(path, os.O_RDONLY) for path in index.paths]
+        binary = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+        # Open from now on: shards that are removed meanwhile can still be read.
+        self._files = [os.open(path, binary) for path in index.paths]
+        self._lock = threading.Lock()
         weakref.finalize(self, _close, self._files)
 
     def read(self, numbers: np.ndarray) -> np.ndarray:
         """Serialized records, bytes objects (n,), of int64 numbers (n,).
 
-        Raises: InputError if a shard has become shorter.
+        Raises: InputError if a shard has become shorter or a record was changed.
         """
         # Not an array of dtype S, which would cut zero bytes off the end.
         contents = np.empty(len(numbers), object)
@@ -105,15 +109,35 @@ class RecordReader:
             contents[place] = self._read_one(number)
         return contents
 
+    def sources(self, numbers: np.ndarray) -> list[str]:
+        """Names "IDENTITY/FILE" of the crops of records, by their numbers (n,)."""
+        names = []
+        for content in self.read(numbers):
+            features = tf.train.Example.FromString(content).features.feature
+            (name,) = features["image/source"].bytes_list.value or (b"unknown",)
+            names.append(name.decode(errors="replace"))
+        return names
+
     def _read_one(self, number):
         shard, length = self.index.shards[number], int(self.index.lengths[number])
-        offset = int(self.index.offsets[number])
-        content = os.pread(self._files[shard], length, offset)
-        if len(content) < length:
+        offset, path = int(self.index.offsets[number]), self.index.paths[shard]
+        framed = self._pread(self._files[shard], length + _AFTER, offset)
+        if len(framed) < length + _AFTER:
+            raise InputError(f"truncated shard: {path}, byte {offset}")
+        content = framed[:length]
+        if framed[length:] != checksum_bytes(content):
             raise InputError(
-                f"truncated shard: {self.index.paths[shard]}, byte {offset}"
+                f"damaged shard: {path}, byte {offset}: a record of {length} bytes "
+                "does not match its checksum"
             )
         return content
+
+    def _pread(self, file, length, offset):
+        if hasattr(os, "pread"):
+            return os.pread(file, length, offset)
+        with self._lock:  # Windows
+            os.lseek(file, offset, os.SEEK_SET)
+            return os.read(file, length)
 
 
 def records_in_order(
