@@ -13,7 +13,7 @@ from tf_sphereface.files import replacing
 from tf_sphereface.foreign.keras_files import check_keras_file
 from tf_sphereface.training.stop_requests import StopRequests
 
-_GROUP, _STEP = "tf_sphereface", "step"
+_GROUP, _STEP, _RANDOM, _SUMS = "tf_sphereface", "step", "random", "sums"
 
 
 class Backup(keras.callbacks.Callback):
@@ -46,14 +46,12 @@ class Backup(keras.callbacks.Callback):
         super().__init__()
         self.path, self.steps_per_epoch, self.every = path, steps_per_epoch, every
         self.step, self.stop = step, stop
-        self.kept = step
-
-    def on_epoch_begin(self, epoch, logs=None):
-        # Keras has just begun the sums of the metrics anew.
-        if self.step % self.steps_per_epoch:
-            restore_unsaved(self.model, self.path)
+        self.begun = self.kept = step
 
     def on_train_batch_end(self, batch, logs=None):
+        if self.step == self.begun and self.step % self.steps_per_epoch:
+            # Keras began the sums anew, and had none before the first step.
+            add_sums(self.model, self.path)
         self.step += 1
         if not self.step % self.steps_per_epoch:
             return  # the epoch's row of figures and its models come first
@@ -89,36 +87,47 @@ class Backup(keras.callbacks.Callback):
         self.kept = self.step
 
 
-def _unsaved(model):
-    """Variables that Keras saves with no model: random states, sums of metrics."""
+def _random_states(model):
+    """Variables of a model that Keras saves with no model."""
     saved = {id(variable) for variable in model.weights}
-    states = [variable for variable in model.variables if id(variable) not in saved]
-    return states + list(model.metrics_variables)
+    return [variable for variable in model.variables if id(variable) not in saved]
 
 
 def _add_unsaved(model, path, step):
     with h5py.File(path, "a") as file:
         group = file.create_group(_GROUP)
         group.attrs[_STEP] = step
-        for number, variable in enumerate(_unsaved(model)):
-            group[str(number)] = keras.ops.convert_to_numpy(variable)
+        _write(group, _RANDOM, _random_states(model))
+        _write(group, _SUMS, model.metrics_variables)
 
 
-def restore_unsaved(model: keras.Model, path: Path) -> None:
-    """Loads what Keras does not save from a `Backup` file; metrics must be built.
+def _write(group, name, variables):
+    for number, variable in enumerate(variables):
+        group[f"{name}/{number}"] = keras.ops.convert_to_numpy(variable)
+
+
+def _read(group, name, variables, path):
+    """Values of the variables; an InputError if they are those of other ones."""
+    numbers = sorted(group.get(name, {}), key=int)
+    values = [np.asarray(group[name][number]) for number in numbers]
+    shapes = [tuple(variable.shape) for variable in variables]
+    if [value.shape for value in values] != shapes:
+        raise _damaged(path)
+    return values
+
+
+def add_sums(model: keras.Model, path: Path) -> None:
+    """Adds the sums that a `Backup` file has of an epoch to those of its metrics.
+
+    All metrics of a training are means: a sum and a count each.
 
     Raises: InputError if the file is of another model.
     """
+    variables = list(model.metrics_variables)
     with h5py.File(path, "r") as file:
-        group = file.get(_GROUP, {})
-        variables = _unsaved(model)
-        if len(group) != len(variables):
-            raise _damaged(path)
-        for number, variable in enumerate(variables):
-            value = np.asarray(group[str(number)])
-            if value.shape != tuple(variable.shape):
-                raise _damaged(path)
-            variable.assign(value)
+        sums = _read(file[_GROUP], _SUMS, variables, path)
+    for variable, earlier in zip(variables, sums, strict=True):
+        variable.assign(keras.ops.convert_to_numpy(variable) + earlier)
 
 
 def restore_backup(classifier: keras.Model, path: Path) -> int:
@@ -134,12 +143,15 @@ def restore_backup(classifier: keras.Model, path: Path) -> int:
         check_keras_file(path)
         classifier.load_weights(path)
         with h5py.File(path, "r") as file:
-            step = file[_GROUP].attrs[_STEP] if _GROUP in file else None
+            if _GROUP not in file:  # of an earlier version, at the end of an epoch
+                return int(keras.ops.convert_to_numpy(classifier.optimizer.iterations))
+            states = _random_states(classifier)
+            values = _read(file[_GROUP], _RANDOM, states, path)
+            for variable, value in zip(states, values, strict=True):
+                variable.assign(value)
+            return int(file[_GROUP].attrs[_STEP])
     except (OSError, KeyError, ValueError) as error:
         raise _damaged(path) from error
-    if step is None:  # of an earlier version, at the end of an epoch
-        step = keras.ops.convert_to_numpy(classifier.optimizer.iterations)
-    return int(step)
 
 
 def _damaged(path):

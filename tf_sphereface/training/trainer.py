@@ -72,7 +72,7 @@ class TrainingSummary:
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
-    """How a training runs, which does not decide its result.
+    """Options of a training that do not decide its result.
 
     Args:
         devices: As `training_strategy`.
