@@ -9,7 +9,7 @@ RUNTIMES := $(patsubst %,.venv-runtimes/%/.installed,$(subst ==,@,$(shell cat te
 # the environment would have every process compile it anew, too.
 test test-slow: export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: quickstart test test-slow test-backends test-quantization test-runtimes audit lint format demo-site clean
+.PHONY: quickstart test test-slow test-backends test-quantization test-runtimes audit lint format demo-site test-android clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sphereface quickstart --out runs/quickstart
@@ -37,6 +37,12 @@ test-quantization: .venv-quantization/.installed
 # Each TFLite runtime in an environment of its own; 8 GB.
 test-runtimes: $(INSTALLED) $(RUNTIMES)
 	$(BIN)/python -m pytest -m slow -s tests/runtimes
+
+# The Android app's parts on the JVM; needs JDK 17 and Maven.
+BUNDLE ?= runs/quickstart/bundle
+
+test-android: $(INSTALLED)
+	mobile_demo/android/test.sh $(BUNDLE)
 
 # Published holes of all pinned packages; asks PyPI's database.
 audit: .venv-audit/.installed
