@@ -15,3 +15,7 @@ class ResultError(RuntimeError):
 
     Commands print it in one line and end with 1.
     """
+
+
+class NoFaceError(InputError):
+    """A picture in which no face was found."""

@@ -3,6 +3,8 @@
 import json
 import shutil
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.gallery import rendered_people
@@ -89,6 +91,51 @@ def test_photos_that_are_not_taken_are_told(folder, call):
     _, errors = call(enroll, "h", *BUNDLE, "--name", "Ada", dark, status=1)
     result, errors = call(enroll, "h", *BUNDLE, "--name", "Ada", dark, "--force")
     assert result["enrolled"] == 1 and "note: taken all the same: " in errors
+
+
+@pytest.fixture
+def film(folder):
+    """A video of 12 pictures of Ada."""
+    kind = cv2.VideoWriter_fourcc(*"MJPG")
+    writer = cv2.VideoWriter(str(folder / "film.avi"), kind, 10, (140, 160))
+    for seed in range(12):
+        writer.write(np.ascontiguousarray(picture(1, seed)[..., ::-1]))
+    writer.release()
+    return folder / "film.avi"
+
+
+def test_a_camera_or_a_video_takes_the_place_of_photos(film, call):
+    camera = ("--camera", film)
+    result, _ = call(enroll, "g", *BUNDLE, "--name", "Ada", *camera, "--templates", 2)
+    assert result == {"people": 1, "enrolled": 2}
+    result, _ = call(identify, "g", *BUNDLE, *camera)
+    assert result["camera"] == str(film)
+    (face,) = result["faces"]
+    assert (face["name"], face["frames"]) == ("Ada", 12)
+    film.write_bytes(film.read_bytes()[:-60_000])
+    _, errors = call(identify, "g", *BUNDLE, *camera, status=2)
+    assert errors.startswith(f"error: {film} is cut off") and errors.count("\n") == 1
+    camera = ("--name", "Ada", "--camera", 77)
+    _, errors = call(enroll, "new", *BUNDLE, *camera, status=2)
+    assert (
+        errors.startswith("error: no camera 77") and not (film.parent / "new").exists()
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (enroll, "g", *BUNDLE),
+        (enroll, "g", *BUNDLE, "--camera", "0"),
+        (enroll, "g", *BUNDLE, "--name", "Ada", "--camera", "0", "Ada/0.png"),
+        (identify, "g", *BUNDLE, "--camera", "0", "--seconds", "nan"),
+    ],
+)
+def test_photos_or_a_camera_must_be_given(folder, arguments, capsys):
+    command, *options = arguments
+    with pytest.raises(SystemExit) as ended:
+        command.main(options)
+    assert ended.value.code == 2 and "camera" in capsys.readouterr().err
 
 
 def test_bad_input_is_one_line_and_status_2(folder, call):

@@ -18,8 +18,8 @@ from tf_sphereface.data.alignment.photo_aligner import (
 from tf_sphereface.data.photos.folders import photos_below
 from tf_sphereface.data.photos.images import decode_photo, read_content
 from tf_sphereface.detection import Face
-from tf_sphereface.errors import InputError
-from tf_sphereface.geometry import CropGeometry
+from tf_sphereface.errors import InputError, NoFaceError
+from tf_sphereface.geometry import CropGeometry, align_face
 from tf_sphereface.progress import Progress
 
 Choice = Literal["all", "centre", "largest"]
@@ -43,7 +43,7 @@ class PhotoFaces:
     """Chosen faces of a photo.
 
     Args:
-        path: The file.
+        path: The file; of a picture in memory its name.
         faces_found: How many faces it has.
         faces: The chosen ones, in its pixels.
         crops: uint8 (faces, height, width, 3), RGB, aligned.
@@ -87,7 +87,7 @@ def read_faces(
     picture = decode_photo(content, name, MOST_PIXELS)
     found = embedder.find_faces(picture.pixels)
     if not found:
-        raise InputError(f"no face found: {path}")
+        raise NoFaceError(f"no face found: {path}")
     found = [enlarged(face, picture) for face in found]
     height, width = (side * picture.reduction for side in picture.pixels.shape[:2])
     faces = choose_faces(found, choose, height, width)
@@ -97,13 +97,38 @@ def read_faces(
             for face in faces
         ]
     )
+    return _with_features(embedder, Path(path), len(found), faces, crops)
+
+
+def faces_of_picture(
+    embedder: PhotoEmbedder, pixels: np.ndarray, name: str, choose: Choice = "all"
+) -> PhotoFaces:
+    """The faces of a picture in memory, such as one of a camera; perhaps none.
+
+    Args:
+        embedder: Of the bundle.
+        pixels: uint8 (height, width, 3), RGB, upright.
+        name: For messages.
+        choose: As for `read_faces`.
+
+    Raises: InputError if the network gives a feature that cannot be compared.
+    """
+    found = embedder.find_faces(pixels)
+    faces = choose_faces(found, choose, *pixels.shape[:2])
+    crops = np.empty((len(faces), embedder.crop.height, embedder.crop.width, 3), "u1")
+    for crop, face in zip(crops, faces, strict=True):
+        crop[:] = align_face(pixels, face.landmarks, embedder.crop)
+    return _with_features(embedder, Path(name), len(found), faces, crops)
+
+
+def _with_features(embedder, path, found, faces, crops):
     features = embedder.embed_crops(crops)
     if not (np.isfinite(features).all() and features.any(axis=1).all()):
         raise InputError(
             f"the network {embedder.variant} of the bundle is unusable: of {path} it "
             "gives a feature that is not finite, or zero"
         )
-    return PhotoFaces(Path(path), len(found), faces, crops, features)
+    return PhotoFaces(path, found, faces, crops, features)
 
 
 def compare_photos(

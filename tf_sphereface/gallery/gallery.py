@@ -9,9 +9,9 @@ import numpy as np
 
 from tf_sphereface.bundle.bundle import Bundle
 from tf_sphereface.bundle.calibration import decide
-from tf_sphereface.bundle.embedder import Embedder
-from tf_sphereface.bundle.photo_faces import read_faces
-from tf_sphereface.errors import InputError
+from tf_sphereface.bundle.embedder import Embedder, Photo
+from tf_sphereface.bundle.photo_faces import faces_of_picture, read_faces
+from tf_sphereface.errors import InputError, NoFaceError
 from tf_sphereface.gallery.crops import decoded_crop, encoded_crop
 from tf_sphereface.gallery.identity import are_cross_variant, features_of
 from tf_sphereface.gallery.naming import name_face
@@ -69,17 +69,19 @@ class Gallery:
     def enroll(
         self,
         name: str,
-        photo: str | os.PathLike,
+        photo: Photo,
         choose: Literal["centre", "largest"] = "centre",
         force: bool = False,
+        source: str = "camera",
     ) -> list[str]:
         """Adds the face of a photo to a person, who may be new.
 
         Args:
             name: Of the person.
-            photo: The file.
+            photo: The file, or uint8 (height, width, 3), RGB, such as a camera's.
             choose: The face: the nearest to the middle, or the largest.
             force: Whether a face is taken in spite of its quality.
+            source: Of a picture that is no file: what is kept as its source.
 
         Returns: Reasons against the face; it was taken if there are none, or by force.
             It is on the disk then.
@@ -93,7 +95,9 @@ class Gallery:
                 f"{self.store.identity.variant}; enrol with --variant "
                 f"{self.store.identity.variant}"
             )
-        found = read_faces(self._embedder, Path(photo))
+        found = self._faces(photo, name=source)
+        if not found.faces:
+            raise NoFaceError(f"no face found: {source}")
         chosen = 0  # the nearest to the middle comes first
         if choose == "largest":
             chosen = int(np.argmax([face.area for face in found.faces]))
@@ -104,7 +108,7 @@ class Gallery:
         if not reasons or force:
             template = Template(
                 feature=found.features[chosen],
-                source=Path(photo).name,
+                source=found.path.name,
                 added=now(),
                 quality=measure(face, crop),
                 crop=encoded_crop(crop) if self.store.keeps_crops else None,
@@ -122,7 +126,7 @@ class Gallery:
 
     def identify(
         self,
-        photo: str | os.PathLike,
+        photo: Photo,
         far: float = 0.01,
         false_alarms: float | None = None,
         rule: Rule = "best",
@@ -132,7 +136,8 @@ class Gallery:
         """Names the faces of a photo.
 
         Args:
-            photo: The file.
+            photo: The file, or uint8 (height, width, 3), RGB, such as a camera's, in
+                which there may be no face.
             far: False accept rate of one comparison, whose threshold decides.
             false_alarms: In place of it, the share of strangers' searches of the whole
                 gallery that may find somebody.
@@ -144,15 +149,20 @@ class Gallery:
             "known", "not sure", "unknown", or None without a threshold; `nearest`, the
             person of the highest score; `score`; `margin` to the next person; `box` and
             `confidence` of the detector.
-        Raises: InputError if the photo is unusable or shows no face, or no threshold
+        Raises: InputError if the file is unusable or shows no face, or no threshold
             keeps to the rate.
         """
         wanted = self.threshold(far, false_alarms)
-        found = read_faces(self._embedder, Path(photo), choose)
+        found = self._faces(photo, choose)
         return [
             self._named(found.described(index), feature, wanted, rule, k)
             for index, feature in enumerate(found.features)
         ]
+
+    def _faces(self, photo, choose="all", name="picture"):
+        if isinstance(photo, np.ndarray):
+            return faces_of_picture(self._embedder, photo, name, choose)
+        return read_faces(self._embedder, Path(photo), choose)
 
     def _named(self, face, feature, wanted, rule, k):
         named = name_face(self.store.matrix(), feature, wanted, rule, k)

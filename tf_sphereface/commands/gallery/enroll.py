@@ -11,8 +11,11 @@ from pathlib import Path
 
 from tf_sphereface.commands.options.gallery import (
     add_bundle_options,
+    add_camera_options,
     add_choose_option,
     add_gallery_options,
+    check_camera_options,
+    opened_camera,
 )
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
@@ -31,13 +34,20 @@ def build_parser():
     parser.add_argument(
         "photos",
         type=Path,
-        nargs="+",
+        nargs="*",
         metavar="PHOTO",
         help="photos of one person, or folders of such, with --name; without it one "
         "folder that has a folder for each person",
     )
     add_bundle_options(parser)
     parser.add_argument("--name", help="of the person")
+    add_camera_options(parser, seconds=30)
+    parser.add_argument(
+        "--templates",
+        type=int,
+        default=3,
+        help="with --camera: pictures to take (default: %(default)s)",
+    )
     add_choose_option(
         parser,
         ("centre", "largest"),
@@ -59,18 +69,30 @@ def build_parser():
 
 @reports_errors
 def main(argv=None):
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    args = parser.parse_intermixed_args(argv)  # photos may follow options
+    check_camera_options(parser, args)
+    if args.camera is not None and args.name is None:
+        parser.error("--camera needs --name")
+    if args.templates < 1:
+        parser.error("--templates must be at least 1")
     from tf_sphereface.bundle.bundle import load_bundle
     from tf_sphereface.gallery import open_gallery, read_key
 
     secret, bundle = read_key(args.key), load_bundle(args.bundle, args.trust)
-    photos = _photos(args)
-    with open_gallery(
-        args.gallery, bundle, args.variant, secret, True, args.keep_crops
-    ) as gallery:
+    photos = _photos(args) if args.photos else []
+    with (
+        opened_camera(args) as frames,
+        open_gallery(
+            args.gallery, bundle, args.variant, secret, True, args.keep_crops
+        ) as gallery,
+    ):
         if args.keep_crops and not gallery.store.keeps_crops:
             tell("note: the gallery was made without --keep-crops, and keeps none")
-        result = _enroll(gallery, photos, args)
+        if frames is not None:
+            result = _enroll_from_camera(gallery, frames, args)
+        else:
+            result = _enroll(gallery, photos, args)
     print_result(result, args.json)
     return 0 if result["enrolled"] else 1
 
@@ -114,6 +136,23 @@ def _enroll(gallery, photos, args):
             report(done, len(photos))
     people = len({name for name, _ in photos})
     return {"people": people, "enrolled": enrolled, "not_taken": refused}
+
+
+def _enroll_from_camera(gallery, frames, args):
+    from tf_sphereface.gallery.watching import enroll_from_frames
+
+    taken = enroll_from_frames(
+        gallery,
+        args.name,
+        frames,
+        args.templates,
+        args.seconds,
+        args.choose,
+        args.force,
+        frames.name,
+        lambda reasons: tell(f"note: not taken: {reasons}"),
+    )
+    return {"people": 1, "enrolled": taken}
 
 
 if __name__ == "__main__":

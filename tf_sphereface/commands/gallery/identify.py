@@ -6,8 +6,11 @@ from pathlib import Path
 
 from tf_sphereface.commands.options.gallery import (
     add_bundle_options,
+    add_camera_options,
     add_choose_option,
     add_gallery_options,
+    check_camera_options,
+    opened_camera,
 )
 from tf_sphereface.commands.options.threshold import add_far_option, tell_unmeasured
 from tf_sphereface.commands.terminal.errors import reports_errors
@@ -15,12 +18,15 @@ from tf_sphereface.commands.terminal.output import add_json_option, print_result
 from tf_sphereface.gallery.search import RULES
 from tf_sphereface.gallery.thresholds import parse_share
 
+_IDENTIFY = ("far", "false_alarms", "rule", "k", "choose")
+
 
 def build_parser():
     parser = argparse.ArgumentParser(prog="sphereface identify", description=__doc__)
     add_gallery_options(parser)
-    parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
+    parser.add_argument("photos", type=Path, nargs="*", metavar="PHOTO")
     add_bundle_options(parser)
+    add_camera_options(parser, seconds=10)
     rate = parser.add_mutually_exclusive_group()
     add_far_option(rate)
     rate.add_argument(
@@ -53,32 +59,39 @@ def build_parser():
 @reports_errors
 def main(argv=None):
     parser = build_parser()
-    args = parser.parse_args(argv)
+    args = parser.parse_intermixed_args(argv)  # photos may follow options
     if args.k < 1:
         parser.error("--k must be at least 1")
+    check_camera_options(parser, args)
     from tf_sphereface.bundle.bundle import load_bundle
     from tf_sphereface.gallery import open_gallery, read_key
 
     secret, bundle = read_key(args.key), load_bundle(args.bundle, args.trust)
-    with open_gallery(args.gallery, bundle, args.variant, secret) as gallery:
+    options = {key: getattr(args, key) for key in _IDENTIFY}
+    with (
+        opened_camera(args) as frames,
+        open_gallery(args.gallery, bundle, args.variant, secret) as gallery,
+    ):
         wanted = gallery.threshold(args.far, args.false_alarms)
         if wanted.threshold is None:
             tell_unmeasured("nobody is named")
-        photos = [
-            {
-                "photo": str(photo),
-                "faces": gallery.identify(
-                    photo, args.far, args.false_alarms, args.rule, args.k, args.choose
-                ),
-            }
-            for photo in args.photos
-        ]
+        if frames is not None:
+            from tf_sphereface.gallery.watching import identify_frames
+
+            faces = identify_frames(gallery, frames, args.seconds, **options)
+            found = {"camera": frames.name, "faces": faces}
+        else:
+            photos = [
+                {"photo": str(photo), "faces": gallery.identify(photo, **options)}
+                for photo in args.photos
+            ]
+            found = {"photos": photos}
     result = {
         "threshold": wanted.threshold,
         "far": wanted.far,
         "templates": wanted.templates,
         "false_alarms_at_most": wanted.false_alarms,
-        "photos": photos,
+        **found,
     }
     print_result(result, args.json)
     return 0

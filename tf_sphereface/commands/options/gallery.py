@@ -1,9 +1,14 @@
 """Options of the commands that open a gallery."""
 
 import argparse
+import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tf_sphereface.commands.options.trust import add_trust_option
+
+if TYPE_CHECKING:
+    from tf_sphereface.data.photos.frames import FrameSource
 
 
 def add_gallery_options(parser: argparse.ArgumentParser) -> None:
@@ -37,3 +42,47 @@ def add_choose_option(
 ) -> None:
     """Adds --choose; the first choice is the default."""
     parser.add_argument("--choose", choices=choices, default=choices[0], help=help_text)
+
+
+def add_camera_options(parser: argparse.ArgumentParser, seconds: float) -> None:
+    """Adds --camera and --seconds, in place of photos.
+
+    Args:
+        parser: Has the argument `photos`, of any number.
+        seconds: The default of --seconds.
+    """
+    parser.add_argument(
+        "--camera",
+        metavar="CAMERA",
+        help="in place of photos: number of a camera, such as 0, or a video file",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=seconds,
+        help="of the camera or the video to watch at most (default: %(default)s)",
+    )
+
+
+def check_camera_options(
+    parser: argparse.ArgumentParser, args: argparse.Namespace
+) -> None:
+    """Ends the command unless there are photos or a camera, and not both."""
+    if bool(args.photos) == (args.camera is not None):
+        parser.error("give photos, or --camera")
+    if not 0 < args.seconds <= 86_400:
+        parser.error("--seconds must be above 0 and at most 86400")
+
+
+def opened_camera(
+    args: argparse.Namespace,
+) -> "contextlib.AbstractContextManager[FrameSource | None]":
+    """The camera of --camera, to be closed by `with`; None if there are photos.
+
+    Raises: InputError as `open_frames`.
+    """
+    if args.camera is None:
+        return contextlib.nullcontext()
+    from tf_sphereface.data.photos.frames import open_frames
+
+    return open_frames(args.camera)
