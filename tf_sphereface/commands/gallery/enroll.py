@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.options.gallery import (
+    PhotosParser,
     add_bundle_options,
     add_camera_options,
     add_choose_option,
@@ -25,7 +26,7 @@ from tf_sphereface.errors import InputError
 
 
 def build_parser():
-    parser = argparse.ArgumentParser(
+    parser = PhotosParser(
         prog="sphereface enroll",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -70,7 +71,7 @@ def build_parser():
 @reports_errors
 def main(argv=None):
     parser = build_parser()
-    args = parser.parse_intermixed_args(argv)  # photos may follow options
+    args = parser.parse_args(argv)
     check_camera_options(parser, args)
     if args.camera is not None and args.name is None:
         parser.error("--camera needs --name")

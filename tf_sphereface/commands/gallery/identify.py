@@ -1,10 +1,10 @@
 """Name the faces of photos by the people of a gallery; strangers are unknown."""
 
-import argparse
 import sys
 from pathlib import Path
 
 from tf_sphereface.commands.options.gallery import (
+    PhotosParser,
     add_bundle_options,
     add_camera_options,
     add_choose_option,
@@ -22,7 +22,7 @@ _IDENTIFY = ("far", "false_alarms", "rule", "k", "choose")
 
 
 def build_parser():
-    parser = argparse.ArgumentParser(prog="sphereface identify", description=__doc__)
+    parser = PhotosParser(prog="sphereface identify", description=__doc__)
     add_gallery_options(parser)
     parser.add_argument("photos", type=Path, nargs="*", metavar="PHOTO")
     add_bundle_options(parser)
@@ -59,7 +59,7 @@ def build_parser():
 @reports_errors
 def main(argv=None):
     parser = build_parser()
-    args = parser.parse_intermixed_args(argv)  # photos may follow options
+    args = parser.parse_args(argv)
     if args.k < 1:
         parser.error("--k must be at least 1")
     check_camera_options(parser, args)

@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from tf_sphereface.data.photos.frames import FrameSource
 
 
+class PhotosParser(argparse.ArgumentParser):
+    """A parser whose last argument, of any number, may stand behind options."""
+
+    def parse_args(self, args=None, namespace=None):
+        return self.parse_intermixed_args(args, namespace)
+
+
 def add_gallery_options(parser: argparse.ArgumentParser) -> None:
     """Adds GALLERY and --key."""
     parser.add_argument("gallery", type=Path, help="file of the enrolled people")
