@@ -138,6 +138,23 @@ def test_photos_or_a_camera_must_be_given(folder, arguments, capsys):
     assert ended.value.code == 2 and "camera" in capsys.readouterr().err
 
 
+def test_an_enrolment_that_takes_nobody_leaves_nothing(folder, call):
+    (folder / "torn").write_text('{"kind": "tf_sphereface gallery"}')
+    dark = save(folder / "dark.png", picture(1, 5) // 8)
+    names = sorted(folder.rglob("*"))
+    enrol = (enroll, "g", *BUNDLE, "--name")
+    _, errors = call(*enrol, "Ada", "none.png", status=2)
+    assert errors == "error: no such photo: none.png\n"
+    call(*enrol, " Ada", "Ada/0.png", status=2)
+    call(*enrol, "Ada", dark, status=1)
+    call(*enrol, "Ada", dark, "none.png", status=1)
+    call(people, "g", "--import", "torn", status=2)
+    _, errors = call(enroll, "no/g", *enrol[2:], "Ada", "Ada/0.png", status=2)
+    assert errors == "error: no such folder: no\n"
+    assert "not a file: Ada" in call(enroll, "Ada", *enrol[2:], "Ada", "x", status=2)[1]
+    assert sorted(folder.rglob("*")) == names
+
+
 def test_bad_input_is_one_line_and_status_2(folder, call):
     cases = [
         ((identify, "none", *BUNDLE, "Ada/0.png"), "no such gallery: none"),
@@ -145,11 +162,12 @@ def test_bad_input_is_one_line_and_status_2(folder, call):
         ((forget, "none", "Ada"), "no such gallery: none"),
         ((enroll, "g", *BUNDLE, "--name", "Ada", "no.png"), "no such photo: no.png"),
         ((people, "new", "--import", "no"), "no such file: no"),
-        ((forget, "g", "Zoe"), "nobody is called 'Zoe' in g"),
-        ((identify, "g", *BUNDLE, "Ada/0.png", "--far", "0.5"), "no threshold at FAR"),
+        ((forget, "h", "Zoe"), "nobody is called 'Zoe' in h"),
+        ((identify, "h", *BUNDLE, "Ada/0.png", "--far", "0.5"), "no threshold at FAR"),
         ((people, "g", "--key", "no"), "no such key: no"),
         ((people, "g", "--key", "Ada/0.png"), "the key in Ada/0.png must have 16 to"),
     ]
+    call(enroll, "h", *BUNDLE, "--name", "Ada", "Ada/0.png")
     for (command, *arguments), message in cases:
         result, errors = call(command, *arguments, status=2)
         assert result is None and message in errors, errors
@@ -157,6 +175,15 @@ def test_bad_input_is_one_line_and_status_2(folder, call):
     call(enroll, "g", *BUNDLE, "--name", "Ada", "Ada/0.png")
     call(forget, "g", "Ada", "Zoe", status=2)
     assert call(people, "g")[0]["people"]  # all or none
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1.5", "many"])
+def test_counts_are_whole_numbers_from_1(number, capsys):
+    for command, option in ((identify, "--k"), (find, "--most")):
+        with pytest.raises(SystemExit, match="2"):
+            command.build_parser().parse_args([option, number])
+        told = f"{option}: a whole number, at least 1, is needed. Received: {number}"
+        assert told in capsys.readouterr().err
 
 
 def test_false_alarms_are_of_the_whole_search(folder, call):

@@ -3,8 +3,9 @@
 import numpy as np
 
 from tf_sphereface.gallery.identity import FeatureIdentity
+from tf_sphereface.gallery.places import make_gallery
 from tf_sphereface.gallery.records import Quality, Template
-from tf_sphereface.gallery.store import GalleryStore, make_gallery
+from tf_sphereface.gallery.store import GalleryStore
 
 DIM = 16
 SECRET = b"0123456789abcdef0123456789abcdef"

@@ -91,6 +91,24 @@ def test_an_unfinished_deletion_is_finished_by_the_next_one_who_opens(
         assert [person.name for person in store.people()] == ["Bob"]
 
 
+def test_a_deletion_during_an_erasure_is_not_taken_for_erased(path):
+    class Deleting:
+        """Another process deletes when the log has just been emptied."""
+
+        def execute(self, statement, *values):
+            found = store._database.execute(statement, *values)
+            if "wal_checkpoint" in statement:
+                database.mark_erasing(other._database)
+            return found
+
+    with new_store(path) as store, GalleryStore(path) as other:
+        database.mark_erasing(store._database)
+        database.erase(Deleting(), path)
+        assert database.is_erasing(other._database)
+        database.erase(other._database, path)
+        assert not database.is_erasing(store._database)
+
+
 def test_a_reader_of_the_log_delays_the_erasure_only(path, monkeypatch):
     monkeypatch.setattr(database, "_SECONDS", 0.05)
     with new_store(path) as store:

@@ -20,9 +20,9 @@ from tf_sphereface.gallery import (
     import_gallery,
 )
 from tf_sphereface.gallery.identity import are_cross_variant, features_of
+from tf_sphereface.gallery.places import make_gallery
 from tf_sphereface.gallery.quality import measure, reasons_against
-from tf_sphereface.gallery.store import make_gallery
-from tf_sphereface.gallery.transfer import make_gallery_for
+from tf_sphereface.gallery.transfer import import_new_gallery
 
 
 def opened(path, embedder=None, secret=None, **options):
@@ -197,7 +197,7 @@ def test_a_quantised_variant_probes_a_float_gallery_by_its_thresholds(
     gallery, photos, tmp_path
 ):
     embedder = RenderedEmbedder(variant="int8")
-    with opened(gallery.store.path, embedder) as probing:
+    with opened(gallery.store.place, embedder) as probing:
         assert probing.cross_variant
         assert probing.threshold().threshold == 0.41  # of the contract's cross-variant
         assert probing.identify(photos[1, 1])[0]["name"] == "Ada"
@@ -212,7 +212,7 @@ def test_a_quantised_variant_probes_a_float_gallery_by_its_thresholds(
         update={"cross_variant": None}
     )
     with pytest.raises(InputError, match="has no thresholds for int8 against it"):
-        opened(gallery.store.path, RenderedEmbedder(bare, "int8"))
+        opened(gallery.store.place, RenderedEmbedder(bare, "int8"))
 
 
 def test_kept_crops_are_embedded_again(gallery, photos):
@@ -224,12 +224,12 @@ def test_kept_crops_are_embedded_again(gallery, photos):
     embedder = RenderedEmbedder(other)
     embedder.shift = 5.0
     with pytest.raises(InputError, match="of another bundle"):
-        opened(gallery.store.path, embedder)
+        opened(gallery.store.place, embedder)
     assert embed_again(gallery.store, embedder) == 2
     np.testing.assert_allclose(
         gallery.store.templates("Ada")[0].feature, before + 5, atol=1e-4
     )
-    with opened(gallery.store.path, embedder) as again:
+    with opened(gallery.store.place, embedder) as again:
         assert again.identify(photos[1, 1])[0]["name"] == "Ada"
     cropped = RenderedEmbedder(contract(landmark_fit="photo"))
     with pytest.raises(InputError, match="another size or template"):
@@ -250,10 +250,9 @@ def new_like(gallery, path, **options):
 
 def test_an_exported_gallery_is_the_same_elsewhere(gallery, exported, tmp_path):
     assert exported.stat().st_mode & 0o777 == 0o600
-    make_gallery_for(exported, tmp_path / "new.gallery")
+    assert import_new_gallery(tmp_path / "new.gallery", exported) == 2
     with GalleryStore(tmp_path / "new.gallery") as store:
         assert store.identity == gallery.store.identity
-        assert import_gallery(store, exported) == 2
         assert import_gallery(store, exported) == 0  # nobody twice
         for name in ("Ada", "Bob"):
             (there,), (here,) = gallery.store.templates(name), store.templates(name)
@@ -299,7 +298,6 @@ TEMPLATE = ("people", 1, "templates", 0)
         (("kind",), "something else"),
         (("format_version",), 2),
         (("more",), 1),
-        (("identity", "features"), "4" * 64),
         (("identity", "feature_dim"), 1 << 40),
         (("people", 1, "name"), "\x1b[31m"),
         (("people", 1, "name"), "a" * 201),
@@ -324,6 +322,18 @@ def test_a_hostile_file_changes_nothing(gallery, exported, tmp_path, path, value
         with pytest.raises(InputError):
             import_gallery(store, exported)
         assert store.people() == []
+    names = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError):
+        import_new_gallery(tmp_path / "another.gallery", exported)
+    assert sorted(tmp_path.iterdir()) == names
+
+
+def test_a_file_of_another_bundle_is_not_imported(gallery, exported):
+    document = json.loads(exported.read_text())
+    document["identity"]["features"] = "4" * 64
+    exported.write_text(json.dumps(document))
+    with pytest.raises(InputError, match="of another bundle or variant"):
+        import_gallery(gallery.store, exported)
 
 
 @pytest.mark.parametrize(

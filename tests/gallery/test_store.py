@@ -19,7 +19,8 @@ from tests.gallery.small_galleries import (
 )
 from tf_sphereface.errors import InputError
 from tf_sphereface.gallery import database
-from tf_sphereface.gallery.store import GalleryStore, make_gallery
+from tf_sphereface.gallery.places import UnmadeStore, make_gallery
+from tf_sphereface.gallery.store import GalleryStore
 
 
 def edit(path, *statements):
@@ -44,6 +45,28 @@ def test_what_was_added_is_there_after_reopening(path, secret):
     assert found == [("Ada", 1, midnight, midnight), ("Zoë", 3, noon, noon)]
     np.testing.assert_array_equal(first.feature, kept.feature)
     assert (first.source, first.quality, first.crop) == (kept.source, QUALITY, b"png")
+
+
+def test_a_gallery_is_made_with_its_first_people_or_not_at_all(path, secret):
+    good, bad = ("Ada", [template(1)]), ("Bob", [template(2, feature=np.zeros(DIM))])
+    with pytest.raises(InputError, match="finite and not zero"):
+        make_gallery(path, identity(), secret, people=[good, bad])
+    assert not list(path.parent.iterdir())
+    make_gallery(path, identity(), secret, people=[good])
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    with GalleryStore(path, secret) as store:
+        assert [person.name for person in store.people()] == ["Ada"]
+
+
+def test_the_quicker_process_makes_the_gallery(path):
+    slow = UnmadeStore(path, identity())
+    other = UnmadeStore(path, identity(features="9" * 64))
+    new_store(path).close()
+    slow.made_with([("Ada", [template(1)])]).close()
+    with pytest.raises(InputError, match="has made .* of another bundle"):
+        other.made_with([("Bob", [template(2)])])
+    with GalleryStore(path) as store:
+        assert [person.name for person in store.people()] == ["Ada"]
 
 
 def test_crops_are_not_kept_unasked(path):
@@ -149,7 +172,7 @@ def test_no_other_file_is_taken_for_a_gallery(path, tmp_path):
     edit(path, "CREATE TABLE x (y)")
     with pytest.raises(InputError, match="not a gallery of tf_sphereface"):
         GalleryStore(path)
-    with pytest.raises(InputError, match="no such gallery"):
+    with pytest.raises(InputError, match="not a file"):
         GalleryStore(tmp_path)
 
 

@@ -3,13 +3,15 @@
 import contextlib
 import errno
 import os
+import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 from tf_sphereface.errors import InputError, ResultError
 from tf_sphereface.files import scratch_folder, sync
+from tf_sphereface.gallery.records import NoGalleryError
 from tf_sphereface.renames import rename_new
 
 APPLICATION_ID = 0x53504647  # "SPFG", in the file's header
@@ -76,17 +78,29 @@ def _damaged(path, reason):
     return f"damaged gallery: {path} ({reason}); take a copy of it, or enrol again"
 
 
-def make_database(path: Path, facts: dict[str, bytes]) -> None:
-    """Makes a gallery without people; it is whole or not there. Mode 600.
+def require_folder(path: Path) -> None:
+    """Refuses a place in a folder that is not there.
+
+    Raises: InputError.
+    """
+    if not path.parent.is_dir():
+        raise InputError(f"no such folder: {path.parent}")
+
+
+def make_database(
+    path: Path, facts: dict[str, bytes], fill: Callable[[Path], None] | None = None
+) -> None:
+    """Makes a gallery; it is whole or not there. Mode 600.
 
     Args:
         path: The file to be, in a folder that exists.
         facts: Rows of the table `facts`.
+        fill: Writes people into a file that is not yet in its place.
 
-    Raises: FileExistsError if there is one; InputError if there is no such folder.
+    Raises: FileExistsError if there is one; InputError if there is no such folder; as
+        `fill`.
     """
-    if not path.parent.is_dir():
-        raise InputError(f"no such folder: {path.parent}")
+    require_folder(path)
     with scratch_folder(path.parent) as folder, reports_errors(path):
         made = folder / "gallery"
         os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -99,6 +113,8 @@ def make_database(path: Path, facts: dict[str, bytes]) -> None:
             database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
             database.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
             database.execute("COMMIT")
+        if fill is not None:
+            fill(made)
         sync(made)
         rename_new(made, path)
         sync(path.parent)
@@ -109,11 +125,14 @@ def open_database(path: Path) -> sqlite3.Connection:
 
     A deletion that a process did not finish, since it was killed, is finished.
 
-    Raises: InputError if there is none, it is damaged, of a newer version, or another
-        program's; its schema must be ours, since triggers are programs.
+    Raises: NoGalleryError if there is none; InputError if it is damaged, of a newer
+        version, or another program's; its schema must be ours, since triggers are
+        programs.
     """
+    if not os.path.lexists(path):
+        raise NoGalleryError(f"no such gallery: {path}; `sphereface enroll` makes one")
     if not path.is_file():
-        raise InputError(f"no such gallery: {path}; `sphereface enroll` makes one")
+        raise InputError(f"not a file: {path}")
     with reports_errors(path):
         database = _connect(path)
         try:
@@ -189,14 +208,18 @@ def transaction(database: sqlite3.Connection, path: Path) -> Iterator[None]:
 
 def mark_erasing(database: sqlite3.Connection) -> None:
     """Says, in the transaction of a deletion, that `erase` has to follow."""
-    database.execute("INSERT OR REPLACE INTO facts VALUES ('erasing', x'01')")
+    token = secrets.token_bytes(8)  # another process may delete during an `erase`
+    database.execute("INSERT OR REPLACE INTO facts VALUES ('erasing', ?)", (token,))
 
 
 def is_erasing(database: sqlite3.Connection) -> bool:
     """True if a deletion was not finished."""
-    return bool(
-        database.execute("SELECT 1 FROM facts WHERE name = 'erasing'").fetchone()
-    )
+    return _erasing(database) is not None
+
+
+def _erasing(database):
+    found = database.execute("SELECT value FROM facts WHERE name = 'erasing'")
+    return found.fetchone()
 
 
 def erase(database: sqlite3.Connection, path: Path) -> None:
@@ -208,11 +231,14 @@ def erase(database: sqlite3.Connection, path: Path) -> None:
     Raises: ResultError if another process uses the log for 30 s: the rows are deleted,
         and the next one that opens the gallery goes on.
     """
+    mark = _erasing(database)
     try:
         database.execute("VACUUM")
         (busy, _, _) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if not busy:
-            database.execute("DELETE FROM facts WHERE name = 'erasing'")
+        if not busy and mark is not None:
+            database.execute(
+                "DELETE FROM facts WHERE name = 'erasing' AND value = ?", mark
+            )
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
             raise

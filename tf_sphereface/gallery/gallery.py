@@ -1,6 +1,5 @@
 """A gallery with a bundle: people are enrolled from photos and recognised in others."""
 
-import contextlib
 import os
 from pathlib import Path
 from typing import Literal, Self
@@ -12,13 +11,20 @@ from tf_sphereface.bundle.calibration import decide
 from tf_sphereface.bundle.embedder import Embedder, Photo
 from tf_sphereface.bundle.photo_faces import faces_of_picture, read_faces
 from tf_sphereface.errors import InputError, NoFaceError
+from tf_sphereface.gallery.address import ServerAddress, parse_place
 from tf_sphereface.gallery.crops import decoded_crop, encoded_crop
 from tf_sphereface.gallery.identity import are_cross_variant, features_of
 from tf_sphereface.gallery.naming import name_face
+from tf_sphereface.gallery.places import Store, UnmadeStore, open_store
 from tf_sphereface.gallery.quality import measure, reasons_against
-from tf_sphereface.gallery.records import Person, Template, person_key
+from tf_sphereface.gallery.records import (
+    NoGalleryError,
+    Person,
+    Template,
+    now,
+    person_key,
+)
 from tf_sphereface.gallery.search import Rule
-from tf_sphereface.gallery.store import GalleryStore, make_gallery, now
 from tf_sphereface.gallery.thresholds import SearchThreshold, search_threshold
 
 _FAR_OF_UNLIKE = 0.01
@@ -28,12 +34,12 @@ class Gallery:
     """Enrolled people, and a bundle that recognises them.
 
     Args:
-        store: The open file; it is closed with the gallery.
+        store: As `open_store` gives it; it is closed with the gallery.
         embedder: Of the bundle that its templates are of; a quantised variant may probe
             a gallery of the float variant if the bundle has thresholds for that.
 
     Attributes:
-        store: The file.
+        store: Its people and templates.
         cross_variant: True in that case.
 
     Raises: InputError if the templates are of another bundle or variant.
@@ -46,7 +52,7 @@ class Gallery:
             print(gallery.identify("somebody.jpg"))
     """
 
-    def __init__(self, store: GalleryStore, embedder: Embedder):
+    def __init__(self, store: Store, embedder: Embedder):
         self.store, self._embedder = store, embedder
         self.cross_variant = are_cross_variant(
             store.identity, embedder.contract, embedder.variant
@@ -91,7 +97,7 @@ class Gallery:
         person_key(name)
         if self.cross_variant:
             raise InputError(
-                f"{self.store.path} has templates of the variant "
+                f"{self.store.place} has templates of the variant "
                 f"{self.store.identity.variant}; enrol with --variant "
                 f"{self.store.identity.variant}"
             )
@@ -113,15 +119,22 @@ class Gallery:
                 quality=measure(face, crop),
                 crop=encoded_crop(crop) if self.store.keeps_crops else None,
             )
-            self.store.add(name, [template])
+            self._add(name, template)
         return reasons
+
+    def _add(self, name, template):
+        people = [(name, [template])]
+        if isinstance(self.store, UnmadeStore):
+            self.store = self.store.made_with(people)
+        else:
+            self.store.add_people(people)
 
     def threshold(
         self, far: float = 0.01, false_alarms: float | None = None
     ) -> SearchThreshold:
         """The threshold of a search of all templates, as `search_threshold`."""
         record = self._embedder.contract.variants[self._embedder.variant]
-        size = len(self.store.matrix())
+        size = self.store.size()
         return search_threshold(record, size, far, false_alarms, self.cross_variant)
 
     def identify(
@@ -165,7 +178,7 @@ class Gallery:
         return read_faces(self._embedder, Path(photo), choose)
 
     def _named(self, face, feature, wanted, rule, k):
-        named = name_face(self.store.matrix(), feature, wanted, rule, k)
+        named = name_face(self.store, feature, wanted, rule, k)
         return {**named, "box": face["box"], "confidence": face["score"]}
 
     def _unlike(self, name, feature):
@@ -187,7 +200,7 @@ class Gallery:
 
 
 def open_gallery(
-    path: Path | str,
+    place: str | os.PathLike | ServerAddress,
     bundle: Bundle | Path | str,
     variant: str | None = None,
     secret: bytes | None = None,
@@ -197,34 +210,35 @@ def open_gallery(
     """Opens a gallery with a bundle.
 
     Args:
-        path: Its file.
+        place: Path of its file, or address "postgresql://..." of its database.
         bundle: Folder of the bundle, or what `load_bundle` gave.
         variant: Of the embedding network; None is that of the gallery, and of a new one
             the bundle's default.
         secret: Its key, as `read_key` gives it, if it is encrypted.
         make: Whether a new one is made where there is none, of this bundle and
-            variant, and with this key.
+            variant, and with this key, as soon as somebody is enrolled.
         keep_crops: Whether a new one keeps aligned faces, to be embedded again.
 
-    Raises: InputError as `GalleryStore`, `Embedder` and `Gallery`.
+    Raises: NoGalleryError if there is none and none is made; InputError as
+        `open_store`, `Embedder` and `Gallery`.
     """
-    path, embedder = Path(path), None
-    if make and not os.path.lexists(path):
+    try:
+        store = open_store(place, secret)
+    except NoGalleryError:
+        if not make:
+            raise
         embedder = Embedder(bundle, variant)
         identity = features_of(embedder.contract, embedder.variant)
-        with contextlib.suppress(FileExistsError):  # another process was quicker
-            make_gallery(path, identity, secret, keep_crops)
-    store = GalleryStore(path, secret)
-    try:
-        if embedder is None:
-            embedder = Embedder(bundle, variant or store.identity.variant)
+        store = UnmadeStore(parse_place(place), identity, secret, keep_crops)
         return Gallery(store, embedder)
+    try:
+        return Gallery(store, Embedder(bundle, variant or store.identity.variant))
     except BaseException:
         store.close()
         raise
 
 
-def embed_again(store: GalleryStore, embedder: Embedder) -> int:
+def embed_again(store: Store, embedder: Embedder) -> int:
     """Embeds the kept crops of a gallery with another bundle or variant.
 
     Args:
@@ -238,7 +252,7 @@ def embed_again(store: GalleryStore, embedder: Embedder) -> int:
     identity = features_of(embedder.contract, embedder.variant)
     if identity.crops != store.identity.crops:
         raise InputError(
-            f"the crops of {store.path} have another size or template than those of "
+            f"the crops of {store.place} have another size or template than those of "
             "the bundle; enrol these people anew"
         )
     size = identity.crop_size

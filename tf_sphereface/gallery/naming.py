@@ -3,14 +3,14 @@
 import numpy as np
 
 from tf_sphereface.bundle.calibration import decide
-from tf_sphereface.gallery.search import Rule, TemplateMatrix
+from tf_sphereface.gallery.search import Rule, Searchable
 from tf_sphereface.gallery.thresholds import SearchThreshold
 
 _VERDICTS = {"same": "known", "unknown": "not sure", "different": "unknown"}
 
 
 def name_face(
-    matrix: TemplateMatrix,
+    people: Searchable,
     feature: np.ndarray,
     wanted: SearchThreshold,
     rule: Rule = "best",
@@ -19,7 +19,7 @@ def name_face(
     """Names a face by the people of a gallery.
 
     Args:
-        matrix: The gallery's templates.
+        people: A gallery, or the matrix of its templates.
         feature: Of the face, float (dim,), finite and not zero.
         wanted: Threshold of the search, with the calibration of the scores.
         rule: Score of a person, as for `TemplateMatrix.scores`.
@@ -30,7 +30,7 @@ def name_face(
         and `margin` to the next person. All but the decision, "unknown", are None in a
         gallery without people.
     """
-    nearest = matrix.nearest(feature, rule, k)
+    nearest = people.nearest(feature, rule, k)
     if not nearest:
         empty = dict.fromkeys(("name", "decision", "nearest", "score", "margin"))
         return empty | {"decision": "unknown"}

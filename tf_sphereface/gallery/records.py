@@ -1,6 +1,7 @@
 """Records of a gallery: people and their templates."""
 
 import dataclasses
+import datetime
 from typing import Annotated
 
 import numpy as np
@@ -12,6 +13,10 @@ from tf_sphereface.errors import InputError
 LONGEST_NAME, LONGEST_SOURCE = 200, 1000  # characters
 TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 _Measure = Annotated[FiniteFloat, Field(ge=-1e6, le=1e6)]
+
+
+class NoGalleryError(InputError):
+    """No gallery is at the place."""
 
 
 class Quality(BaseModel):
@@ -84,3 +89,8 @@ def person_key(name: str) -> str:
             f"and no spaces at its ends. Received: {name!r:.60}"
         )
     return identity_key(name)
+
+
+def now() -> str:
+    """The time, UTC, as templates have it."""
+    return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"

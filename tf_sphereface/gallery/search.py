@@ -1,6 +1,6 @@
 """Exact search: the scores of a face with every person of a gallery."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,6 +21,15 @@ class Candidate(NamedTuple):
 
     name: str
     score: float
+
+
+class Searchable(Protocol):
+    """People who can be searched for the nearest to a face."""
+
+    def nearest(
+        self, probe: np.ndarray, rule: Rule = "best", k: int = 3, most: int = 2
+    ) -> list[Candidate]:
+        """The people of the highest scores with a face, highest first."""
 
 
 class TemplateMatrix:

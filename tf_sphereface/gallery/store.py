@@ -1,8 +1,6 @@
 """The durable store of a gallery: people and templates in one SQLite file."""
 
 import contextlib
-import datetime
-import secrets
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self
@@ -14,7 +12,6 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.gallery.database import (
     damaged,
     erase,
-    make_database,
     mark_erasing,
     open_database,
     reports_errors,
@@ -22,14 +19,10 @@ from tf_sphereface.gallery.database import (
 )
 from tf_sphereface.gallery.identity import FeatureIdentity
 from tf_sphereface.gallery.records import Person, Quality, Template, person_key
-from tf_sphereface.gallery.sealing import (
-    SALT_BYTES,
-    ChecksumSealer,
-    EncryptedSealer,
-)
-from tf_sphereface.gallery.search import TemplateMatrix
+from tf_sphereface.gallery.sealing import ChecksumSealer, EncryptedSealer
+from tf_sphereface.gallery.search import Candidate, Rule, TemplateMatrix
 
-_CHECK = b"tf_sphereface gallery"
+CHECK = b"tf_sphereface gallery"
 
 
 class GalleryStore:
@@ -44,18 +37,18 @@ class GalleryStore:
         secret: Key of an encrypted gallery, as `read_key` gives it.
 
     Attributes:
-        path: The file.
+        place: The file.
         identity: `FeatureIdentity` of its templates.
         keeps_crops: True if aligned faces are kept, to be embedded again.
         is_encrypted: True if names, sources, templates and crops are.
 
-    Raises: InputError if there is none, it is damaged, of a newer version or another
-        program's, or the key is missing or wrong.
+    Raises: NoGalleryError if there is none; InputError if it is damaged, of a newer
+        version or another program's, or the key is missing or wrong.
     """
 
     def __init__(self, path: Path, secret: bytes | None = None):
-        self.path = Path(path)
-        self._database = open_database(self.path)
+        self.place = Path(path)
+        self._database = open_database(self.place)
         self._matrix = self._matrix_version = None
         try:
             self._read_facts(secret)
@@ -86,8 +79,9 @@ class GalleryStore:
         """Adds templates of several people in one transaction, as `add`."""
         with self._writing():
             for name, templates in people:
+                person = self._person(name)
                 for template in templates:  # who has none is nobody
-                    person = self._person(name) or self._new_person(name)
+                    person = person or self._new_person(name)
                     self._insert(person, template)
 
     def people(self) -> list[Person]:
@@ -128,6 +122,16 @@ class GalleryStore:
             self._matrix, self._matrix_version = self._read_matrix(), version
         return self._matrix
 
+    def size(self) -> int:
+        """Number of templates."""
+        return len(self.matrix())
+
+    def nearest(
+        self, probe: np.ndarray, rule: Rule = "best", k: int = 3, most: int = 2
+    ) -> list[Candidate]:
+        """The people of the highest scores with a face, as `TemplateMatrix.nearest`."""
+        return self.matrix().nearest(probe, rule, k, most)
+
     def forget(self, *names: str) -> int:
         """Deletes people for good: rows, log, free pages and the matrix.
 
@@ -143,7 +147,7 @@ class GalleryStore:
             for name in names:
                 person = self._person(name)
                 if person is None:
-                    raise InputError(f"nobody is called {name!r:.200} in {self.path}")
+                    raise InputError(f"nobody is called {name!r:.200} in {self.place}")
                 deleted += self._database.execute(
                     "DELETE FROM templates WHERE person = ?", (person,)
                 ).rowcount
@@ -169,7 +173,7 @@ class GalleryStore:
             bare = sum(crop is None for _, _, crop in rows)
             if bare:
                 raise InputError(
-                    f"{bare} of {len(rows)} templates in {self.path} have no crop to "
+                    f"{bare} of {len(rows)} templates in {self.place} have no crop to "
                     "embed again: enrol these people with the new bundle in a new "
                     "gallery (--keep-crops keeps crops)"
                 )
@@ -191,8 +195,8 @@ class GalleryStore:
         return len(rows)
 
     def _erase(self):
-        with reports_errors(self.path):
-            erase(self._database, self.path)
+        with reports_errors(self.place):
+            erase(self._database, self.place)
 
     def _read_facts(self, secret):
         facts = dict(self._rows("SELECT name, value FROM facts"))
@@ -200,29 +204,29 @@ class GalleryStore:
         self.is_encrypted = bool(salt)
         if self.is_encrypted and secret is None:
             raise InputError(
-                f"{self.path} is encrypted: give its key with --key or in "
+                f"{self.place} is encrypted: give its key with --key or in "
                 "SPHEREFACE_GALLERY_KEY"
             )
         if not self.is_encrypted and secret is not None:
-            raise InputError(f"{self.path} is not encrypted, but a key was given")
+            raise InputError(f"{self.place} is not encrypted, but a key was given")
         try:
             self._sealer = EncryptedSealer(secret, salt) if salt else ChecksumSealer()
-            right = self._sealer.unseal(facts["check"], "check") == _CHECK
+            right = self._sealer.unseal(facts["check"], "check") == CHECK
         except (KeyError, TypeError) as error:
-            raise damaged(self.path, "its facts are not readable") from error
+            raise damaged(self.place, "its facts are not readable") from error
         except InputError:
             raise
         except ValueError:
             right = False
         if not right and self.is_encrypted:
-            raise InputError(f"not the key of {self.path}")
+            raise InputError(f"not the key of {self.place}")
         try:
             content = self._sealer.unseal(facts["identity"], "identity")
             self.identity = FeatureIdentity.model_validate_json(content)
             self.keeps_crops = facts["crops"] == b"kept"
         except (KeyError, TypeError, ValueError) as error:
             raise damaged(
-                self.path, "what its templates are is not readable"
+                self.place, "what its templates are is not readable"
             ) from error
 
     def _write_fact(self, name, content):
@@ -233,7 +237,7 @@ class GalleryStore:
 
     @contextlib.contextmanager
     def _writing(self):
-        with transaction(self._database, self.path):
+        with transaction(self._database, self.place):
             self._check_identity()
             yield
         self._matrix = None
@@ -244,12 +248,12 @@ class GalleryStore:
         stored = self._unseal(rows[0][0] if rows else b"", "identity")
         if FeatureIdentity.model_validate_json(stored) != self.identity:
             raise InputError(
-                f"{self.path} was embedded again by another process meanwhile; try "
+                f"{self.place} was embedded again by another process meanwhile; try "
                 "again with its bundle"
             )
 
     def _rows(self, statement, values=()):
-        with reports_errors(self.path):
+        with reports_errors(self.place):
             return self._database.execute(statement, values).fetchall()
 
     def _person(self, name):
@@ -294,7 +298,7 @@ class GalleryStore:
         feature = np.asarray(feature, "<f4")
         if feature.shape != (self.identity.feature_dim,):
             raise InputError(
-                f"features of {self.path} have {self.identity.feature_dim} numbers. "
+                f"features of {self.place} have {self.identity.feature_dim} numbers. "
                 f"Received: {feature.shape}"
             )
         if not (np.isfinite(feature).all() and feature.any()):
@@ -306,7 +310,7 @@ class GalleryStore:
         try:
             return self._sealer.unseal(bytes(sealed), place)
         except (TypeError, ValueError) as error:
-            raise damaged(self.path, f"{place}: {error}") from error
+            raise damaged(self.place, f"{place}: {error}") from error
 
     def _name(self, person, sealed):
         return self._unseal(sealed, _place("name", person, person)).decode(
@@ -320,7 +324,7 @@ class GalleryStore:
         try:
             measured = None if quality is None else Quality.model_validate_json(quality)
         except ValidationError as error:
-            raise damaged(self.path, f"quality of template {number}") from error
+            raise damaged(self.place, f"quality of template {number}") from error
         return Template(
             feature=self._feature(content(feature, "feature")),
             source=content(source, "source").decode(errors="replace"),
@@ -331,11 +335,11 @@ class GalleryStore:
 
     def _feature(self, content):
         if len(content) != 4 * self.identity.feature_dim:
-            raise damaged(self.path, "a template of another length")
+            raise damaged(self.place, "a template of another length")
         return np.frombuffer(content, "<f4")
 
     def _read_matrix(self):
-        with reports_errors(self.path):
+        with reports_errors(self.place):
             self._database.execute("BEGIN")  # people and templates of one moment
             try:
                 self._check_identity()
@@ -351,43 +355,12 @@ class GalleryStore:
             finally:
                 self._database.execute("ROLLBACK")
         if places.keys() - names.keys():
-            raise damaged(self.path, "a template of nobody")
+            raise damaged(self.place, "a template of nobody")
         return TemplateMatrix(features, owners, [names[i] for i in places])
 
 
 _NAMES = "SELECT id, name FROM people"
 _FEATURES = "SELECT id, person, feature FROM templates ORDER BY person, id"
-
-
-def make_gallery(
-    path: Path,
-    identity: FeatureIdentity,
-    secret: bytes | None = None,
-    keep_crops: bool = False,
-) -> None:
-    """Makes the file of a gallery without people.
-
-    Args:
-        path: The file to be, in a folder that exists.
-        identity: Of the features that it will hold.
-        secret: Key to encrypt it with, as `read_key` gives it; None: in the clear.
-        keep_crops: Whether aligned faces are kept beside their features.
-
-    Raises: FileExistsError if there is one; InputError if there is no such folder.
-    """
-    facts, sealer = {}, ChecksumSealer()
-    if secret is not None:
-        facts["salt"] = secrets.token_bytes(SALT_BYTES)
-        sealer = EncryptedSealer(secret, facts["salt"])
-    facts["check"] = sealer.seal(_CHECK, "check")
-    facts["identity"] = sealer.seal(identity.model_dump_json().encode(), "identity")
-    facts["crops"] = b"kept" if keep_crops else b"not kept"
-    make_database(Path(path), facts)
-
-
-def now() -> str:
-    """The time, UTC, as templates have it."""
-    return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _place(kind, number, person):

@@ -1,6 +1,7 @@
 """A gallery as one file, to be carried elsewhere: JSON, or that encrypted."""
 
 import base64
+import os
 import secrets
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tf_sphereface.bundle.plain_json import require_plain_json
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import write_atomically
+from tf_sphereface.gallery.address import ServerAddress
 from tf_sphereface.gallery.crops import decoded_crop
 from tf_sphereface.gallery.identity import FeatureIdentity
+from tf_sphereface.gallery.places import Store, make_gallery
 from tf_sphereface.gallery.records import (
     LONGEST_NAME,
     LONGEST_SOURCE,
@@ -22,7 +25,6 @@ from tf_sphereface.gallery.records import (
     person_key,
 )
 from tf_sphereface.gallery.sealing import SALT_BYTES, EncryptedSealer
-from tf_sphereface.gallery.store import GalleryStore, make_gallery
 from tf_sphereface.new_files import new_files
 
 _MAGIC = b"tf_sphereface encrypted gallery 1\n"
@@ -54,7 +56,7 @@ class _StoredGallery(_Part):
     people: tuple[_StoredPerson, ...]
 
 
-def export_gallery(store: GalleryStore, out: Path, secret: bytes | None = None) -> int:
+def export_gallery(store: Store, out: Path, secret: bytes | None = None) -> int:
     """Writes a gallery to one file, for its owner alone (mode 600).
 
     Args:
@@ -86,7 +88,7 @@ def export_gallery(store: GalleryStore, out: Path, secret: bytes | None = None) 
     return len(people)
 
 
-def import_gallery(store: GalleryStore, path: Path, secret: bytes | None = None) -> int:
+def import_gallery(store: Store, path: Path, secret: bytes | None = None) -> int:
     """Adds the people of a file to a gallery: all of them, or none.
 
     Templates that are there already are passed over.
@@ -103,39 +105,48 @@ def import_gallery(store: GalleryStore, path: Path, secret: bytes | None = None)
     document = _read_document(Path(path), secret)
     if document.identity != store.identity:
         raise InputError(
-            f"{path} has templates of another bundle or variant than {store.path}; "
+            f"{path} has templates of another bundle or variant than {store.place}; "
             "they are never compared"
         )
-    added, seen = [], {}
-    for person in document.people:
-        key = person_key(person.name)
-        if key not in seen:
-            there = store.templates(person.name)
-            seen[key] = {template.feature.tobytes() for template in there}
-        loaded = [_loaded(t, store, path) for t in person.templates]
-        templates = {template.feature.tobytes(): template for template in loaded}
-        new = [templates[each] for each in templates if each not in seen[key]]
-        seen[key] |= templates.keys()
-        if new:
-            added.append((person.name, new))
+    there = {person.name: store.templates(person.name) for person in document.people}
+    added = _new_people(document, path, there)
     store.add_people(added)
     return sum(len(templates) for _, templates in added)
 
 
-def make_gallery_for(path: Path, gallery: Path, secret: bytes | None = None) -> None:
-    """Makes a gallery without people for those of a file.
+def import_new_gallery(
+    place: str | os.PathLike | ServerAddress, path: Path, secret: bytes | None = None
+) -> int:
+    """Makes a gallery of the people of a file; it is whole, or not there.
 
     Args:
+        place: Of the gallery to be; it keeps crops if there are some in the file.
         path: The file, of `export_gallery`.
-        gallery: The file to be; it keeps crops if there are some in the file.
         secret: Key of both.
 
-    Raises: InputError if the file is none, or damaged; FileExistsError if there is a
-        gallery.
+    Returns: Number of templates.
+    Raises: InputError as `import_gallery`; FileExistsError if there is a gallery.
     """
     document = _read_document(Path(path), secret)
     crops = any(t.crop for person in document.people for t in person.templates)
-    make_gallery(gallery, document.identity, secret, crops)
+    people = _new_people(document, path, {})
+    make_gallery(place, document.identity, secret, crops, people)
+    return sum(len(templates) for _, templates in people)
+
+
+def _new_people(document, path, there):
+    """Names and templates of a file without those that are there."""
+    added, seen = [], {}
+    for person in document.people:
+        known = seen.setdefault(person_key(person.name), set())
+        known |= {t.feature.tobytes() for t in there.get(person.name, ())}
+        loaded = [_loaded(t, document.identity, path) for t in person.templates]
+        templates = {template.feature.tobytes(): template for template in loaded}
+        new = [templates[each] for each in templates if each not in known]
+        known |= templates.keys()
+        if new:
+            added.append((person.name, new))
+    return added
 
 
 def _read_document(path, secret):
@@ -185,7 +196,7 @@ def _read(path, secret):
         raise InputError(f"not the key of {path}, or it is damaged") from error
 
 
-def _loaded(stored, store, path):
+def _loaded(stored, identity, path):
     try:
         feature = base64.b64decode(stored.feature, validate=True)
         crop = (
@@ -195,10 +206,10 @@ def _loaded(stored, store, path):
         )
     except ValueError as error:
         raise InputError(f"no gallery in {path}: text that is no base64") from error
-    if len(feature) != 4 * store.identity.feature_dim:
+    if len(feature) != 4 * identity.feature_dim:
         raise InputError(f"no gallery in {path}: a template of another length")
     if crop:
-        decoded_crop(crop, store.identity.crop_size)
+        decoded_crop(crop, identity.crop_size)
     return Template(
         feature=np.frombuffer(feature, "<f4"),
         source=stored.source,

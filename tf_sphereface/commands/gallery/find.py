@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.options.counts import positive_count
 from tf_sphereface.commands.options.gallery import add_choose_option
 from tf_sphereface.commands.options.threshold import add_far_option, tell_unmeasured
 from tf_sphereface.commands.options.trust import add_trust_option
@@ -28,7 +29,10 @@ def build_parser():
         "largest",
     )
     parser.add_argument(
-        "--most", type=int, default=10, help="photos to name (default: %(default)s)"
+        "--most",
+        type=positive_count,
+        default=10,
+        help="photos to name (default: %(default)s)",
     )
     add_trust_option(parser)
     add_json_option(parser)
@@ -37,10 +41,7 @@ def build_parser():
 
 @reports_errors
 def main(argv=None):
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    if args.most < 1:
-        parser.error("--most must be at least 1")
+    args = build_parser().parse_args(argv)
     from tf_sphereface.bundle.bundle import load_bundle
     from tf_sphereface.bundle.embedder import Embedder
     from tf_sphereface.bundle.photo_faces import find_person

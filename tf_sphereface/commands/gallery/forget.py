@@ -1,6 +1,7 @@
 """Delete people from a gallery for good: rows, log and free pages of the file."""
 
 import argparse
+import contextlib
 import sys
 
 from tf_sphereface.commands.options.gallery import add_gallery_options
@@ -21,9 +22,9 @@ def build_parser():
 @reports_errors
 def main(argv=None):
     args = build_parser().parse_args(argv)
-    from tf_sphereface.gallery import GalleryStore, read_key
+    from tf_sphereface.gallery import open_store, read_key
 
-    with GalleryStore(args.gallery, read_key(args.key)) as store:
+    with contextlib.closing(open_store(args.gallery, read_key(args.key))) as store:
         deleted = store.forget(*args.names)
     result = {"people_deleted": len(args.names), "templates_deleted": deleted}
     print_result(result, args.json)

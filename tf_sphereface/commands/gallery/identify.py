@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.options.counts import positive_count
 from tf_sphereface.commands.options.gallery import (
     PhotosParser,
     add_bundle_options,
@@ -44,7 +45,10 @@ def build_parser():
         "all, or over the k best",
     )
     parser.add_argument(
-        "--k", type=int, default=3, help="of top-k (default: %(default)s)"
+        "--k",
+        type=positive_count,
+        default=3,
+        help="of top-k (default: %(default)s)",
     )
     add_choose_option(
         parser,
@@ -60,8 +64,6 @@ def build_parser():
 def main(argv=None):
     parser = build_parser()
     args = parser.parse_args(argv)
-    if args.k < 1:
-        parser.error("--k must be at least 1")
     check_camera_options(parser, args)
     from tf_sphereface.bundle.bundle import load_bundle
     from tf_sphereface.gallery import open_gallery, read_key

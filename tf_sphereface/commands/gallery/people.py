@@ -1,8 +1,8 @@
 """List the people of a gallery; write it to one file, add one, or embed it again."""
 
 import argparse
+import contextlib
 import dataclasses
-import os
 import sys
 from pathlib import Path
 
@@ -50,18 +50,14 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if args.re_embed is None and (args.variant or args.trust):
         parser.error("--variant and --trust go with --re-embed")
-    from tf_sphereface.gallery import GalleryStore, import_gallery, read_key
+    from tf_sphereface.gallery import open_store, read_key
 
     secret, result = read_key(args.key), {}
-    if args.import_from and not os.path.lexists(args.gallery):
-        from tf_sphereface.gallery.transfer import make_gallery_for
-
-        make_gallery_for(args.import_from, args.gallery, secret)
-    with GalleryStore(args.gallery, secret) as store:
+    if args.import_from:
+        result["imported"] = _import(args.gallery, args.import_from, secret)
+    with contextlib.closing(open_store(args.gallery, secret)) as store:
         if args.export:
             _export(store, args.export, secret)
-        if args.import_from:
-            result["imported"] = import_gallery(store, args.import_from, secret)
         if args.re_embed:
             result["embedded_again"] = _embed_again(store, args)
         result |= {
@@ -72,6 +68,18 @@ def main(argv=None):
         }
     print_result(result, args.json)
     return 0
+
+
+def _import(gallery, path, secret):
+    from tf_sphereface.gallery import import_gallery, import_new_gallery, open_store
+    from tf_sphereface.gallery.records import NoGalleryError
+
+    try:
+        store = open_store(gallery, secret)
+    except NoGalleryError:
+        return import_new_gallery(gallery, path, secret)
+    with contextlib.closing(store):
+        return import_gallery(store, path, secret)
 
 
 def _export(store, out, secret):

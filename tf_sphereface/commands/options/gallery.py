@@ -20,7 +20,11 @@ class PhotosParser(argparse.ArgumentParser):
 
 def add_gallery_options(parser: argparse.ArgumentParser) -> None:
     """Adds GALLERY and --key."""
-    parser.add_argument("gallery", type=Path, help="file of the enrolled people")
+    parser.add_argument(
+        "gallery",
+        help="file of the enrolled people, or address of a PostgreSQL database: "
+        "postgresql://USER@HOST/DATABASE",
+    )
     parser.add_argument(
         "--key",
         type=Path,
