@@ -3,6 +3,7 @@
 import pytest
 
 from tests.commands.every_command import make_world
+from tests.gallery.rendered_commands import call, folder  # noqa: F401
 from tests.kill_points import KillServer
 
 

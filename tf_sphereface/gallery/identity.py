@@ -5,6 +5,7 @@ import struct
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from tf_sphereface.bundle.contract import BundleContract
@@ -138,6 +139,46 @@ def are_cross_variant(
             f"no thresholds for {variant} against it; take --variant {FLOAT}"
         )
     return True
+
+
+def checked_feature(
+    feature: np.ndarray, identity: FeatureIdentity, place: object
+) -> np.ndarray:
+    """A feature as galleries keep it, little-endian float32 (feature_dim,).
+
+    Args:
+        feature: Of any type.
+        identity: Of the gallery's features.
+        place: Of the gallery, for the message.
+
+    Raises: InputError if it has another length, is not finite, or zero.
+    """
+    feature = np.asarray(feature, "<f4")
+    if feature.shape != (identity.feature_dim,):
+        raise InputError(
+            f"features of {place} have {identity.feature_dim} numbers. "
+            f"Received: {feature.shape}"
+        )
+    if not (np.isfinite(feature).all() and feature.any()):
+        raise InputError("a feature must be finite and not zero")
+    return feature
+
+
+def embedded_again(place: object) -> InputError:
+    """The error of a gallery that has other features than when it was opened."""
+    return InputError(
+        f"{place} was embedded again by another process meanwhile; try again with its "
+        "bundle"
+    )
+
+
+def without_crops(bare: int, templates: int, place: object) -> InputError:
+    """The error of templates without crops to be embedded again."""
+    return InputError(
+        f"{bare} of {templates} templates in {place} have no crop to embed again: "
+        "enrol these people with the new bundle in a new gallery (--keep-crops keeps "
+        "crops)"
+    )
 
 
 def _told(identity):

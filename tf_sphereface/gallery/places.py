@@ -14,13 +14,13 @@ from tf_sphereface.gallery.database import make_database, require_folder
 from tf_sphereface.gallery.identity import FeatureIdentity
 from tf_sphereface.gallery.records import NoGalleryError, Person, Template
 from tf_sphereface.gallery.sealing import SALT_BYTES, ChecksumSealer, EncryptedSealer
-from tf_sphereface.gallery.search import Candidate, Rule
+from tf_sphereface.gallery.search import Candidate, Searchable
 from tf_sphereface.gallery.store import CHECK, GalleryStore
 
 People = Sequence[tuple[str, Sequence[Template]]]
 
 
-class Store(Protocol):
+class Store(Searchable, Protocol):
     """Stored people and templates; methods as `GalleryStore` describes them."""
 
     place: Path | ServerAddress
@@ -43,10 +43,8 @@ class Store(Protocol):
     def size(self) -> int:
         """Number of templates."""
 
-    def nearest(
-        self, probe: np.ndarray, rule: Rule = "best", k: int = 3, most: int = 2
-    ) -> list[Candidate]:
-        """The people of the highest scores with a face."""
+    def search_approximately(self) -> None:
+        """Lets `nearest` take an index, if there is one."""
 
     def forget(self, *names: str) -> int:
         """Deletes people for good; gives the number of templates."""

@@ -32,6 +32,18 @@ class Searchable(Protocol):
         """The people of the highest scores with a face, highest first."""
 
 
+def check_rule(rule: str, k: int) -> None:
+    """Refuses other rules than `RULES`, and a `k` of less than 1.
+
+    Raises: ValueError.
+    """
+    if rule not in RULES or k < 1:
+        raise ValueError(
+            f"`rule` must be one of {RULES}, and `k` at least 1. "
+            f"Received: rule={rule!r}, k={k!r}"
+        )
+
+
 class TemplateMatrix:
     """All templates of a gallery in one contiguous matrix, person after person.
 
@@ -68,11 +80,7 @@ class TemplateMatrix:
         Raises: ValueError if the rule is unknown, or `k` is less than 1; InputError if
             the features have another length.
         """
-        if rule not in RULES or k < 1:
-            raise ValueError(
-                f"`rule` must be one of {RULES}, and `k` at least 1. "
-                f"Received: rule={rule!r}, k={k!r}"
-            )
+        check_rule(rule, k)
         check_same_size(np.asarray(probes), self._rows, "probes and gallery")
         probes = unit_rows(np.asarray(probes, np.float32))
         found = np.empty((len(probes), len(self.names)), np.float32)

@@ -17,7 +17,12 @@ from tf_sphereface.gallery.database import (
     reports_errors,
     transaction,
 )
-from tf_sphereface.gallery.identity import FeatureIdentity
+from tf_sphereface.gallery.identity import (
+    FeatureIdentity,
+    checked_feature,
+    embedded_again,
+    without_crops,
+)
 from tf_sphereface.gallery.records import Person, Quality, Template, person_key
 from tf_sphereface.gallery.sealing import ChecksumSealer, EncryptedSealer
 from tf_sphereface.gallery.search import Candidate, Rule, TemplateMatrix
@@ -126,6 +131,16 @@ class GalleryStore:
         """Number of templates."""
         return len(self.matrix())
 
+    def search_approximately(self) -> None:
+        """Refuses: a file is searched exactly.
+
+        Raises: InputError.
+        """
+        raise InputError(
+            f"{self.place} is a file, and searched exactly; approximate searches are "
+            "for galleries in PostgreSQL"
+        )
+
     def nearest(
         self, probe: np.ndarray, rule: Rule = "best", k: int = 3, most: int = 2
     ) -> list[Candidate]:
@@ -144,7 +159,7 @@ class GalleryStore:
         """
         deleted = 0
         with self._writing():
-            for name in names:
+            for name in {person_key(name): name for name in names}.values():
                 person = self._person(name)
                 if person is None:
                     raise InputError(f"nobody is called {name!r:.200} in {self.place}")
@@ -172,11 +187,7 @@ class GalleryStore:
             rows = self._rows("SELECT id, person, crop FROM templates ORDER BY id")
             bare = sum(crop is None for _, _, crop in rows)
             if bare:
-                raise InputError(
-                    f"{bare} of {len(rows)} templates in {self.place} have no crop to "
-                    "embed again: enrol these people with the new bundle in a new "
-                    "gallery (--keep-crops keeps crops)"
-                )
+                raise without_crops(bare, len(rows), self.place)
             crops = [self._unseal(crop, _place("crop", i, p)) for i, p, crop in rows]
             features = embed_all(crops)
             before, self.identity = self.identity, identity
@@ -247,10 +258,7 @@ class GalleryStore:
         rows = self._rows("SELECT value FROM facts WHERE name = 'identity'")
         stored = self._unseal(rows[0][0] if rows else b"", "identity")
         if FeatureIdentity.model_validate_json(stored) != self.identity:
-            raise InputError(
-                f"{self.place} was embedded again by another process meanwhile; try "
-                "again with its bundle"
-            )
+            raise embedded_again(self.place)
 
     def _rows(self, statement, values=()):
         with reports_errors(self.place):
@@ -295,14 +303,7 @@ class GalleryStore:
         )
 
     def _sealed_feature(self, feature, number, person):
-        feature = np.asarray(feature, "<f4")
-        if feature.shape != (self.identity.feature_dim,):
-            raise InputError(
-                f"features of {self.place} have {self.identity.feature_dim} numbers. "
-                f"Received: {feature.shape}"
-            )
-        if not (np.isfinite(feature).all() and feature.any()):
-            raise InputError("a feature must be finite and not zero")
+        feature = checked_feature(feature, self.identity, self.place)
         place = _place("feature", number, person)
         return self._sealer.seal(feature.tobytes(), place)
 

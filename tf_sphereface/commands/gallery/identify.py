@@ -50,6 +50,12 @@ def build_parser():
         default=3,
         help="of top-k (default: %(default)s)",
     )
+    parser.add_argument(
+        "--approximate",
+        action="store_true",
+        help="of a gallery in PostgreSQL with an index (`sphereface people --hnsw "
+        "build`): search that, which is quicker and may miss the right person",
+    )
     add_choose_option(
         parser,
         ("all", "centre", "largest"),
@@ -74,6 +80,8 @@ def main(argv=None):
         opened_camera(args) as frames,
         open_gallery(args.gallery, bundle, args.variant, secret) as gallery,
     ):
+        if args.approximate:
+            gallery.store.search_approximately()
         wanted = gallery.threshold(args.far, args.false_alarms)
         if wanted.threshold is None:
             tell_unmeasured("nobody is named")
@@ -89,6 +97,7 @@ def main(argv=None):
             ]
             found = {"photos": photos}
     result = {
+        "search": "approximate" if args.approximate else "exact",
         "threshold": wanted.threshold,
         "far": wanted.far,
         "templates": wanted.templates,

@@ -1,4 +1,4 @@
-"""List the people of a gallery; write it to one file, add one, or embed it again."""
+"""List the people of a gallery; write it to one file, add one, embed or index it."""
 
 import argparse
 import contextlib
@@ -11,6 +11,7 @@ from tf_sphereface.commands.options.trust import add_trust_option
 from tf_sphereface.commands.terminal.errors import reports_errors
 from tf_sphereface.commands.terminal.messages import tell
 from tf_sphereface.commands.terminal.output import add_json_option, print_result
+from tf_sphereface.errors import InputError
 
 
 def build_parser():
@@ -36,6 +37,13 @@ def build_parser():
         metavar="BUNDLE",
         help="embed the kept crops with this bundle, of which the gallery is then",
     )
+    action.add_argument(
+        "--hnsw",
+        choices=("build", "measure", "drop"),
+        help="of a gallery in PostgreSQL: build the index for `sphereface identify "
+        "--approximate` and measure its recall against exact searches, measure that "
+        "again, or drop the index",
+    )
     parser.add_argument(
         "--variant", help="with --re-embed: of the network; default: the gallery's"
     )
@@ -58,6 +66,8 @@ def main(argv=None):
     with contextlib.closing(open_store(args.gallery, secret)) as store:
         if args.export:
             _export(store, args.export, secret)
+        if args.hnsw:
+            result |= _change_index(store, args.hnsw)
         if args.re_embed:
             result["embedded_again"] = _embed_again(store, args)
         result |= {
@@ -88,6 +98,25 @@ def _export(store, out, secret):
     export_gallery(store, out, secret)
     if secret is None:
         tell(f"note: {out} holds names and biometric data in the clear")
+
+
+def _change_index(store, change):
+    from tf_sphereface.gallery.server_index import (
+        build_index,
+        drop_index,
+        measure_recall,
+    )
+    from tf_sphereface.gallery.server_store import ServerStore
+
+    if not isinstance(store, ServerStore):
+        raise InputError("--hnsw is for galleries in PostgreSQL")
+    place, connection = store.place, store.connection
+    if change == "drop":
+        drop_index(connection, place)
+        return {"hnsw": "none"}
+    if change == "build":
+        build_index(connection, place)
+    return {"hnsw": dataclasses.asdict(measure_recall(connection, place))}
 
 
 def _embed_again(store, args):
