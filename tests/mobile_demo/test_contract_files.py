@@ -14,7 +14,8 @@ from case_makers.weightless import weightless_cases
 from tests.mobile_demo.test_contract import ROOT, assert_pictures, document
 from tf_sphereface.bundle.embedder import Embedder
 from tf_sphereface.errors import InputError
-from tf_sphereface.gallery.store import GalleryStore, make_gallery
+from tf_sphereface.gallery.places import make_gallery
+from tf_sphereface.gallery.store import GalleryStore
 from tf_sphereface.gallery.transfer import import_gallery
 
 
