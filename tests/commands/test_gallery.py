@@ -139,9 +139,13 @@ def test_bad_input_is_one_line_and_status_2(folder, call):
 
 @pytest.mark.parametrize("number", ["0", "-1", "1.5", "many"])
 def test_counts_are_whole_numbers_from_1(number, capsys):
-    for command, option in ((identify, "--k"), (find, "--most")):
+    for command, option in (
+        (identify, "--k"),
+        (find, "--most"),
+        (enroll, "--templates"),
+    ):
         with pytest.raises(SystemExit, match="2"):
-            command.build_parser().parse_args([option, number])
+            command.main([option, number])
         told = f"{option}: a whole number, at least 1, is needed. Received: {number}"
         assert told in capsys.readouterr().err
 

@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from tf_sphereface.commands.options.counts import positive_count
 from tf_sphereface.commands.options.gallery import (
     PhotosParser,
     add_bundle_options,
@@ -45,7 +46,7 @@ def build_parser():
     add_camera_options(parser, seconds=30)
     parser.add_argument(
         "--templates",
-        type=int,
+        type=positive_count,
         default=3,
         help="with --camera: pictures to take (default: %(default)s)",
     )
@@ -75,8 +76,6 @@ def main(argv=None):
     check_camera_options(parser, args)
     if args.camera is not None and args.name is None:
         parser.error("--camera needs --name")
-    if args.templates < 1:
-        parser.error("--templates must be at least 1")
     from tf_sphereface.bundle.bundle import load_bundle
     from tf_sphereface.gallery import open_gallery, read_key
 
