@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from tf_sphereface.backbones.recomputation import recomputing
 from tf_sphereface.heads import MarginHead
 from tf_sphereface.heads.margin_head import Tensor
 from tf_sphereface.losses import MetricLoss
@@ -66,6 +67,7 @@ class FaceClassifier(keras.Model):
         names = [part.name for part in self.metric_losses]
         if names and head is not None:
             names = ["head", *names]
+        self._recomputing = None
         self.part_means = [keras.metrics.Mean(name=f"loss_{name}") for name in names]
         if backbone.built:
             self._build_parts(backbone.output_shape)
@@ -104,11 +106,21 @@ class FaceClassifier(keras.Model):
             self.optimizer.build(self.trainable_variables)
 
     def call(self, images: Tensor, training: bool | None = None) -> dict[str, Tensor]:
-        embeddings = self.backbone(images, training=training)
+        embed = self._recomputing if training and self._recomputing else self.backbone
+        embeddings = embed(images, training=training)
         # Here at the latest: losses may make no weights on every backend.
         self._build_parts(embeddings.shape)
         outputs = {} if self.head is None else self.head(embeddings, parts=True)
         return {"embeddings": embeddings, **outputs} if self.metric_losses else outputs
+
+    def recompute_activations(self) -> None:
+        """Keeps activations between the backbone's units only, while it trains.
+
+        Those within are computed again for the gradient. Not a part of what is saved.
+
+        Raises: ValueError as `recomputing`.
+        """
+        self._recomputing = recomputing(self.backbone)
 
     def fit(self, x=None, y=None, batch_size=None, *args, **kwargs):
         """As Keras' own; warns if the last batch may leave a replica without images."""

@@ -14,12 +14,13 @@ import pytest
 
 from tests.training.small_recipe import recipe
 from tf_sphereface.errors import InputError
-from tf_sphereface.training import callbacks, trainer
+from tf_sphereface.training import callbacks
 from tf_sphereface.training.backup import (
     Backup,
     add_sums,
     restore_backup,
 )
+from tf_sphereface.training.batches import PartOrder
 from tf_sphereface.training.callbacks import BestModel
 from tf_sphereface.training.progress import TrainingProgress
 from tf_sphereface.training.stop_requests import StopRequests
@@ -81,7 +82,7 @@ def kill_between_history_and_backup(monkeypatch):
 def test_a_run_killed_three_times_ends_with_the_bits_of_an_undisturbed_one(
     records, tmp_path
 ):
-    longer = recipe(schedule=SCHEDULE)
+    longer = recipe(schedule=SCHEDULE, optimizer={"ema": 0.9})
     train(longer, records, tmp_path / "undisturbed")
     run, options = tmp_path / "run", {"backup_steps": 2}
     kills = (
@@ -233,7 +234,7 @@ def test_a_lost_loss_names_step_and_photos_and_keeps_the_backup(
     with pytest.raises(FloatingPointError) as lost:
         train(recipe(), records, tmp_path / "run", backup_steps=2)
     named = (tmp_path / "run" / "not_finite.txt").read_text().split("\n")[:-1]
-    order = trainer.recipe_order(recipe().data, records, recipe().schedule.seed)
+    order = PartOrder(recipe(), records)
     assert named == order.photos(3) and len(named) == 8
     message = str(lost.value)
     assert f"at step 4, a batch of {named[0]}, {named[1]}, {named[2]} and" in message
@@ -286,7 +287,10 @@ for line in sys.stdin:
 
 @pytest.mark.slow
 def test_twenty_kills_in_200_steps(records, tmp_path):
-    longer = recipe(schedule={**SCHEDULE, "steps": 200, "steps_per_epoch": 50})
+    longer = recipe(
+        schedule={**SCHEDULE, "steps": 200, "steps_per_epoch": 50},
+        optimizer={"ema": 0.9, "accumulation": 2},
+    )
     (tmp_path / "recipe.toml").write_text(longer.to_toml())
     server = subprocess.Popen(
         [sys.executable, "-c", FORKS],

@@ -16,7 +16,8 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import LANDMARK_TEMPLATE, CropGeometry
 from tf_sphereface.training.callbacks import read_history
 from tf_sphereface.training.fine_tuning import initial_backbone
-from tf_sphereface.training.trainer import _take_crops, train
+from tf_sphereface.training.preparation import _take_crops
+from tf_sphereface.training.trainer import train
 
 ONE_STEP = {"steps": 1, "steps_per_epoch": 1}
 

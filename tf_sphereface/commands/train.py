@@ -21,9 +21,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="TOML file, or a name that `sphereface recipes` lists",
     )
     parser.add_argument("--records", type=Path, required=True, help="record folder")
-    parser.add_argument(
-        "--run", type=Path, required=True, help="run folder, new or to be resumed"
-    )
+    parser.add_argument("--run", type=Path, help="run folder, new or to be resumed")
     parser.add_argument(
         "--set",
         action="append",
@@ -49,6 +47,19 @@ def build_parser() -> argparse.ArgumentParser:
         help="steps between backups, which also come with each epoch, with Ctrl-C and "
         "with SIGTERM (default: %(default)s)",
     )
+    trial = parser.add_mutually_exclusive_group()
+    trial.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="train 20 steps and tell parameters, memory, images a second and the time "
+        "that the whole will take; no --run",
+    )
+    trial.add_argument(
+        "--find-learning-rate",
+        action="store_true",
+        help="train up to 100 steps while the learning rate grows, and tell where the "
+        "loss falls fastest; no --run",
+    )
     add_json_option(parser)
     return parser
 
@@ -59,11 +70,18 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if (args.images is None) != (args.pairs is None):
         parser.error("--images and --pairs go together")
+    trying = args.dry_run or args.find_learning_rate
+    if trying == (args.run is not None):
+        parser.error("--run is needed, or --dry-run or --find-learning-rate without it")
     from tf_sphereface.native_messages import load_tensorflow
     from tf_sphereface.training.recipe import read_recipe
     from tf_sphereface.training.shipped_recipes import find_recipe
 
     recipe = read_recipe(find_recipe(args.recipe), args.set)
+    if trying:
+        load_tensorflow()
+        print_result(_tried(recipe, args), args.json)
+        return 0
     validate = None
     if args.images is not None:
         from tf_sphereface.evaluation import verification_metrics
@@ -83,6 +101,16 @@ def main(argv: list[str] | None = None) -> int:
     )
     print_result(dataclasses.asdict(summary), args.json)
     return 0
+
+
+def _tried(recipe, args):
+    if args.dry_run:
+        from tf_sphereface.training.dry_run import dry_run
+
+        return dry_run(recipe, args.records, args.devices)
+    from tf_sphereface.training.rate_finder import find_learning_rate
+
+    return find_learning_rate(recipe, args.records, args.devices)
 
 
 def _warn_of_known_people(records, pairs_file):

@@ -62,6 +62,8 @@ class MarginHead(keras.layers.Layer):
             unit, usually 16 to 64: embeddings are normalised too and logits are
             scale * cos(theta).
         kernel_initializer: Of the class weights; the default is Caffe's "xavier".
+        calls_per_iteration: Calls with labels that are one training iteration, as with
+            gradient accumulation.
 
     Call arguments:
         embeddings: Float (batch, embedding_dim), not L2-normalised.
@@ -88,6 +90,8 @@ class MarginHead(keras.layers.Layer):
         num_classes: int,
         scale: float | None = None,
         kernel_initializer: str | keras.initializers.Initializer = "lecun_uniform",
+        *,
+        calls_per_iteration: int = 1,
         **kwargs,
     ):
         kwargs["dtype"] = full_precision(kwargs.get("dtype"))
@@ -111,6 +115,8 @@ class MarginHead(keras.layers.Layer):
         self.scale = scale
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self._warned = False
+        # More than 1 where a training takes its batches in parts.
+        self.calls_per_iteration = calls_per_iteration
 
     @property
     def kernel_columns(self) -> int:
@@ -279,4 +285,5 @@ class MarginHead(keras.layers.Layer):
             "num_classes": self.num_classes,
             "scale": self.scale,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "calls_per_iteration": self.calls_per_iteration,
         }

@@ -109,7 +109,11 @@ class MultiplicativeMarginHead(MarginHead):
     def progress(self, schedule):
         """Iterations or images so far, as the schedule counts: int32 scalar."""
         images = getattr(schedule, "unit", "iterations") == "images"
-        return ops.convert_to_tensor(self.images if images else self.iteration)
+        if images:
+            return ops.convert_to_tensor(self.images)
+        calls = ops.convert_to_tensor(self.iteration)
+        # Rounded up: the first call of an iteration is of it already.
+        return (calls + self.calls_per_iteration - 1) // self.calls_per_iteration
 
     def annealing_lambda(self):
         """lambda at the present iteration: float scalar, 0 without annealing."""

@@ -23,36 +23,55 @@ def build_backbone(section: ConstructorSection) -> keras.Model:
         raise InputError(f"[backbone] {section.application}: {error}") from error
 
 
-def build_optimizer(recipe: OptimizerRecipe) -> CaffeSGD:
-    """Caffe's SGD with the recipe's stepwise learning rate."""
+def build_optimizer(
+    recipe: OptimizerRecipe,
+    schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
+) -> CaffeSGD:
+    """Caffe's SGD with the recipe's stepwise learning rate, or another schedule."""
     rates = [
         recipe.learning_rate * recipe.factor**drops
         for drops in range(len(recipe.boundaries) + 1)
     ]
-    schedule = rates[0]
-    if recipe.boundaries:
+    parts = recipe.accumulation
+    if schedule is None and recipe.boundaries:
         # Keras' first step is 0 and its boundaries are inclusive; Caffe's rate is
-        # already lower in the iteration that the boundary names.
+        # already lower in the iteration that the boundary names. Keras asks for the
+        # rate by the number of parts.
         schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
-            [boundary - 1 for boundary in recipe.boundaries], rates
+            [boundary * parts - 1 for boundary in recipe.boundaries], rates
         )
     return CaffeSGD(
-        schedule,
+        rates[0] if schedule is None else schedule,
         momentum=recipe.momentum,
         coupled_weight_decay=recipe.weight_decay,
         bias_rate=recipe.bias_rate,
         global_clipnorm=recipe.gradient_norm,
+        gradient_accumulation_steps=parts if parts > 1 else None,
+        use_ema=recipe.ema is not None,
+        # Keras averages after each part.
+        ema_momentum=(recipe.ema or 0.0) ** (1 / parts),
     )
 
 
-def build_classifier(recipe: Recipe, num_classes: int) -> FaceClassifier:
+def build_classifier(
+    recipe: Recipe,
+    num_classes: int,
+    schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
+) -> FaceClassifier:
     """Backbone, head, metric losses and optimizer of a recipe, compiled and built.
+
+    Args:
+        recipe: Of one stage.
+        num_classes: Number of identities.
+        schedule: Of the learning rate; None: the recipe's.
 
     Raises: InputError as `build_backbone` and `initial_backbone`, and if nothing is
         left to learn.
     """
     # The head comes first: its weights then do not depend on the backbone's depth.
     head = recipe.head.make(num_classes)
+    if head is not None:
+        head.calls_per_iteration = recipe.optimizer.accumulation
     metric_losses = [loss.make(num_classes) for loss in recipe.metric_losses]
     if recipe.fine_tuning is None:
         backbone = build_backbone(recipe.backbone)
@@ -66,6 +85,24 @@ def build_classifier(recipe: Recipe, num_classes: int) -> FaceClassifier:
             "nothing is left to learn: there is no head, and all stages are frozen; "
             f"set fine_tuning.frozen_stages to less than {backbone.frozen_stages}"
         )
-    metrics = ["accuracy"] if head is not None else None
-    classifier.compile(build_optimizer(recipe.optimizer), metrics=metrics)
+    if recipe.schedule.recompute:
+        _recompute(classifier)
+    optimizer = build_optimizer(recipe.optimizer, schedule)
+    if recipe.schedule.precision == "mixed_float16":
+        # The gradients of half precision vanish unless the loss is large.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    jit_compile = recipe.schedule.jit_compile
+    classifier.compile(
+        optimizer,
+        metrics=["accuracy"] if head is not None else None,
+        steps_per_execution=recipe.optimizer.accumulation,
+        jit_compile="auto" if jit_compile is None else jit_compile,
+    )
     return classifier
+
+
+def _recompute(classifier):
+    try:
+        classifier.recompute_activations()
+    except ValueError as error:
+        raise InputError(f"schedule.recompute: {error}") from error

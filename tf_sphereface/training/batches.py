@@ -13,7 +13,7 @@ from tf_sphereface.data.batches.shuffled import shuffled_order
 from tf_sphereface.data.records.writer import verify_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
-from tf_sphereface.training.recipe import DataRecipe
+from tf_sphereface.training.recipe import DataRecipe, Recipe
 
 
 def recipe_order(data: DataRecipe, records: Path, seed: int) -> BatchOrder:
@@ -44,6 +44,32 @@ def recipe_batches(
     return order.batches(
         contract=contract, mirrored=mirrored, augmentation=augmentation, start=start
     )
+
+
+class PartOrder:
+    """The batches of a recipe's steps; each is of `parts`, one after another.
+
+    Args:
+        recipe: Of the training.
+        records: Folder of record shards.
+
+    Raises: InputError if the records are damaged.
+    """
+
+    def __init__(self, recipe: Recipe, records: Path):
+        self.parts = recipe.optimizer.accumulation
+        size = recipe.data.batch_size // self.parts
+        self._data = recipe.data.model_copy(update={"batch_size": size})
+        self._order = recipe_order(self._data, records, recipe.schedule.seed)
+
+    def batches(self, contract: PixelContract, step: int) -> tf.data.Dataset:
+        """The parts of all steps from one on, as `recipe_batches`."""
+        return recipe_batches(self._data, self._order, contract, step * self.parts)
+
+    def photos(self, step: int) -> list[str]:
+        """Names "IDENTITY/FILE" of the crops in a step, by its number from 0."""
+        numbers = range(step * self.parts, (step + 1) * self.parts)
+        return [photo for part in numbers for photo in self._order.photos(part)]
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import keras
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing, write_atomically
+from tf_sphereface.training.averages import averaged_weights
 from tf_sphereface.training.backup import Backup
 
 Validation = Callable[[keras.Model], dict[str, float]]
@@ -35,7 +36,8 @@ class ExtraLogs(keras.callbacks.Callback):
         if annealing_lambda is not None:
             logs["lambda"] = float(keras.ops.convert_to_numpy(annealing_lambda()))
         if self.validate is not None:
-            logs.update(self.validate(self.model.backbone))
+            with averaged_weights(self.model):
+                logs.update(self.validate(self.model.backbone))
 
 
 class History(keras.callbacks.Callback):
@@ -104,7 +106,7 @@ class BestModel(keras.callbacks.Callback):
         value = self.sign * float((logs or {}).get(self.monitor, math.nan))
         if value > self.best:
             self.best = value
-            with replacing(self.path) as temporary:
+            with averaged_weights(self.model), replacing(self.path) as temporary:
                 self.model.save(temporary)
 
 

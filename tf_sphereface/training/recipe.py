@@ -2,6 +2,7 @@
 
 import logging
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -48,7 +49,13 @@ class DataRecipe(Section):
 
 
 class OptimizerRecipe(Section):
-    """`[optimizer]`: SGD as Caffe runs it; the rate is multiplied at each boundary."""
+    """`[optimizer]`: SGD as Caffe runs it; the rate is multiplied at each boundary.
+
+    With `accumulation` k a step takes its batch in k parts, one after another, which
+    need a k-th of the memory. With `ema` m the models that are verified and written
+    have the moving averages of the weights: m times the average plus 1 - m times the
+    weights after each step.
+    """
 
     learning_rate: Positive = 0.1
     boundaries: tuple[Count, ...] = (16_000, 24_000)
@@ -57,6 +64,8 @@ class OptimizerRecipe(Section):
     weight_decay: NotNegative = 5e-4
     bias_rate: Positive = 2.0
     gradient_norm: Positive | None = None
+    accumulation: Count = 1
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _boundaries_increase(self):
@@ -69,7 +78,9 @@ class ScheduleRecipe(Section):
     """`[schedule]`: length in steps; an epoch ends with a checkpoint.
 
     A `deterministic` training gives the same bits again on the same machine, also if it
-    was killed and resumed.
+    was killed and resumed. With `recompute` activations are computed again for the
+    gradient, which takes a third more time and a fraction of the memory. `jit_compile`
+    decides on XLA; Keras does without it.
     """
 
     steps: Count = 28_000
@@ -77,6 +88,8 @@ class ScheduleRecipe(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     deterministic: bool = False
+    jit_compile: bool | None = None
+    recompute: bool = False
 
     @model_validator(mode="after")
     def _whole_epochs(self):
@@ -107,20 +120,58 @@ class FineTuningRecipe(Section):
         return model_file(Path(self.initial_weights))
 
 
-class Recipe(Section):
-    """Everything that decides a training besides the records.
+class TrainedSections(Section):
+    """The sections that say how a network is trained."""
 
-    There is either a `[backbone]`, SphereFace-20 if nothing is said, or
-    `[fine_tuning]`; the other is None.
-    """
-
-    backbone: BackboneRecipe | None = None
-    fine_tuning: FineTuningRecipe | None = None
     head: HeadRecipe = Field({"name": "a_softmax"}, validate_default=True)
     metric_losses: tuple[MetricLossRecipe, ...] = ()
     data: DataRecipe = DataRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
+
+    @model_validator(mode="after")
+    def _losses_are_there(self):
+        names = [loss.name for loss in self.metric_losses]
+        if self.head.name == "none" and not names:
+            raise ValueError(
+                '`metric_losses` must not be empty with [head] name = "none"'
+            )
+        if len(set(names)) < len(names):
+            raise ValueError(f"`metric_losses` must be different ones: {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _batches_have_equal_parts(self):
+        parts, identity = self.optimizer.accumulation, self.data.images_per_identity
+        if self.data.batch_size % (parts * (identity or 1)):
+            raise ValueError(
+                "`data.batch_size` must be a multiple of `optimizer.accumulation`"
+                + (" times `data.images_per_identity`" if identity else "")
+            )
+        return self
+
+
+class StageRecipe(TrainedSections):
+    """`[[then]]`: a further training, of the network of the one before.
+
+    `frozen_stages` and `class_weights` are as in `[fine_tuning]`, where the latter is
+    `head`.
+    """
+
+    frozen_stages: Annotated[int, Field(ge=0)] = 0
+    class_weights: Literal["class_means", "fresh"] = "class_means"
+
+
+class Recipe(TrainedSections):
+    """Everything that decides a training besides the records.
+
+    There is either a `[backbone]`, SphereFace-20 if nothing is said, or
+    `[fine_tuning]`; the other is None. `[[then]]` are further stages.
+    """
+
+    backbone: BackboneRecipe | None = None
+    fine_tuning: FineTuningRecipe | None = None
+    then: tuple[StageRecipe, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -140,16 +191,27 @@ class Recipe(Section):
             )
         return self
 
-    @model_validator(mode="after")
-    def _losses_are_there(self):
-        names = [loss.name for loss in self.metric_losses]
-        if self.head.name == "none" and not names:
-            raise ValueError(
-                '`metric_losses` must not be empty with [head] name = "none"'
-            )
-        if len(set(names)) < len(names):
-            raise ValueError(f"`metric_losses` must be different ones: {names}")
-        return self
+    def stages(self, weights: Sequence[str] = ()) -> "list[Recipe]":
+        """A recipe for each stage, the first of this network.
+
+        Args:
+            weights: Files that the later stages begin with; without them each begins
+                with this network anew, which is enough to measure it.
+        """
+        recipes = [self.model_copy(update={"then": ()})]
+        for number, stage in enumerate(self.then):
+            sections = {name: getattr(stage, name) for name in _TRAINED}
+            network = {"backbone": self.backbone, "fine_tuning": self.fine_tuning}
+            if weights:
+                network = {
+                    "fine_tuning": FineTuningRecipe(
+                        initial_weights=weights[number],
+                        frozen_stages=stage.frozen_stages,
+                        head=stage.class_weights,
+                    )
+                }
+            recipes.append(Recipe.model_validate({**sections, **network}))
+        return recipes
 
     def stated(self) -> "Recipe":
         """The recipe as a run folder has it: see `stated_path`."""
@@ -162,6 +224,9 @@ class Recipe(Section):
     def to_toml(self) -> str:
         """The recipe with every default written out."""
         return tomli_w.dumps(self.model_dump(exclude_none=True))
+
+
+_TRAINED = tuple(TrainedSections.model_fields)
 
 
 def read_recipe(
@@ -228,9 +293,15 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
         raise InputError(f"--set {key} is no TOML: {error}") from error
     *sections, name = present_override(key.strip(), value).split(".")
     for section in sections:
-        tree = tree.setdefault(section, {})
-        if not isinstance(tree, dict):
+        if isinstance(tree, list):  # of stages
+            known = section.isdecimal() and int(section) < len(tree)
+            tree = tree[int(section)] if known else None
+        else:
+            tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict | list):
             raise InputError(f"--set {override}: {section!r} is not a section")
+    if not isinstance(tree, dict):
+        raise InputError(f"--set {override}: say which, as in {sections[-1]}.0.{name}")
     if name == "name" and tree.get("name") != value:
         tree.clear()  # the other keys belong to what the section named before
     tree[name] = value

@@ -24,6 +24,7 @@ from tf_sphereface.training.recipe import Recipe, read_recipe
 
 BACKUP, BEST_MODEL, LAST_MODEL = "backup/state.weights.h5", "best.keras", "last.keras"
 HISTORY, LOGS, NOT_FINITE = "history.csv", "logs", "not_finite.txt"
+STAGE = "stage"  # folders of earlier stages, with a number
 RECIPE, RECORDS = "recipe.toml", "records.sha256"
 _ENVIRONMENT, _LOCK = "environment.json", ".lock"
 _INITIAL = "initial_weights.sha256"
@@ -99,7 +100,10 @@ def _has_foreign_files(run: Path) -> bool:
         Path(BACKUP).parent.name,
     }
     return run.exists() and any(
-        path.name not in ours and ".tmp." not in path.name for path in entries(run)
+        path.name not in ours
+        and ".tmp." not in path.name
+        and not (path.name.startswith(STAGE) and (path / RECIPE).exists())
+        for path in entries(run)
     )
 
 

@@ -11,21 +11,12 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from tf_sphereface.data.aligned.settings import differing_crops
-from tf_sphereface.data.batches.augmentation import preset
-from tf_sphereface.data.batches.by_identity import check_identities
-from tf_sphereface.data.records.writer import verify_records
+from tf_sphereface.data.records.writer import read_manifest
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing
-from tf_sphereface.geometry import CropGeometry
-from tf_sphereface.precision import dtype_policy
-from tf_sphereface.training.assembly import build_classifier
+from tf_sphereface.training.averages import averaged_weights
 from tf_sphereface.training.backup import Backup, restore_backup
-from tf_sphereface.training.batches import (
-    naming_damaged_records,
-    recipe_batches,
-    recipe_order,
-)
+from tf_sphereface.training.batches import PartOrder, naming_damaged_records
 from tf_sphereface.training.callbacks import (
     BestModel,
     ExtraLogs,
@@ -34,9 +25,8 @@ from tf_sphereface.training.callbacks import (
     Validation,
     read_history,
 )
-from tf_sphereface.training.determinism import deterministic_operators
-from tf_sphereface.training.distribution import training_strategy
 from tf_sphereface.training.fine_tuning import class_means
+from tf_sphereface.training.preparation import check_batches, prepared_training
 from tf_sphereface.training.progress import TrainingProgress
 from tf_sphereface.training.recipe import Recipe
 from tf_sphereface.training.run_folder import (
@@ -46,6 +36,7 @@ from tf_sphereface.training.run_folder import (
     LAST_MODEL,
     LOGS,
     NOT_FINITE,
+    STAGE,
     open_run,
 )
 from tf_sphereface.training.stop_requests import StopRequests
@@ -104,47 +95,48 @@ def train(recipe: Recipe, records: Path, run: Path, **options) -> TrainingSummar
         run: Run folder; made if missing. One that holds another recipe is refused.
         **options: Those of `RunOptions`.
 
-    Returns: The summary; the run folder holds `best.keras` and `last.keras`.
+    Earlier stages of a recipe have a run folder in the run folder each.
+
+    Returns: The summary, of the last stage; the run folder holds `best.keras` and
+        `last.keras`.
     Raises: InputError on unusable records, recipe or run folder, and where a shard is
         damaged while it is read (the shard and the byte are named); FloatingPointError
         if loss or weights stop being finite; KeyboardInterrupt or SystemExit, with a
         backup of the step, after SIGINT or SIGTERM.
     """
     options = RunOptions(**options)
-    # Every byte is read once: a damaged shard is better known now than in an hour.
-    manifest = verify_records(records)
+    stages = [run / f"{STAGE}{number}" for number in range(1, len(recipe.then) + 1)]
+    weights = [str(stage / LAST_MODEL) for stage in stages]
+    parts = recipe.stages(weights)
+    for part in parts:  # before the first takes its days
+        check_batches(part, records, read_manifest(records).records)
+    for part, folder in zip(parts, [*stages, run], strict=True):
+        if stages:
+            _LOG.warning("stage in %s", folder)
+        summary = _train_stage(part, records, folder, options)
+    return summary
+
+
+def _train_stage(recipe, records, run, options):
     started = time.monotonic()
-    _check_batch(recipe, records, manifest.records)
-    preset(recipe.data.augmentation)  # its library may be missing
-    strategy = training_strategy(options.devices)
-    _check_shares(recipe.data, strategy.num_replicas_in_sync)
-    with (
-        dtype_policy(recipe.schedule.precision),
-        deterministic_operators(recipe.schedule.deterministic),
-    ):
-        keras.utils.set_random_seed(recipe.schedule.seed)
-        try:
-            with strategy.scope():
-                classifier = build_classifier(recipe, len(manifest.identities))
-        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-            raise InputError(
-                "the recipe's network and head are larger than the memory of this "
-                f"machine, with {len(manifest.identities):,} people"
-            ) from error
-        _check_crops(classifier.backbone.pixel_contract, manifest.crop, recipe)
-        _take_crops(classifier.backbone, manifest.crop.geometry)
+    with prepared_training(recipe, records, options.devices) as prepared:
+        classifier = prepared.classifier
         with open_run(run, recipe, records):
-            with strategy.scope():
+            with prepared.strategy.scope():
                 done = restore_backup(classifier, run / BACKUP)
             with naming_damaged_records(records):
                 if not done:
                     _start_head(classifier, recipe, records)
-                order = recipe_order(recipe.data, records, recipe.schedule.seed)
-                logs = _fit(classifier, recipe, order, run, done, options)
-            with replacing(run / LAST_MODEL) as temporary:
-                classifier.save(temporary)
+                logs = _fit(classifier, recipe, records, run, done, options)
+            # Written again it would have other bytes, and a later stage other weights.
+            if done < recipe.schedule.steps or not (run / LAST_MODEL).exists():
+                with (
+                    averaged_weights(classifier),
+                    replacing(run / LAST_MODEL) as temporary,
+                ):
+                    classifier.save(temporary)
     return TrainingSummary(
-        identities=len(manifest.identities),
+        identities=len(prepared.manifest.identities),
         steps=recipe.schedule.steps,
         resumed_at=done,
         seconds=round(time.monotonic() - started, 1),
@@ -160,7 +152,7 @@ def _start_head(classifier, recipe, records) -> None:
         classifier.head.start_from(class_means(classifier.backbone, records))
 
 
-def _fit(classifier, recipe, order, run, done, options) -> dict[str, float]:
+def _fit(classifier, recipe, records, run, done, options) -> dict[str, float]:
     """Trains the steps that are left; gives the figures of the last epoch."""
     schedule = recipe.schedule
     steps, steps_per_epoch = schedule.steps, schedule.steps_per_epoch
@@ -172,6 +164,7 @@ def _fit(classifier, recipe, order, run, done, options) -> dict[str, float]:
     history = History(run / HISTORY, done // steps_per_epoch)
     earlier = [float(row[monitor]) for row in history.rows if row.get(monitor)]
     progress = TrainingProgress(steps, done)
+    order = PartOrder(recipe, records)
     with StopRequests() as stop, _naming_full_disks(run):
         backup = Backup(run / BACKUP, steps_per_epoch, done, options.backup_steps, stop)
         callbacks = [
@@ -186,17 +179,19 @@ def _fit(classifier, recipe, order, run, done, options) -> dict[str, float]:
         try:
             while backup.step < steps:
                 epoch, within = divmod(backup.step, steps_per_epoch)
-                contract = classifier.backbone.pixel_contract
                 classifier.fit(
-                    recipe_batches(recipe.data, order, contract, backup.step),
+                    order.batches(classifier.backbone.pixel_contract, backup.step),
                     # What is left of an epoch first: Keras' begin at their beginning.
                     epochs=epoch + 1 if within else steps // steps_per_epoch,
                     initial_epoch=epoch,
-                    steps_per_epoch=steps_per_epoch - within,
+                    steps_per_epoch=(steps_per_epoch - within) * order.parts,
                     shuffle=False,  # the dataset shuffles
                     verbose=0,
                     callbacks=callbacks,
                 )
+                if within and recipe.optimizer.ema is not None:
+                    # Keras has put the averages in the weights' place.
+                    restore_backup(classifier, run / BACKUP)
         finally:
             progress.on_train_end()
     return _figures(history.rows)
@@ -216,47 +211,3 @@ def _figures(rows) -> dict[str, float]:
     if not rows:  # the history was deleted
         return {}
     return {name: float(value) for name, value in rows[-1].items() if value != ""}
-
-
-def _check_shares(data, replicas: int) -> None:
-    images = data.images_per_identity or 1
-    if data.batch_size % (images * replicas):
-        times = f"images_per_identity {images} times " if images > 1 else ""
-        raise InputError(
-            f"batch_size {data.batch_size} must be a multiple of {times}the "
-            f"{replicas} devices"
-        )
-
-
-def _check_crops(contract, crop, recipe: Recipe) -> None:
-    # The size of a network that is trained already is the file's.
-    setting = "set backbone.height and backbone.width, or "
-    if recipe.fine_tuning is not None:
-        setting = ""
-    if (contract.height, contract.width) != (crop.height, crop.width):
-        raise InputError(
-            f"the network takes crops of {contract.height} x {contract.width} pixels, "
-            f"the records hold {crop.height} x {crop.width}: {setting}align with "
-            f"--size {contract.height}x{contract.width}"
-        )
-
-
-def _take_crops(backbone, crop: CropGeometry) -> None:
-    """Tells the network its crops, for the export; a note if it knew others."""
-    if backbone.crop and (difference := differing_crops(crop, backbone.crop)):
-        _LOG.warning(
-            "the records hold other crops than the network was trained on: %s",
-            difference,
-        )
-    backbone.crop = crop
-
-
-def _check_batch(recipe: Recipe, records: Path, faces: int) -> None:
-    if recipe.data.batch_size > faces:
-        raise InputError(
-            f"batch_size {recipe.data.batch_size} is larger than the {faces} faces "
-            "in the records"
-        )
-    if recipe.data.images_per_identity is not None:
-        identities = recipe.data.batch_size // recipe.data.images_per_identity
-        check_identities(records, identities)
