@@ -1,5 +1,6 @@
 """Tests for tf_sphereface.commands.train: exit codes and messages."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -63,3 +64,30 @@ def test_training_and_export_note_pairs_of_people_who_are_trained_on(
         "note: 1 of the 4 people of the pairs",
         "note: 2 of the 4 people of the pairs",
     ]
+
+
+@pytest.mark.parametrize("options", ["", "--dry-run --run x", "--dry-run --find-lear"])
+def test_a_run_folder_or_a_trial_is_asked_for(recipe_file, capsys, options):
+    with pytest.raises(SystemExit) as stop:
+        run(recipe_file, "--records", "r", *options.split())
+    assert stop.value.code == 2
+    message = "--run is needed" if "lear" not in options else "not allowed with"
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "function"),
+    [
+        ("--dry-run", "dry_run.dry_run"),
+        ("--find-learning-rate", "rate_finder.find_learning_rate"),
+    ],
+)
+def test_a_trial_prints_what_it_found(
+    recipe_file, tmp_path, capsys, monkeypatch, option, function
+):
+    def trial(recipe, records, devices):
+        return [str(records), recipe.backbone.depth, devices]
+
+    monkeypatch.setattr(f"tf_sphereface.training.{function}", trial)
+    assert run(recipe_file, "--records", "faces", option, "--devices", 1) == 0
+    assert json.loads(capsys.readouterr().out) == ["faces", 4, 1]

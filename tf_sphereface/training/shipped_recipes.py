@@ -6,14 +6,18 @@ from pathlib import Path
 from tf_sphereface.errors import InputError
 
 _SUFFIX = ".toml"
+_PUBLISHED = "published:"
 
 
 def shipped_recipes() -> dict[str, str]:
-    """The first sentence of each recipe's comment, by the recipe's name."""
+    """The first sentence of each recipe's comment, by the recipe's name.
+
+    One with a published figure, in a line of the comment, says that it is not ours.
+    """
     folder = resources.files("tf_sphereface.recipes")
     files = sorted(folder.iterdir(), key=lambda file: file.name)
     return {
-        file.name.removesuffix(_SUFFIX): _first_sentence(file.read_text("utf-8"))
+        file.name.removesuffix(_SUFFIX): _summary(file.read_text("utf-8"))
         for file in files
         if file.name.endswith(_SUFFIX)
     }
@@ -37,10 +41,14 @@ def find_recipe(given: Path) -> Path:
     )
 
 
-def _first_sentence(text):
-    lines = []
+def _summary(text):
+    lines, published = [], ""
     for line in text.splitlines():
         if not line.startswith("#"):
             break
-        lines.append(line.removeprefix("#").strip())
-    return " ".join(lines).partition(". ")[0].removesuffix(".")
+        line = line.removeprefix("#").strip()
+        if line.startswith(_PUBLISHED):
+            published = f" ({line}; not run here)"
+        else:
+            lines.append(line)
+    return " ".join(lines).partition(". ")[0].removesuffix(".") + published
