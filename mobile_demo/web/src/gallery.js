@@ -11,8 +11,13 @@ import {exportText, importText, LARGEST_FILE, personKey} from './transfer.js';
 /** @typedef {import('./transfer.js').Template} Template */
 
 /**
+ * A template to add; `pitch` of the head is null if it is not known.
+ * @typedef {{name: string, template: Template, pose: Pose | null, pitch: number | null}} Addition
+ */
+/**
  * A stored template; `gallery` is the checksum of all that its feature depends on.
- * @typedef {Template & {id: string, gallery: string, name: string, pose: Pose | null}} Row
+ * @typedef {Template & {id: string, gallery: string, name: string, pose: Pose | null,
+ *   pitch: number | null}} Row
  */
 
 const DATABASE = 'tf_sphereface';
@@ -77,16 +82,26 @@ export class Gallery {
   }
 
   /**
+   * Pitch of the head in the person's last picture from the front, 0 without one.
+   * @param {string} name
+   */
+  frontPitch(name) {
+    const rows = this.byKey.get(personKey(name))?.rows ?? [];
+    return rows.findLast(({pose}) => pose === 'front')?.pitch ?? 0;
+  }
+
+  /**
    * Adds templates; when it answers, they are on the disk: all of them, or none.
-   * @param {{name: string, template: Template, pose: Pose | null}[]} added
+   * @param {Addition[]} added
    */
   async add(added) {
-    const rows = added.map(({name, template, pose}) => ({
+    const rows = added.map(({name, template, pose, pitch}) => ({
       ...template,
       id: crypto.randomUUID(),
       gallery: this.identity.features,
       name: this.byKey.get(personKey(name))?.name ?? name,
       pose,
+      pitch,
     }));
     await this.write((store) => rows.forEach((row) => store.add(row)));
     for (const row of rows) this.keep(row);
@@ -190,6 +205,7 @@ export class Gallery {
 export function missingFrom(people, there) {
   /** @type {Map<string, {name: string, seen: Set<string>}>} */
   const known = new Map();
+  /** @type {Addition[]} */
   const missing = [];
   for (const {name, templates} of people) {
     const key = personKey(name);
@@ -202,7 +218,7 @@ export function missingFrom(people, there) {
       const text = String(template.feature);
       if (person.seen.has(text)) continue;
       person.seen.add(text);
-      missing.push({name: person.name, template, pose: null});
+      missing.push({name: person.name, template, pose: null, pitch: null});
     }
   }
   return missing;

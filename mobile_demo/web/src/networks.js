@@ -6,7 +6,7 @@ import {withShapes} from './tflite_shape.js';
 /** @typedef {import('@litertjs/core').CompiledModel} CompiledModel */
 
 // Crops are run in batches of these sizes only, so that few input shapes occur.
-const BATCH_SIZES = [64, 16, 4];
+const BATCH_SIZES = [64, 16, 4, 1];
 // About 100 bytes of activations a pixel: P-Net's copies may hold 300 MB.
 const CACHED_PIXELS = 3_000_000;
 const CACHED_SHAPES = 32;
@@ -90,7 +90,7 @@ export class DetectorNetworks {
   async pnet(level, height, width) {
     const rows = Math.ceil((height - 2) / 2) - 4;
     const columns = Math.ceil((width - 2) / 2) - 4;
-    const network = await this.network('pnet', [1, height, width, 3], [1, rows, columns]);
+    const network = await this.network('pnet', [1, height, width, 3]);
     return {outputs: await network.run(level), rows, columns};
   }
 
@@ -105,7 +105,7 @@ export class DetectorNetworks {
   }
 
   /**
-   * Runs any number of crops, the last batch filled up with zeros.
+   * Runs any number of crops, at least one.
    * @param {"rnet" | "onet"} name
    * @param {Float32Array} crops
    * @param {number} count
@@ -116,15 +116,9 @@ export class DetectorNetworks {
     /** @type {Float32Array[][]} */
     const parts = [];
     for (let start = 0, size = 0; start < count; start += size) {
-      const left = count - start;
-      size = BATCH_SIZES.find((batch) => batch <= left) ?? 0;
-      let batch = crops.subarray(start * each, (start + size) * each);
-      if (!size) {
-        size = /** @type {number} */ (BATCH_SIZES.at(-1));
-        batch = new Float32Array(size * each);
-        batch.set(crops.subarray(start * each));
-      }
-      const network = await this.network(name, [size, side, side, 3], [size]);
+      size = BATCH_SIZES.find((batch) => batch <= count - start) ?? 1;
+      const batch = crops.subarray(start * each, (start + size) * each);
+      const network = await this.network(name, [size, side, side, 3]);
       parts.push(await network.run(batch));
     }
     return parts[0].map((_, output) => joined(parts.map((part) => part[output])));
@@ -133,9 +127,8 @@ export class DetectorNetworks {
   /**
    * @param {"pnet" | "rnet" | "onet"} name
    * @param {number[]} input
-   * @param {number[]} places
    */
-  async network(name, input, places) {
+  async network(name, input) {
     const key = `${name} ${input}`;
     const known = this.compiled.get(key);
     if (known) {
@@ -145,7 +138,7 @@ export class DetectorNetworks {
     }
     const pixels = input[0] * input[1] * input[2];
     this.makeRoom(pixels);
-    const content = withShapes(this.contents[name], input, places);
+    const content = withShapes(this.contents[name], input);
     const network = await Network.open(content, this.threads);
     this.compiled.set(key, {network, pixels});
     return network;

@@ -3,9 +3,9 @@
 /** @typedef {import('./protocol.js').Pose} Pose */
 /** @typedef {import('./protocol.js').HeadTurn} HeadTurn */
 
-// A turn of 0.12 is 15 degrees; above 0.36 a face is too much turned.
-const TURNED = 0.12;
-const NODDED = 0.06;
+// As Python's gallery has them: 12, 14, 7 and 24 degrees of rendered heads.
+const [FRONT_YAW, LEAST_YAW] = [0.1, 0.12];
+const [LEAST_PITCH, MOST_PITCH] = [0.06, 0.2];
 
 /** @type {Record<Pose, string>} */
 export const POSE_WORDS = {
@@ -17,23 +17,18 @@ export const POSE_WORDS = {
 };
 
 /**
- * True if a face looks elsewhere than it was asked to.
- * @param {Pose | null} pose
+ * True of a head that looks as it was asked to.
  * @param {HeadTurn} turn
+ * @param {Pose} pose
+ * @param {number} [frontPitch] Of the same person's picture from the front.
  */
-export function otherPose(pose, {yaw, pitch}) {
-  switch (pose) {
-    case 'front':
-      return Math.abs(yaw) > TURNED;
-    case 'left': // the person's own, which is the right of the picture
-      return yaw < TURNED;
-    case 'right':
-      return yaw > -TURNED;
-    case 'up':
-      return pitch > -NODDED;
-    case 'down':
-      return pitch < NODDED;
-    default:
-      return false;
-  }
+export function isPose({yaw, pitch}, pose, frontPitch = 0) {
+  const nod = pitch - frontPitch;
+  return {
+    front: Math.abs(yaw) <= FRONT_YAW && Math.abs(pitch) <= MOST_PITCH,
+    left: yaw >= LEAST_YAW, // the person's own, which is the right of the picture
+    right: yaw <= -LEAST_YAW,
+    up: Math.abs(yaw) <= LEAST_YAW && nod <= -LEAST_PITCH,
+    down: Math.abs(yaw) <= LEAST_YAW && nod >= LEAST_PITCH,
+  }[pose];
 }

@@ -98,23 +98,29 @@ export function kept({score, eyes, brightness, sharpness, turn, landmark_confide
  */
 export function headTurn(landmarks) {
   const [left, right, nose, leftMouth, rightMouth] = landmarks;
-  const {turn} = eyesAndTurn(landmarks);
   const middle = [(left[0] + right[0]) / 2, (left[1] + right[1]) / 2];
   const mouth = [(leftMouth[0] + rightMouth[0]) / 2, (leftMouth[1] + rightMouth[1]) / 2];
   const down = [mouth[0] - middle[0], mouth[1] - middle[1]];
-  const square = Math.max(down[0] ** 2 + down[1] ** 2, 1e-6);
-  const place = ((nose[0] - middle[0]) * down[0] + (nose[1] - middle[1]) * down[1]) / square;
-  return {yaw: turn, pitch: Math.min(1e3, Math.max(-1e3, place - FRONTAL_NOSE))};
+  const way = [nose[0] - middle[0], nose[1] - middle[1]];
+  const across = [right[0] - left[0], right[1] - left[1]];
+  return {yaw: share(way, across), pitch: share(way, down) - FRONTAL_NOSE};
+}
+
+/**
+ * Length of a vector along an axis, in lengths of the axis.
+ * @param {number[]} vector @param {number[]} axis
+ */
+function share(vector, axis) {
+  const square = Math.max(axis[0] ** 2 + axis[1] ** 2, 1e-6);
+  return Math.min(1e3, Math.max(-1e3, (vector[0] * axis[0] + vector[1] * axis[1]) / square));
 }
 
 /** @param {Point[]} landmarks */
 function eyesAndTurn([left, right, nose]) {
   const across = [right[0] - left[0], right[1] - left[1]];
   const eyes = Math.max(Math.hypot(across[0], across[1]), 1e-3);
-  const x = nose[0] - (left[0] + right[0]) / 2;
-  const y = nose[1] - (left[1] + right[1]) / 2;
-  const turn = (x * across[0] + y * across[1]) / eyes ** 2;
-  return {eyes, turn: Math.min(1e3, Math.max(-1e3, turn))};
+  const way = [nose[0] - (left[0] + right[0]) / 2, nose[1] - (left[1] + right[1]) / 2];
+  return {eyes, turn: share(way, across)};
 }
 
 /** @param {Uint8Array} crop */

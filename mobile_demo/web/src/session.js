@@ -8,7 +8,7 @@ import {featuresOf} from './identity.js';
 import {Liveness} from './liveness.js';
 import {DetectorNetworks, loadRuntime, Network, threadsWork} from './networks.js';
 import {PhotoReader} from './photos.js';
-import {otherPose, POSE_WORDS} from './poses.js';
+import {isPose, POSE_WORDS} from './poses.js';
 import {DemoError} from './protocol.js';
 import {headTurn, kept, measure, reasonsAgainst} from './quality.js';
 import {selfTest} from './self_test.js';
@@ -128,7 +128,7 @@ export class Session {
     const content = await this.bundle.content(record, this.progress);
     const {height, width} = contract.pixels;
     const network = await Network.open(
-      record.input.shape[0] === 1 ? content : withShapes(content, [1, height, width, 3], [1]),
+      withShapes(content, [1, height, width, 3]),
       threads,
     ).catch((error) => {
       throw new DemoError('variant', `this browser cannot run the variant ${variant}: ${error}`);
@@ -243,12 +243,13 @@ export class Session {
     const measured = measure(face, others, crop, embedder.crop);
     /** @type {Refusal[]} */
     const reasons = reasonsAgainst(measured);
-    if (otherPose(pose, headTurn(face.landmarks))) reasons.push('other_pose');
+    const turn = headTurn(face.landmarks);
+    if (pose && !isPose(turn, pose, gallery.frontPitch(name))) reasons.push('other_pose');
     if (this.isUnlike(gallery, name, direction)) reasons.push('unlike');
     if (reasons.length && !force) return refusal(reasons, pose);
     const added = `${new Date().toISOString().slice(0, 19)}Z`;
     const template = {feature: feature.slice(), source, added, quality: kept(measured)};
-    await gallery.add([{name, template, pose}]);
+    await gallery.add([{name, template, pose, pitch: turn.pitch}]);
     const person = gallery.person(name);
     return {taken: true, person: person.name, templates: person.rows.length};
   }

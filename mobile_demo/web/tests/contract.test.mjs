@@ -10,7 +10,8 @@ import {combine, cosine, normalize, pixelTables, unit} from '../src/embedder.js'
 import {alignFace, similarity} from '../src/geometry.js';
 import {checksum} from '../src/identity.js';
 import {enlargeTwice, GREY, NORMALIZED, resizeArea} from '../src/pixels.js';
-import {measure, reasonsAgainst} from '../src/quality.js';
+import {isPose} from '../src/poses.js';
+import {headTurn, measure, reasonsAgainst} from '../src/quality.js';
 import {importText} from '../src/transfer.js';
 import {missingFrom} from '../src/gallery.js';
 import {close, picture, sameBytes, topic} from './cases.mjs';
@@ -154,6 +155,13 @@ topic('measures', ({crop, landmarks, score, confidence, expected}, {tolerance, e
   for (const [key, value] of Object.entries(expected)) {
     close(Reflect.get(measured, key), value, tolerance[key] ?? 1e-9, key);
   }
+});
+
+topic('poses', ({landmarks, front_pitch: front, yaw, pitch, poses}, {tolerance}) => {
+  const turn = headTurn(landmarks);
+  close([turn.yaw, turn.pitch], [yaw, pitch], tolerance);
+  const all = /** @type {const} */ (['front', 'left', 'right', 'up', 'down']);
+  assert.deepEqual(all.filter((pose) => isPose(turn, pose, front)), poses);
 });
 
 topic('checksums', async ({parts, checksum: expected}) => {
