@@ -9,7 +9,7 @@ RUNTIMES := $(patsubst %,.venv-runtimes/%/.installed,$(subst ==,@,$(shell cat te
 # the environment would have every process compile it anew, too.
 test test-slow: export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: quickstart test test-slow test-backends test-quantization test-runtimes audit lint format demo-site test-android clean
+.PHONY: quickstart test test-slow test-backends test-quantization test-runtimes audit lint format demo-site test-web test-android clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sphereface quickstart --out runs/quickstart
@@ -37,6 +37,16 @@ test-quantization: .venv-quantization/.installed
 # Each TFLite runtime in an environment of its own; 8 GB.
 test-runtimes: $(INSTALLED) $(RUNTIMES)
 	$(BIN)/python -m pytest -m slow -s tests/runtimes
+
+# The web demo: types, the contract cases, and the page in Chromium against the package.
+test-web: $(INSTALLED) mobile_demo/web/node_modules/.installed
+	cd mobile_demo/web && npm run check && npm test && npm run build
+	BUNDLE=$(BUNDLE) $(BIN)/python -m pytest -m web tests/demo_server tests/mobile_demo
+
+mobile_demo/web/node_modules/.installed: mobile_demo/web/package-lock.json
+	@command -v npm >/dev/null || { echo 'error: npm is missing: apt-get install npm' >&2; exit 2; }
+	cd mobile_demo/web && npm ci
+	@touch $@
 
 # The Android app's parts on the JVM; needs JDK 17 and Maven.
 BUNDLE ?= runs/quickstart/bundle

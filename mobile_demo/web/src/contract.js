@@ -64,7 +64,7 @@ export class Bundle {
         'this page needs https, or http://localhost: elsewhere browsers compute no checksums',
       );
     }
-    const url = new URL(bundleUrl.endsWith('/') ? bundleUrl : `${bundleUrl}/`, self.location?.href)
+    const url = new URL(bundleUrl.endsWith('/') ? bundleUrl : `${bundleUrl}/`, globalThis.location?.href)
       .href;
     const content = await download(`${url}contract.json`, MOST_CONTRACT_BYTES);
     const checksum = await download(`${url}contract.json.sha256`, 1024);
