@@ -48,7 +48,7 @@ def used_bundle(request):
 
 
 def report_of(bundle, cases, photos):
-    """What the page computes, compared with the cases in a folder."""
+    """Differences between what the page computes and the cases of a folder."""
     command = ["node", "tests/parity.mjs", bundle.path.resolve(), cases, photos]
     run = subprocess.run(
         list(map(str, command)), cwd=WEB, capture_output=True, text=True, timeout=3000
