@@ -78,7 +78,7 @@ function testRow({photo, check, value, limit, ok}) {
   return make(
     'tr',
     {},
-    make('th', {scope: 'row'}, photo.split('/').pop() ?? photo),
+    make('th', {scope: 'row'}, (photo.split('/').pop() ?? photo).replace(/\.\w+$/, '')),
     make('td', {}, check),
     make('td', {class: 'number'}, figure(value)),
     make('td', {class: 'number'}, figure(limit)),
@@ -89,5 +89,5 @@ function testRow({photo, check, value, limit, ok}) {
 /** @param {number} value */
 function figure(value) {
   if (!Number.isFinite(value)) return String(value);
-  return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+  return value > 0 && value < 1e-4 ? '< 0.0001' : String(Number(value.toPrecision(3)));
 }

@@ -55,22 +55,19 @@ export class Enrolment {
     this.taken = 0;
     this.force = false;
     byId('enrolled', 'ul').replaceChildren();
-    byId('guide', 'div').hidden = false;
-    byId('instruction', 'p').hidden = false;
+    this.#showGuide(true);
     for (const item of byId('poses', 'ol').children) item.removeAttribute('data-state');
     this.live.between = (picture) => this.#attempt(picture);
     this.#showPose();
     this.#showButtons();
-    byId('guide', 'div').scrollIntoView({block: 'nearest'});
+    window.scrollTo({top: 0});
   }
 
   /** Ends it; what was taken stays. */
   end() {
     if (this.live.between === null) return;
     this.live.between = null;
-    byId('guide', 'div').hidden = true;
-    byId('instruction', 'p').hidden = true;
-    this.#showButtons();
+    this.#showGuide(false);
     const words = `${plural(this.taken, 'picture')} of ${this.name} taken.`;
     this.#list(this.taken > 0, words);
     this.app.announcer.say(words);
@@ -148,12 +145,19 @@ export class Enrolment {
     this.after = performance.now() + FIRST_PAUSE;
   }
 
+  /** @param {boolean} shown In place of name and buttons. */
+  #showGuide(shown) {
+    document.body.toggleAttribute('data-enrolling', shown);
+    byId('guide', 'div').hidden = !shown;
+    byId('instruction', 'p').hidden = !shown;
+    byId('enrol-form', 'div').hidden = shown;
+  }
+
   #showButtons() {
     const busy = this.live.between !== null;
     const usable = this.app.ready && !busy && byId('name', 'input').value.trim() !== '';
     byId('enrol-camera', 'button').disabled = !usable;
     byId('enrol-photos', 'button').disabled = !usable;
-    byId('name', 'input').disabled = busy;
   }
 
   async #photos() {

@@ -113,7 +113,7 @@ export class Live extends EventTarget {
       return;
     }
     const {mirrored} = this;
-    const request = {bitmap, mirrored, track: true};
+    const request = {bitmap, track: true};
     const result = await this.app.client.ask('frame', request, [bitmap]);
     if (this.camera.stream !== stream) return;
     this.app.notices.clear('frame');
@@ -121,7 +121,8 @@ export class Live extends EventTarget {
     this.faces.show(result.faces, true);
     this.latency.add(result.milliseconds);
     const {rate} = this.latency;
-    if (rate !== null) setText(byId('rate', 'span'), `${rate.toFixed(1)} frames a second`);
+    byId('rate', 'p').hidden = rate === null;
+    if (rate !== null) setText(byId('rate', 'p'), `${rate.toFixed(1)} frames a second`);
   }
 
   async #showRunning() {
@@ -141,7 +142,7 @@ export class Live extends EventTarget {
     byId('turn', 'button').hidden = true;
     byId('welcome', 'div').hidden = !byId('photo', 'canvas').hidden;
     this.video.hidden = true;
-    setText(byId('rate', 'span'), '');
+    byId('rate', 'p').hidden = true;
     this.overlay.show(null, false);
     this.faces.clear('Start the camera, or choose photos.');
     this.dispatchEvent(new Event('stopped'));

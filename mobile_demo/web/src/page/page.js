@@ -41,7 +41,7 @@ app.addEventListener('tested', () => {
   byId('start', 'button').disabled = !ready;
   byId('choose', 'button').disabled = !ready;
   if (test === null) return showStatus('busy', 'Testing');
-  showStatus(ready ? 'ok' : 'error', ready ? 'Self-test passed' : 'Self-test failed');
+  showStatus(ready ? 'ok' : 'error', ready ? 'Tested' : 'Test failed');
   if (ready) return app.notices.clear('self-test');
   live.stop();
   app.notices.show(

@@ -27,7 +27,7 @@ export class PeopleView {
     byId('no-people', 'p').hidden = people.length > 0;
     setText(
       byId('count', 'span'),
-      people.length ? `${people.length}, ${plural(this.app.templates, 'template')}` : '',
+      people.length ? `${plural(people.length, 'person', 'people')}, ${plural(this.app.templates, 'template')}` : '',
     );
     byId('people', 'ul').replaceChildren(...people.map((person) => this.#row(person)));
     byId('export', 'button').disabled = people.length === 0;

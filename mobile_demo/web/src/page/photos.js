@@ -77,7 +77,7 @@ export class Photos {
       if (turn !== this.turns) return bitmap.close();
       this.#draw(bitmap, file.name);
       if (!this.app.ready) return bitmap.close();
-      const request = {bitmap, mirrored: false, track: false};
+      const request = {bitmap, track: false};
       const result = await this.app.client.ask('frame', request, [bitmap]);
       if (turn !== this.turns) return;
       this.overlay.show(result, false);
