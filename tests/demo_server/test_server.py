@@ -197,6 +197,17 @@ def test_a_silent_connection_holds_up_nobody(server):
         assert ask(server, "/")[0] == 200
 
 
+def test_a_closed_server_answers_no_connection_that_is_open(site, bundle):
+    with running(DemoServer(served_files(site, bundle), port=0)) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == b"content of index.html"
+    connection.auto_open = False  # the same connection, or none
+    with pytest.raises((OSError, http.client.HTTPException)):
+        connection.request("GET", "/page.js")
+        connection.getresponse()
+
+
 def test_a_file_that_changes_is_not_served(site, bundle, tmp_path):
     copy = tmp_path / "bundle"
     shutil.copytree(bundle.path, copy)

@@ -65,22 +65,22 @@ def served_files(site: Path, bundle: Bundle) -> dict[str, ServedFile]:
         if path.is_dir():
             continue
         name = path.relative_to(site).as_posix()
-        files[f"/{name}"] = _kept(read_contained(site, name, _MOST_BYTES), name)
+        files[f"/{name}"] = kept(read_contained(site, name, _MOST_BYTES), name)
     if "/index.html" not in files:
         raise InputError(f"no index.html in {site}: build the page again")
     files["/"] = files["/index.html"]
     files |= _bundle_files(bundle)
     listed = {address: file.sha256 for address, file in files.items()}
     content = json.dumps(listed, indent=1).encode()
-    return files | {LIST_ADDRESS: _kept(content, LIST_ADDRESS)}
+    return files | {LIST_ADDRESS: kept(content, LIST_ADDRESS)}
 
 
 def _bundle_files(bundle):
     contract = contract_content(bundle.path)
     checksum = checksum_file(Path(CONTRACT_FILE)).name
     files = {
-        CONTRACT_FILE: _kept(contract, CONTRACT_FILE),
-        checksum: _kept(checksum_line(contract), "sha256.txt"),
+        CONTRACT_FILE: kept(contract, CONTRACT_FILE),
+        checksum: kept(checksum_line(contract), "sha256.txt"),
     }
     for record in bundle.contract.file_records():
         files[record.file] = ServedFile(
@@ -90,7 +90,7 @@ def _bundle_files(bundle):
             _type_of(record.file),
         )
     for name, digest in bundle.golden.checksums.items():
-        files[name] = _kept(read_contained(bundle.path, name, LARGEST_PHOTO), name)
+        files[name] = kept(read_contained(bundle.path, name, LARGEST_PHOTO), name)
         if files[name].sha256 != digest:
             raise InputError(
                 f"damaged bundle: {bundle.path / name}: its checksum differs"
@@ -98,7 +98,8 @@ def _bundle_files(bundle):
     return {f"{BUNDLE_ADDRESS}{name}": file for name, file in files.items()}
 
 
-def _kept(content, name):
+def kept(content: bytes, name: str) -> ServedFile:
+    """A file whose content is kept in memory; its name says the type."""
     digest = hashlib.sha256(content).hexdigest()
     return ServedFile(lambda: content, digest, len(content), _type_of(name))
 

@@ -61,6 +61,7 @@ class DemoServer(ThreadingHTTPServer):
         certificate: tuple[Path, Path] | None = None,
     ):
         self.files = files
+        self._connections = set()
         self._tls = certificate and _tls_of(*certificate)
         self._names = {name.lower() for name in _own_names(host)}
         self._shown_host = "localhost" if host in (LOOPBACK, "::1") else host
@@ -103,7 +104,19 @@ class DemoServer(ThreadingHTTPServer):
             connection = self._tls.wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False
             )
+        self._connections.add(connection)
         return connection, address
+
+    def shutdown_request(self, request):
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self):
+        """Ends all connections, too: browsers hold theirs."""
+        super().server_close()
+        for connection in tuple(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request, client_address):
         """Says nothing of connections that break off; the rest is a defect."""
