@@ -102,10 +102,18 @@ class SearchRates:
             drawn = rng.integers(0, count, count)
             rates = self.figures(np.bincount(drawn, minlength=count))
             found.append(np.column_stack([rates, rates[:, -1] - rates[:, 0]]))
-        return np.quantile(found, [0.025, 0.975], axis=0).transpose(1, 2, 0)
+        # A draw with fewer than 100 photos of strangers gives no DIR.
+        return np.nanquantile(found, [0.025, 0.975], axis=0).transpose(1, 2, 0)
 
     def measured(self):
         return self.figures(np.ones(len(self._people), int))
+
+    def counts(self):
+        known, strangers = np.unique(self._trials), np.unique(self._strangers)
+        return (
+            f"{len(self._trials):,} probes of {len(known)} people, "
+            f"{len(self._strangers):,} photos of {len(strangers)} strangers"
+        )
 
 
 def searches(files, names):
@@ -131,7 +139,11 @@ def searches(files, names):
 
 
 def percent(values):
-    return " to ".join(f"{100 * value:.2f}" for value in np.atleast_1d(values))
+    """Text; "none" where all resamples give the same."""
+    values = np.atleast_1d(values)
+    if np.isnan(values).any():
+        return "none"
+    return " to ".join(f"{100 * value:.2f}" for value in values)
 
 
 def main(argv=None):
@@ -159,6 +171,7 @@ def main(argv=None):
     )
     means = bounds.mean(axis=0)
     spread = np.abs(bounds - means).max(axis=(0, 2, 3))
+    print(f"{len(pairs.pairs):,} pairs; {search.counts()}\n")
     print("| %, interval | before | after | difference | spread |")
     print("|---|---|---|---|---|")
     for row, name in enumerate(FIGURES):
