@@ -40,6 +40,7 @@ class Gallery:
 
     Attributes:
         store: Its people and templates.
+        variant: Name of the variant that embeds the probes.
         cross_variant: True in that case.
 
     Raises: InputError if the templates are of another bundle or variant.
@@ -54,6 +55,7 @@ class Gallery:
 
     def __init__(self, store: Store, embedder: Embedder):
         self.store, self._embedder = store, embedder
+        self.variant = embedder.variant
         self.cross_variant = are_cross_variant(
             store.identity, embedder.contract, embedder.variant
         )
