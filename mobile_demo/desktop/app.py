@@ -29,9 +29,9 @@ def build_parser():
     source.add_argument("--image", type=Path, metavar="FILE", help="a picture")
     parser.add_argument(
         "--gallery",
-        type=Path,
-        default=Path("people.gallery"),
-        help="file of the enrolled people; made if missing (default: %(default)s)",
+        default="people.gallery",
+        help="file or postgresql:// address of enrolled people, made with the first "
+        "of them (default: %(default)s)",
     )
     parser.add_argument("--key", type=Path, help="key of an encrypted gallery")
     add_far_option(parser)

@@ -39,7 +39,7 @@ class Action(NamedTuple):
 
 
 class Dialogue:
-    """What the window is doing, and the name as far as it is typed.
+    """State of the window, and the name as far as it is typed.
 
     Attributes:
         mode: "watching"; "naming", of the face in the frozen frame; "asking", if a face

@@ -1,6 +1,6 @@
 """A gallery in use: what is shown of it, and what the keys do with it."""
 
-from pathlib import Path
+import os
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Session:
     """An open gallery with a bundle, and the faces that are followed.
 
     Args:
-        path: File of the gallery; it is made if it is missing.
+        place: The gallery's file or address; it is made with the first person.
         bundle: The bundle.
         variant: Of its network; None is the gallery's, then the bundle's.
         secret: Key of the gallery, as `read_key` gives it.
@@ -43,17 +43,17 @@ class Session:
 
     def __init__(
         self,
-        path: Path,
+        place: str | os.PathLike,
         bundle: Bundle,
         variant: str | None = None,
         secret: bytes | None = None,
         far: float = 0.01,
         every: int | None = None,
     ):
-        self._path, self._bundle, self._secret = path, bundle, secret
+        self._place, self._bundle, self._secret = place, bundle, secret
         self._far, self._every = far, every
         measured_fars(bundle, variant or bundle.contract.default_variant)
-        self._open(open_gallery(path, bundle, variant, secret, make=True))
+        self._open(open_gallery(place, bundle, variant, secret, make=True))
 
     def _open(self, gallery: Gallery):
         self._gallery = gallery
@@ -134,7 +134,9 @@ class Session:
         place, said = names.index(self._gallery.variant), "there is no other variant"
         for name in names[place + 1 :] + names[:place]:
             try:
-                opened = open_gallery(self._path, self._bundle, name, self._secret)
+                opened = open_gallery(
+                    self._place, self._bundle, name, self._secret, make=True
+                )
                 try:
                     opened.threshold(self._far)
                 except InputError:

@@ -8,7 +8,7 @@ from tf_sphereface.data.photos.frames import Frame
 from tf_sphereface.errors import InputError
 from tf_sphereface.gallery import Gallery, GalleryStore
 from tf_sphereface.gallery.identity import features_of
-from tf_sphereface.gallery.store import make_gallery
+from tf_sphereface.gallery.places import make_gallery
 from tf_sphereface.gallery.watching import enroll_from_frames, identify_frames
 
 NOBODY = np.full((160, 140, 3), 90, np.uint8)

@@ -230,8 +230,8 @@ def test_bad_input_is_one_line(run, bundle, tmp_path, monkeypatch):
     (tmp_path / "broken").write_bytes(b"SQLite format 3\0" + bytes(100))
     out = ("--headless", "--out", "o.png")
     image = ("--image", "a.png", *out)
-    with Session(tmp_path / "other", Opened(embedding_dim=25)):
-        pass
+    with Session(tmp_path / "other", Opened(landmark_fit="photo")) as session:
+        session.enrol("Ada", picture(1))
     cases = [
         (("--image", "no.png", *out), "no.png"),
         (("--image", "none.png", *out), "no such photo: none.png"),
