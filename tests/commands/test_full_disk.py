@@ -20,7 +20,11 @@ from tests.commands.every_command import (
     everything,
     start_of,
 )
+from tests.gallery.small_galleries import new_store, template
+from tf_sphereface.commands.gallery import enroll, forget, people
 from tf_sphereface.commands.main import main
+from tf_sphereface.gallery.database import is_erasing
+from tf_sphereface.gallery.store import GalleryStore
 from tf_sphereface.weights.files.safetensors_file import write_safetensors
 
 # Of what the output takes: writing ends at its beginning, within it and at its end.
@@ -112,6 +116,48 @@ def test_pairs_on_a_full_disk(disk, capsys, monkeypatch, room):
     assert everything(disk) == names
     assert main(command) == 0
     (disk / "pairs.txt").unlink()
+
+
+# A new gallery has 40 kB; an open one has a log and its index, 32 kB, beside it.
+@pytest.mark.parametrize("room", [0, 4096, 40_000, 60_000])
+def test_galleries_on_a_full_disk(folder, call, disk, room):
+    gallery = disk / "g"
+    gallery.unlink(missing_ok=True)
+    enrol = (enroll, gallery, "--bundle", "bundle", "--keep-crops", "--name")
+
+    def told(*arguments, status=2):
+        with full(disk, room):
+            _, errors = call(*arguments, status=status)
+        assert errors.startswith("error: ") and errors.count("\n") == 1
+        return errors
+
+    assert "No space left" in told(*enrol, "Ada", "Ada/0.png")
+    assert not everything(disk)
+    call(*enrol, "Ada", "Ada/0.png")
+    assert "No space left" in told(*enrol, "Bob", "Bob/0.png", "Bob/1.png")
+    assert names(call(people, gallery)) == ["Ada"]
+
+
+def test_a_deletion_on_a_full_disk_is_finished_with_room_again(disk, call):
+    gallery = disk / "g"
+    gallery.unlink(missing_ok=True)
+    with new_store(gallery) as store:
+        store.add("Somebody", [template(n) for n in range(2000)])
+        store.add("Ada Lovelace", [template(2000)])
+    with full(disk, 4096):
+        _, errors = call(forget, gallery, "Ada Lovelace", status=2)
+        assert "No space left" in errors
+    with full(disk, 200_000):
+        _, errors = call(forget, gallery, "Ada Lovelace", status=1)
+        assert "deleted, but the disk has no room for a copy" in errors
+    assert names(call(people, gallery)) == ["Somebody"]
+    with GalleryStore(gallery) as store:
+        assert not is_erasing(store._database)
+    assert template(2000).feature.tobytes() not in gallery.read_bytes()
+
+
+def names(answer):
+    return [person["name"] for person in answer[0]["people"]]
 
 
 def test_weights_on_a_full_disk(disk):

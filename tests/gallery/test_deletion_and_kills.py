@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
-from tests.gallery.small_galleries import contents, new_store, template
+from tests.gallery.small_galleries import contents, identity, new_store, template
 from tf_sphereface.errors import InputError, ResultError
 from tf_sphereface.gallery import database
+from tf_sphereface.gallery.places import make_gallery
 from tf_sphereface.gallery.store import GalleryStore
 
 
@@ -37,6 +38,25 @@ def test_a_deleted_person_is_in_no_file_and_in_no_matrix(path, secret):
         with pytest.raises(InputError, match="nobody is called 'Ada Lovelace'"):
             store.forget("Ada Lovelace")
     assert_gone(path, mine, rows)
+
+
+def test_thousands_of_people_are_listed_and_deleted_at_once(path, secret):
+    people = [(f"person number {n}", [template(n)]) for n in range(3000)]
+    make_gallery(path, identity(), secret, people=people)
+    gone, kept = people[::2], people[1::2]
+    with GalleryStore(path, secret) as store:
+        assert {p.name for p in store.people()} == {name for name, _ in people}
+        assert store.size() == 3000
+        with pytest.raises(InputError, match="nobody is called 'Nobody'"):
+            store.forget(*(name for name, _ in gone), "Nobody")
+        assert store.size() == 3000
+        assert store.forget(*(name for name, _ in gone)) == 1500
+        assert {p.name for p in store.people()} == {name for name, _ in kept}
+        (first, second) = store.nearest(template(2999).feature)
+        assert (first.name, first.score) == ("person number 2999", pytest.approx(1))
+        assert second.name in dict(kept)
+    held = contents(path)
+    assert not [name for name, (t,) in gone if t.feature.tobytes() in held]
 
 
 def sealed_rows(path):

@@ -51,9 +51,40 @@ def test_nearest_are_in_the_order_of_their_scores():
     assert len(matrix) == 40
 
 
+@pytest.mark.parametrize("rule", search.RULES)
+@pytest.mark.parametrize("most", [1, 3, 50])
+def test_nearest_are_the_first_of_all_scores_for_every_rule(rule, most):
+    matrix = TemplateMatrix(FEATURES, OWNERS, NAMES)
+    for probe in FEATURES[:12]:
+        scores = expected(probe[None], rule, 2)[0]
+        order = np.argsort(-scores)[:most]
+        found = matrix.nearest(probe, rule, 2, most)
+        assert [c.name for c in found] == [NAMES[person] for person in order]
+        assert [c.score for c in found] == pytest.approx(scores[order], abs=1e-6)
+
+
+@pytest.mark.parametrize("rule", search.RULES)
+def test_of_equal_scores_the_first_person_comes_first(rule):
+    directions = np.eye(6)[[2, 1, 2, 1, 0]]  # products without rounding
+    matrix = TemplateMatrix(directions, np.array([3, 0, 1, 2, 4]), NAMES[:5])
+    found = matrix.nearest(np.eye(6)[1] + np.eye(6)[2], rule, most=5)
+    assert [c.name for c in found] == NAMES[:5]
+    assert found[3].score == pytest.approx(0.5**0.5) and found[4].score == 0
+
+
+def test_features_are_left_as_they_are_unless_in_place_is_said():
+    features, owners = FEATURES.astype(np.float32), np.sort(OWNERS)
+    before = features.copy()
+    copied = TemplateMatrix(features, owners, NAMES).scores(FEATURES)
+    np.testing.assert_array_equal(features, before)
+    written = TemplateMatrix(features, owners, NAMES, in_place=True).scores(FEATURES)
+    np.testing.assert_array_equal(written, copied)
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-6)
+
+
 def test_an_empty_gallery_knows_nobody():
     empty = TemplateMatrix(np.empty((0, 6), np.float32), np.empty(0, np.int64), [])
-    assert empty.nearest(FEATURES[0]) == []
+    assert [empty.nearest(FEATURES[0], rule) for rule in search.RULES] == [[], [], []]
     assert empty.scores(FEATURES[:2]).shape == (2, 0)
 
 

@@ -61,12 +61,18 @@ def reports_errors(path: Path) -> Iterator[None]:
         if not hasattr(error, "sqlite_errorcode"):  # a defect of ours, such as misuse
             raise
         code = error.sqlite_errorcode & 0xFF
-        if code == sqlite3.SQLITE_FULL:
+        if _is_full(error):
             text = os.strerror(errno.ENOSPC)
             raise OSError(errno.ENOSPC, text, str(path)) from error
         if code in _CAUSES:
             raise InputError(f"no use of {path}: {_CAUSES[code]}") from error
         raise InputError(_damaged(path, error)) from error
+
+
+def _is_full(error):
+    # The index of the log is written before the log.
+    full = sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE
+    return error.sqlite_errorcode in full
 
 
 def damaged(path: Path, reason: object) -> InputError:
@@ -228,10 +234,10 @@ def erase(database: sqlite3.Connection, path: Path) -> None:
     The database is written anew without free pages (SQLite zeroes deleted cells, but
     moving rows between pages may leave copies), and the log is emptied.
 
-    Raises: ResultError if another process uses the log for 30 s: the rows are deleted,
-        and the next one that opens the gallery goes on.
+    Raises: ResultError if another process uses the log for 30 s, or the disk is full:
+        the rows are deleted, and the next one that opens the gallery goes on.
     """
-    mark = _erasing(database)
+    mark, hindrance = _erasing(database), f"another process is using {path}"
     try:
         database.execute("VACUUM")
         (busy, _, _) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -240,11 +246,13 @@ def erase(database: sqlite3.Connection, path: Path) -> None:
                 "DELETE FROM facts WHERE name = 'erasing' AND value = ?", mark
             )
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+        if _is_full(error):
+            hindrance = f"the disk has no room for a copy of {path}"
+        elif error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
             raise
         busy = True
     if busy:
         raise ResultError(
-            f"deleted, but another process is using {path}: what is left of it in "
-            "the files goes when the gallery is opened the next time"
+            f"deleted, but {hindrance}: what is left of it in the files goes when the "
+            "gallery is opened the next time"
         )

@@ -41,8 +41,10 @@ class ChecksumSealer:
         return content + _crc(content, place)
 
     def unseal(self, sealed: bytes, place: str) -> bytes:
+        # Once for each template of a matrix: without a call more than it needs.
         content = sealed[:-4]
-        if len(sealed) < 4 or sealed[-4:] != _crc(content, place):
+        checksum = zlib.crc32(content, zlib.crc32(place.encode()))
+        if len(sealed) < 4 or sealed[-4:] != checksum.to_bytes(4, "big"):
             raise ValueError("a checksum differs")
         return content
 

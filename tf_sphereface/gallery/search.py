@@ -8,6 +8,7 @@ from tf_sphereface.similarity import check_same_size, unit_rows
 
 RULES = ("best", "mean", "top-k")
 Rule = Literal[RULES]
+_ROWS_AT_ONCE = 1 << 14
 _SCORES_AT_ONCE = 1 << 22  # of some probes with all templates, 16 MB
 
 
@@ -51,14 +52,27 @@ class TemplateMatrix:
         features: Float (templates, dim), finite and not zero.
         owners: Int (templates,), the place of each template's person in `names`.
         names: Of the people; each has a template at least.
+        in_place: Whether features in float32 and in the order of their people may be
+            written over, which saves the memory of a copy.
     """
 
-    def __init__(self, features: np.ndarray, owners: np.ndarray, names: list[str]):
-        order = np.argsort(owners, kind="stable")
-        if (np.diff(owners) < 0).any():
-            features = features[order]
-        self._rows = np.ascontiguousarray(unit_rows(features), np.float32)
-        self._owners = np.asarray(owners)[order]
+    def __init__(
+        self,
+        features: np.ndarray,
+        owners: np.ndarray,
+        names: list[str],
+        in_place: bool = False,
+    ):
+        self._owners = np.asarray(owners)
+        if (np.diff(self._owners) < 0).any():
+            order = np.argsort(self._owners, kind="stable")
+            features, self._owners = features[order], self._owners[order]
+        self._rows = np.array(
+            features, np.float32, order="C", copy=None if in_place else True
+        )
+        for start in range(0, len(features), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            self._rows[part] = unit_rows(features[part])
         self._counts = np.bincount(self._owners, minlength=len(names))
         self._starts = np.cumsum(self._counts) - self._counts
         self.names = names
@@ -107,9 +121,25 @@ class TemplateMatrix:
             k: As for `scores`.
             most: Number of people to give.
         """
-        scores = self.scores(np.asarray(probe)[None], rule, k)[0]
-        order = np.argsort(-scores, kind="stable")[:most]
-        return [Candidate(self.names[place], float(scores[place])) for place in order]
+        check_rule(rule, k)
+        check_same_size(np.asarray(probe)[None], self._rows, "probes and gallery")
+        scores = self._rows @ unit_rows(np.asarray(probe, np.float32))
+        if rule == "best":  # all looks at a person's templates that are needed
+            return self._highest(scores, self._starts, self._counts, most)
+        scores = self._by_person(scores[None], rule, k)[0] if self.names else scores
+        people = np.arange(len(self.names))
+        return self._highest(scores, people, np.ones_like(people), most)
+
+    def _highest(self, scores, starts, counts, most):
+        """The people of the highest of some scores; of equal ones the first."""
+        found = []
+        for _ in range(min(most, len(self.names))):
+            place = int(scores.argmax())
+            person = int(np.searchsorted(starts, place, "right")) - 1
+            found.append(Candidate(self.names[person], float(scores[place])))
+            start = starts[person]
+            scores[start : start + counts[person]] = -np.inf
+        return found
 
     def _by_person(self, scores, rule, k):
         if rule == "best":

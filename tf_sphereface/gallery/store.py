@@ -1,6 +1,7 @@
 """The durable store of a gallery: people and templates in one SQLite file."""
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self
@@ -83,11 +84,18 @@ class GalleryStore:
     def add_people(self, people: Iterable[tuple[str, Sequence[Template]]]) -> None:
         """Adds templates of several people in one transaction, as `add`."""
         with self._writing():
+            number = self._next_number("templates")
             for name, templates in people:
-                person = self._person(name)
-                for template in templates:  # who has none is nobody
-                    person = person or self._new_person(name)
-                    self._insert(person, template)
+                templates = list(templates)
+                if not templates:  # who has none is nobody
+                    continue
+                person = self._person(name) or self._new_person(name)
+                rows = itertools.starmap(
+                    self._row,
+                    zip(itertools.count(number), itertools.repeat(person), templates),
+                )
+                self._database.executemany(_NEW_TEMPLATE, rows)
+                number += len(templates)
 
     def people(self) -> list[Person]:
         """The people, by name.
@@ -282,24 +290,21 @@ class GalleryStore:
         found = self._rows("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,))
         return found[0][0] + 1 if found else 1
 
-    def _insert(self, person, template):
-        number = self._next_number("templates")
+    def _row(self, number, person, template):
+        """The columns of a template."""
 
         def sealed(content, kind):
             return self._sealer.seal(content, _place(kind, number, person))
 
         quality, crop = template.quality, template.crop
-        self._database.execute(
-            "INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                number,
-                person,
-                self._sealed_feature(template.feature, number, person),
-                sealed(template.source.encode(errors="replace"), "source"),
-                template.added,
-                None if quality is None else quality.model_dump_json(),
-                sealed(crop, "crop") if self.keeps_crops and crop else None,
-            ),
+        return (
+            number,
+            person,
+            self._sealed_feature(template.feature, number, person),
+            sealed(template.source.encode(errors="replace"), "source"),
+            template.added,
+            None if quality is None else quality.model_dump_json(),
+            sealed(crop, "crop") if self.keeps_crops and crop else None,
         )
 
     def _sealed_feature(self, feature, number, person):
@@ -345,22 +350,38 @@ class GalleryStore:
             try:
                 self._check_identity()
                 names = {i: self._name(i, n) for i, n in self._rows(_NAMES)}
-                (count,) = self._rows("SELECT count(*) FROM templates")[0]
-                features = np.empty((count, self.identity.feature_dim), np.float32)
-                owners, places = np.empty(count, np.int64), {}
-                rows = self._database.execute(_FEATURES)
-                for row, (number, person, sealed) in enumerate(rows):
-                    place = _place("feature", number, person)
-                    features[row] = self._feature(self._unseal(sealed, place))
-                    owners[row] = places.setdefault(person, len(places))
+                features, owners = self._read_features()
             finally:
                 self._database.execute("ROLLBACK")
-        if places.keys() - names.keys():
+        found, owners = np.unique(owners, return_inverse=True)
+        if not names.keys() >= set(found.tolist()):
             raise damaged(self.place, "a template of nobody")
-        return TemplateMatrix(features, owners, [names[i] for i in places])
+        return TemplateMatrix(
+            features, owners, [names[i] for i in found.tolist()], True
+        )
+
+    def _read_features(self):
+        """Float32 (templates, dim) and the people's numbers (templates,), ascending."""
+        (count,) = self._rows("SELECT count(*) FROM templates")[0]
+        features = np.empty((count, self.identity.feature_dim), np.float32)
+        owners, rows = np.empty(count, np.int64), self._database.execute(_FEATURES)
+        for start in range(0, count, _ROWS_AT_ONCE):
+            numbers, people, sealed = zip(*rows.fetchmany(_ROWS_AT_ONCE), strict=True)
+            part = slice(start, start + len(numbers))
+            places = map(_place, itertools.repeat("feature"), numbers, people)
+            contents = list(map(self._unseal, sealed, places))
+            if any(len(content) != 4 * features.shape[1] for content in contents):
+                raise damaged(self.place, "a template of another length")
+            features[part] = np.frombuffer(b"".join(contents), "<f4").reshape(
+                len(numbers), -1
+            )
+            owners[part] = people
+        return features, owners
 
 
+_NEW_TEMPLATE = "INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?, ?)"
 _NAMES = "SELECT id, name FROM people"
+_ROWS_AT_ONCE = 1 << 12  # templates
 _FEATURES = "SELECT id, person, feature FROM templates ORDER BY person, id"
 
 
