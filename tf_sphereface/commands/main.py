@@ -18,6 +18,7 @@ COMMANDS = {
     "records": "pack aligned faces into TFRecord files for training",
     "recipes": "list the training recipes that ship with the package",
     "train": "train by a recipe on records; resumes an interrupted run",
+    "report": "show a training on one page: curves, warnings, hardest people",
     "quantization-train": "train on with 8 bits, pruning or clustering: smaller files",
     "import-weights": "make a Keras model of published weights (Caffe, PyTorch, ...)",
     "export-weights": "write a model's weights as safetensors under PyTorch's names",

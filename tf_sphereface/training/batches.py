@@ -3,6 +3,7 @@
 import contextlib
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from tf_sphereface.data.batches.augmentation import preset
@@ -10,6 +11,7 @@ from tf_sphereface.data.batches.balanced import balanced_order
 from tf_sphereface.data.batches.by_identity import identity_order
 from tf_sphereface.data.batches.order import BatchOrder
 from tf_sphereface.data.batches.shuffled import shuffled_order
+from tf_sphereface.data.records.index import RecordReader
 from tf_sphereface.data.records.writer import verify_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
@@ -61,6 +63,16 @@ class PartOrder:
         size = recipe.data.batch_size // self.parts
         self._data = recipe.data.model_copy(update={"batch_size": size})
         self._order = recipe_order(self._data, records, recipe.schedule.seed)
+
+    @property
+    def reader(self) -> RecordReader:
+        """Of the records."""
+        return self._order.reader
+
+    @property
+    def people(self) -> int:
+        """Number of identities in the records."""
+        return len(np.unique(self.reader.index.labels))
 
     def batches(self, contract: PixelContract, step: int) -> tf.data.Dataset:
         """The parts of all steps from one on, as `recipe_batches`."""

@@ -25,6 +25,7 @@ from tf_sphereface.training.callbacks import (
     Validation,
     read_history,
 )
+from tf_sphereface.training.early_warnings import EarlyWarnings, colour_warning
 from tf_sphereface.training.fine_tuning import class_means
 from tf_sphereface.training.preparation import check_batches, prepared_training
 from tf_sphereface.training.progress import TrainingProgress
@@ -165,6 +166,8 @@ def _fit(classifier, recipe, records, run, done, options) -> dict[str, float]:
     earlier = [float(row[monitor]) for row in history.rows if row.get(monitor)]
     progress = TrainingProgress(steps, done)
     order = PartOrder(recipe, records)
+    if warning := colour_warning(order.reader):
+        _LOG.warning(warning)
     with StopRequests() as stop, _naming_full_disks(run):
         backup = Backup(run / BACKUP, steps_per_epoch, done, options.backup_steps, stop)
         callbacks = [
@@ -172,6 +175,7 @@ def _fit(classifier, recipe, records, run, done, options) -> dict[str, float]:
             ExtraLogs(options.validate),
             progress,
             history,
+            EarlyWarnings(history.rows, order.people, _LOG.warning),
             BestModel(run / BEST_MODEL, monitor, earlier),
             keras.callbacks.TensorBoard(str(run / LOGS), write_graph=False),
             backup,
