@@ -178,4 +178,4 @@ export class DemoError extends Error {
 }
 
 /** Side of the longest bitmap that the worker takes, pixels: shrink larger photos. */
-export const LARGEST_SIDE = 4096;
+export const LARGEST_SIDE = 2048;

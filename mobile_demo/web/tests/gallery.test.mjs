@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
+import {Tracks} from '../src/decision.js';
 import {missingFrom} from '../src/gallery.js';
 import {Liveness} from '../src/liveness.js';
 import {exportText, importText, personKey} from '../src/transfer.js';
@@ -65,4 +66,15 @@ test('a head that turns is a hint, a still one is not', () => {
   assert.equal(liveness.of(2, 0.3, 600), 'none', 'another face');
   assert.equal(liveness.of(1, 0.25, 1000), 'turned');
   assert.equal(liveness.of(1, 0.25, 6000), 'none', 'forgotten');
+});
+
+test('a face that moves by less than half of itself keeps its name', () => {
+  const tracks = new Tracks();
+  const answer = {decision: /** @type {const} */ ('known'), name: 'Ada', nearest: 'Ada', score: 0.5, margin: null};
+  const ids = [0, 50, 105].map((x) => {
+    const box = /** @type {[number, number, number, number]} */ ([x, 0, x + 100, 100]);
+    return tracks.follow([{box, answer}])[0].id;
+  });
+  // Overlaps of 50 / 150 and of 45 / 155, on both sides of 0.3.
+  assert.deepEqual(ids, [1, 1, 2]);
 });
