@@ -117,7 +117,10 @@ def test_the_make_targets_it_names_exist():
 
 
 def texts_of_the_source():
-    """String literals of the package, with `...` for what is filled in."""
+    """Texts of package and web page, with `...` for what is filled in."""
+    for path in ROOT.glob("mobile_demo/web/src/**/*.js"):
+        joined = re.sub(r"[`'] \+\s+[`']", "", path.read_text(encoding="utf-8"))
+        yield re.sub(r"\$\{[^}]*\}", "...", joined)
     for path in (*ROOT.glob("tf_sphereface/**/*.py"), ROOT / "Makefile"):
         text = path.read_text(encoding="utf-8")
         if path.suffix != ".py":
