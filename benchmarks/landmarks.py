@@ -9,6 +9,7 @@
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import random
@@ -26,6 +27,7 @@ FUNNEL_EYES, FUNNEL_SLIP = np.array([[104.0, 112], [146, 112]]), 20  # pixels
 LEAST_EYES = 10.0  # pixels between the eyes of a profile
 LARGEST_SHARE = 1 / 3  # of the slips by the single rule
 SWAPPED = [1, 0, 2, 4, 3]
+ROOT = Path(__file__).parents[1]
 
 
 def build_parser():
@@ -37,6 +39,11 @@ def build_parser():
     parser.add_argument("--count", type=int, default=2000, help="photos, at random")
     parser.add_argument("--rendered", type=int, default=2000)
     parser.add_argument("--package", type=int, default=0, help="photos for the package")
+    parser.add_argument(
+        "--oracle",
+        action="store_true",
+        help="for the package, our cascade with its arithmetic, which is faster",
+    )
     return parser
 
 
@@ -116,6 +123,29 @@ def package_rule():
     return find
 
 
+def oracle_rule():
+    """The package's rule, to 0.0014 pixels (benchmarks/detector_parity.py)."""
+    sys.path.insert(0, str(ROOT))  # the package's arithmetic is among the tests
+    from tests.detection.package_arithmetic import PACKAGE, PACKAGE_SETTINGS
+    from tf_sphereface.detection import (
+        MTCNN,
+        LiteRTNetworks,
+        cached_networks,
+        nearest_to_centre,
+    )
+
+    settings = dataclasses.replace(PACKAGE_SETTINGS, second_thresholds=())
+    detector = MTCNN(LiteRTNetworks(cached_networks()), settings, PACKAGE)
+
+    def find(photos):
+        faces = [
+            nearest_to_centre(found, SIDE, SIDE) for found in detector.detect(photos)
+        ]
+        return [face and {"mtcnn package": face.landmarks} for face in faces]
+
+    return find
+
+
 def measure_equivariance(find, photos, errors, eyes, funnel):
     """Adds the errors of each rule, and how far the eyes are from the funnel's."""
     for name, photo in photos:
@@ -184,9 +214,11 @@ def main(argv=None):
     errors, eyes, funnel, find = {}, {}, {}, our_rules()
     measure_equivariance(find, read(names), errors, eyes, funnel)
     print({rule: figures(found) for rule, found in errors.items()}, file=sys.stderr)
+    beside = {}
     if args.package:
         some = names[: args.package]
-        measure_equivariance(package_rule(), read(some), errors, eyes, funnel)
+        for rule in (find, oracle_rule() if args.oracle else package_rule()):
+            measure_equivariance(rule, read(some), beside, eyes, {})
     rendered = measure_rendered(find, args.rendered) if args.rendered else {}
     table = {rule: figures(found) for rule, found in errors.items()}
     slips = {
@@ -197,6 +229,9 @@ def main(argv=None):
     met = shares[1] <= LARGEST_SHARE * shares[0]
     result = {
         "equivariance, % of the eye distance": table,
+        f"the same, the first {args.package} photos": {
+            rule: figures(found) for rule, found in beside.items()
+        },
         "rendered, % of the eye distance": {
             rule: figures(found) for rule, found in rendered.items()
         },
