@@ -39,9 +39,13 @@ test-runtimes: $(INSTALLED) $(RUNTIMES)
 	$(BIN)/python -m pytest -m slow -s tests/runtimes
 
 # The web demo: types, the contract cases, and the page in Chromium against the package.
-test-web: $(INSTALLED) mobile_demo/web/node_modules/.installed
+test-web: .venv/.installed-web mobile_demo/web/node_modules/.installed
 	cd mobile_demo/web && npm run check && npm test && npm run build
 	BUNDLE=$(BUNDLE) $(BIN)/python -m pytest -m web tests/demo_server tests/mobile_demo
+
+.venv/.installed-web: requirements-web.txt $(INSTALLED)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-web.txt
+	@touch $@
 
 mobile_demo/web/node_modules/.installed: mobile_demo/web/package-lock.json
 	@command -v npm >/dev/null || { echo 'error: npm is missing: apt-get install npm' >&2; exit 2; }

@@ -134,8 +134,9 @@ def test_two_are_enrolled_and_recognised_and_a_stranger_is_not(
 
         demo.tab("check")
         demo.until("document.querySelector('#facts').innerText.includes('complete')")
-        foreign = [url for url in demo.asked if not url.startswith(server.url)]
-        assert [url for url in foreign if not url.startswith("blob:")] == []
+        asked = [url for url in demo.asked if not url.startswith("blob:")]
+        assert [url for url in asked if not url.startswith(server.url)] == []
+        assert f"{server.url}bundle/contract.json" in asked  # the worker's are seen
 
     demo.open()  # without the server
     film(camera, [side_by_side(portrait(ADA, scene=8))])
@@ -145,7 +146,7 @@ def test_two_are_enrolled_and_recognised_and_a_stranger_is_not(
     assert stored_names(demo) == {"Ada", "Grace"}
     demo.tab("people")
     demo.page.click("#people summary >> text=Ada")
-    demo.page.click("[aria-label='Delete Ada']")
+    demo.page.click("[aria-label='Delete person Ada']")
     demo.page.click("#dialog-yes")
     demo.until("document.querySelectorAll('#people > li').length == 1")
     assert stored_names(demo) == {"Grace"}
@@ -486,7 +487,7 @@ def test_the_tabs_and_the_dialog_work_by_the_keyboard(demo):
     demo.tab("people")
     demo.page.focus("#people summary")
     demo.page.keyboard.press("Enter")
-    demo.page.focus("[aria-label='Delete Ada']")
+    demo.page.focus("[aria-label='Delete person Ada']")
     demo.page.keyboard.press("Enter")
     assert demo.page.is_visible("#dialog")
     assert demo.page.evaluate("document.activeElement.id") == "dialog-no"

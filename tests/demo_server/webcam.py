@@ -11,7 +11,7 @@ from tf_sphereface.data.synthetic import render_photo, sample_capture, sample_id
 
 HEIGHT, WIDTH = 240, 320
 # Degrees (yaw, pitch) that the page's five poses ask for.
-POSES = ((0, 0), (15, 0), (-17, 0), (0, -23), (0, 15))
+POSES = ((0, 0), (15, 0), (-17, 0), (0, -15), (0, 19))
 _PLAIN = {
     **dict.fromkeys(("yaw", "pitch", "roll", "mouth_opening", "eye_closure"), 0.0),
     **dict.fromkeys(("brow_raise", "blur", "noise"), 0.0),

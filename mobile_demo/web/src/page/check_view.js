@@ -78,8 +78,7 @@ function testRow({photo, check, value, limit, ok}) {
   return make(
     'tr',
     {},
-    make('th', {scope: 'row'}, (photo.split('/').pop() ?? photo).replace(/\.\w+$/, '')),
-    make('td', {}, check),
+    make('th', {scope: 'row'}, `${(photo.split('/').pop() ?? photo).replace(/\.\w+$/, '')}, ${check}`),
     make('td', {class: 'number'}, figure(value)),
     make('td', {class: 'number'}, figure(limit)),
     make('td', {'data-ok': String(ok)}, ok ? 'passed' : 'failed'),

@@ -102,7 +102,9 @@ function fillRow(row, face, threshold) {
   scale.style.setProperty('--score', String(Math.max(0, face.similarity ?? 0)));
   scale.style.setProperty('--threshold', String(Math.max(0, threshold)));
   setText(detail, scoreText(face, threshold));
-  const words = [...face.quality.map((code) => reasonText(code)), livenessText(face)];
+  // A group is no reason against recognising its members.
+  const codes = face.quality.filter((code) => code !== 'two_people');
+  const words = [...codes.map((code) => reasonText(code)), livenessText(face)];
   setText(hints, words.filter(Boolean).join(' '));
   hints.hidden = !hints.textContent;
 }

@@ -66,9 +66,9 @@ export class PeopleView {
           'div',
           {class: 'row'},
           button('Rename', () => this.#rename(name), {class: 'small'}),
-          button('Delete', () => this.#forget(name), {
+          button('Delete person', () => this.#forget(name), {
             class: 'small danger',
-            'aria-label': `Delete ${name}`,
+            'aria-label': `Delete person ${name}`,
           }),
         ),
       ),

@@ -70,7 +70,7 @@ function oneOf(far) {
  */
 export function thresholdText(far, threshold, templates) {
   const rate = `At a score of ${score(threshold)} and more a face is taken for a person.`;
-  const meaning = `With that threshold ${oneOf(far)} a stranger would pass`;
+  const meaning = `With that threshold, ${oneOf(far)} a stranger would pass`;
   if (templates < 2) return `${rate} ${meaning}.`;
   const most = Math.min(1, far * templates);
   return (
