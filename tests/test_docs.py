@@ -14,7 +14,12 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = sorted((*ROOT.glob("docs/*.md"), README, ROOT / "CONTRIBUTING.md"))
 # Lines. Pages of reference are longer than guides; results grow with measurements.
-LIMITS = {"README.md": 120, "security.md": 140, "architecture.md": 120, "decisions.md": 150}
+LIMITS = {
+    "README.md": 120,
+    "security.md": 140,
+    "architecture.md": 120,
+    "decisions.md": 150,
+}
 GUIDE, REFERENCE = 120, 300
 REFERENCES = {"contracts.md", "deployment.md", "losses.md", "troubleshooting.md"}
 
