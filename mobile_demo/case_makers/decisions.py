@@ -240,6 +240,8 @@ def _add_frames(folder):
         ],
         "away for three frames": [[(here, ada)]] * 3 + [[]] * 3 + [[(here, stranger)]],
         "away for four frames": [[(here, ada)]] * 3 + [[]] * 4 + [[(here, stranger)]],
+        "just near enough": [[(here, ada)]] * 3 + [[([30, 10, 70, 60], ada)]],
+        "just too far": [[(here, ada)]] * 3 + [[([33, 10, 73, 60], ada)]],
         "too far": [[(here, ada)]] * 3 + [[([50, 40, 90, 90], ada)]],
         "one box for two": [
             [(here, ada), ([20, 10, 60, 60], bob)],

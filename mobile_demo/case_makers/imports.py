@@ -6,6 +6,7 @@ import numpy as np
 
 from case_makers.case_folder import CaseFolder, packed
 from tf_sphereface.gallery.identity import FeatureIdentity
+from tf_sphereface.gallery.records import person_key
 
 DIM = 4
 IDENTITY = FeatureIdentity(
@@ -59,6 +60,11 @@ _CASES = {
     "nobody": (_gallery(), 0),
     "one person twice": (_gallery(_person(), _person("Ada", _template(2))), 2),
     "one template twice": (_gallery(_person("Ada", _template(), _template())), 1),
+    "one name in two spellings": (
+        _gallery(_person("Zo\u00eb"), _person("Zoe\u0308", _template(2))),
+        2,
+    ),
+    "two names but for capitals": (_gallery(_person(), _person("ada")), 2),
     "a name of another script": (_gallery(_person("Zoë 李")), 1),
     "a name of a program": (_gallery(_person("<img src=x onerror=alert(1)>")), 1),
     "a name of an object's part": (_gallery(_person("__proto__")), 1),
@@ -138,6 +144,9 @@ def add_import_cases(folder: CaseFolder) -> None:
     for name, (document, added) in _CASES.items():
         text = document if isinstance(document, str) else json.dumps(document)
         case = {"name": name, "added": added}
+        if added is not None:
+            spellings = {person_key(p["name"]) for p in document["people"]}
+            case["people"] = len(spellings)
         if len(text) > 2000 and text.startswith("[["):
             case |= {"repeat": {"open": "[", "close": "]", "times": text.count("[")}}
         else:
@@ -146,8 +155,8 @@ def add_import_cases(folder: CaseFolder) -> None:
     folder.topic(
         "imports",
         "Content of files that are imported into an empty gallery of this identity: "
-        "the number of templates that are added, or null, if the file is refused and "
-        "nothing is added.",
+        "the numbers of templates that are added and of people that are there then, "
+        "or null, if the file is refused and nothing is added.",
         cases,
         identity=IDENTITY.model_dump(mode="json"),
     )

@@ -39,6 +39,7 @@ def test_imports_are_taken_or_refused_as_a_whole(tmp_path):
                 make_gallery(path, IDENTITY)
                 with GalleryStore(path) as store:
                     assert import_gallery(store, file) == case["added"], case["name"]
+                    assert len(store.people()) == case["people"], case["name"]
         assert untouched.people() == []
 
 

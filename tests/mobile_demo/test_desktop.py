@@ -1,6 +1,7 @@
 """Tests for mobile_demo/desktop: keys, motion, drawing, and videos without a window."""
 
 import json
+import threading
 
 import cv2
 import numpy as np
@@ -117,18 +118,54 @@ def test_a_frame_is_drawn_large_enough_to_be_read_and_stays_as_it_was():
     plain, scale = fitted(pixels)
     assert scale == 4 and (shown != plain).any(axis=2).mean() > 0.1
     green = (shown == (46, 184, 92)).all(axis=2)
-    assert green[24 * 4 + 40, 20 * 4 + 1 : 20 * 4 + 5].any()  # the box's left edge
+    assert green[300, 80:85].any()  # the box's left edge, four times as far
+    usual = np.zeros((480, 640, 3), np.uint8)
+    assert draw(usual, [track], screen).any() and not usual.any()
     assert caption(Track(1, track.box, "unknown", None, 0.125)) == "unknown  0.12"
     assert caption(Track(1, track.box)) == "…"
     large = fitted(np.zeros((1001, 4003, 3), np.uint8))[0]
     assert large.shape == (400, 1600, 3)
 
 
-def test_a_search_in_another_thread_shows_its_result_where_the_face_is_now(session):
+class Passing:
+    """A gallery that sees a face which moves by 3 pixels a frame to the right."""
+
+    def __init__(self):
+        coarse = np.random.default_rng(2).integers(0, 256, (24, 32, 3), np.uint8)
+        scene = cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_CUBIC)
+        self.frames = [np.roll(scene, 3 * index, axis=1) for index in range(8)]
+        self.go = threading.Event()
+
+    def identify(self, pixels, far):
+        self.go.wait(20)
+        index = [frame is pixels for frame in self.frames].index(True)
+        box = [60 + 3 * index, 60, 140 + 3 * index, 160]
+        return [{"box": box, "decision": "unknown", "name": None, "score": 0.1}]
+
+
+def test_boxes_move_between_two_searches_and_with_a_late_result():
+    gallery = Passing()
+    gallery.go.set()
+    watch = Watch(gallery, 0.01, every=5)
+    lefts = [watch.see(pixels)[0].box[0] for pixels in gallery.frames]
+    watch.close()
+    np.testing.assert_allclose(lefts, 60 + 3 * np.arange(8), atol=1)
+    gallery.go.clear()
+    watch = Watch(gallery, 0.01)
+    for pixels in gallery.frames[:7]:
+        assert watch.see(pixels) == []  # nothing waits for the first search
+    gallery.go.set()
+    watch._search.result()
+    (track,) = watch.see(gallery.frames[7])
+    watch.close()
+    assert track.box[0] == pytest.approx(81, abs=1.5)
+
+
+def test_searches_in_another_thread_give_names(session):
     session.enrol("Ada", picture(1))
     session.watch.pause()
     watch = Watch(session._gallery, 0.01)
-    for seed in range(40):
+    for seed in range(5):
         tracks = watch.see(picture(1, seed))
         if watch._search is not None:
             watch._search.result()
