@@ -19,7 +19,7 @@ from case_makers.of_bundles import bundle_cases
 from tf_sphereface.bundle import Embedder, load_bundle
 from tf_sphereface.data.photos.images import read_photo
 
-pytestmark = pytest.mark.web
+pytestmark = [pytest.mark.web, pytest.mark.timeout(3600)]
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "mobile_demo" / "web"
@@ -78,6 +78,18 @@ def test_page_computes_the_cases_of_a_bundle(site, used_bundle, tmp_path):
     for variant, decisions in report["decisions"].items():
         assert decisions["asked"] > 0, variant
         assert decisions["wrong"] == [], variant
+        enrolled = json.loads(files[f"decisions_{variant}.json"])["enrolled"]
+        people = len({one["person"] for one in enrolled})
+        assert decisions["gallery"] == {
+            "renamed": ["name", people],  # there is a person of that name
+            "left": 0,
+            "hostile": "gallery",
+            "taken": [
+                {"people": people, "templates": len(enrolled)},
+                {"people": 0, "templates": 0},
+            ],
+            "people": people,
+        }
 
 
 def test_page_decides_pairs_of_lfw_as_the_package(site, used_bundle, tmp_path):

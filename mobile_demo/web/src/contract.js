@@ -64,8 +64,8 @@ export class Bundle {
         'this page needs https, or http://localhost: elsewhere browsers compute no checksums',
       );
     }
-    const url = new URL(bundleUrl.endsWith('/') ? bundleUrl : `${bundleUrl}/`, globalThis.location?.href)
-      .href;
+    const folder = bundleUrl.endsWith('/') ? bundleUrl : `${bundleUrl}/`;
+    const url = new URL(folder, globalThis.location?.href).href;
     const content = await download(`${url}contract.json`, MOST_CONTRACT_BYTES);
     const checksum = await download(`${url}contract.json.sha256`, 1024);
     const expected = `${await sha256(content)}  contract.json\n`;
@@ -181,7 +181,8 @@ export function parseContract(text) {
 }
 
 /** @param {unknown} value */
-const isSide = (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= LARGEST_SIDE;
+const isSide = (value) =>
+  Number.isInteger(value) && Number(value) >= 1 && Number(value) <= LARGEST_SIDE;
 /** @param {unknown} value */
 const isRecord = (value) => {
   const record = /** @type {FileRecord} */ (value);

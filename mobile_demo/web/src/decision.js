@@ -131,7 +131,13 @@ export class Tracks {
   begin(box) {
     this.count += 1;
     /** @type {Track} */
-    const track = {id: this.count, box, missed: 0, answers: [], shown: {decision: null, name: null}};
+    const track = {
+      id: this.count,
+      box,
+      missed: 0,
+      answers: [],
+      shown: {decision: null, name: null},
+    };
     this.tracks.push(track);
     return track;
   }

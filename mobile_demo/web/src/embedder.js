@@ -8,7 +8,10 @@ import {mirrored} from './pixels.js';
 /** @typedef {import('./contract.js').Contract} Contract */
 /** @typedef {import('./pixels.js').Photo} Photo */
 
-/** A network of fixed shapes. @typedef {{run: (numbers: Float32Array | Uint8Array) => Promise<Float32Array[]>}} Runner */
+/**
+ * A network of fixed shapes.
+ * @typedef {{run: (numbers: Float32Array | Uint8Array) => Promise<Float32Array[]>}} Runner
+ */
 
 export class Embedder {
   /**

@@ -270,7 +270,8 @@ function asked(request) {
 /** @param {Blob} blob */
 async function utf8(blob) {
   try {
-    return new TextDecoder('utf-8', {fatal: true, ignoreBOM: true}).decode(await blob.arrayBuffer());
+    const decoder = new TextDecoder('utf-8', {fatal: true, ignoreBOM: true});
+    return decoder.decode(await blob.arrayBuffer());
   } catch {
     throw new DemoError('gallery', 'this is no gallery that can be taken: no text in UTF-8');
   }

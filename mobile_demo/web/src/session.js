@@ -288,6 +288,13 @@ export class Session {
     );
   }
 
+  /** Gives back the memory of the networks, and the gallery. */
+  close() {
+    this.networks?.delete();
+    this.network?.delete();
+    this.gallery?.close();
+  }
+
   /** The gallery of the variant in use. */
   people() {
     if (!this.gallery) throw new DemoError('request', 'open a bundle first');
@@ -324,5 +331,6 @@ function refusal(reasons, pose) {
   const words = reasons.map((code) =>
     code === 'other_pose' && pose ? POSE_WORDS[pose] : WORDS[code],
   );
-  return {taken: /** @type {const} */ (false), reason: reasons[0], reasons, message: words.join('; ')};
+  const taken = /** @type {const} */ (false);
+  return {taken, reason: reasons[0], reasons, message: words.join('; ')};
 }

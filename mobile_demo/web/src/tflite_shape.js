@@ -60,9 +60,14 @@ function windows(view, operator, [batch, rows, columns], weights) {
   const [filterY, filterX] = weights
     ? weights.slice(1, 3)
     : [OPTIONS.filterY, OPTIONS.filterX].map((field) => scalar(view, options, field, 4));
-  const after = (/** @type {number} */ side, /** @type {number} */ filter, /** @type {number} */ field) =>
-    Math.ceil((valid ? side - filter + 1 : side) / scalar(view, options, field, 4));
-  return [batch, after(rows, filterY, OPTIONS.strideY), after(columns, filterX, OPTIONS.strideX)];
+  const [strideY, strideX] = [OPTIONS.strideY, OPTIONS.strideX].map((field) =>
+    scalar(view, options, field, 4),
+  );
+  return [
+    batch,
+    Math.ceil((valid ? rows - filterY + 1 : rows) / strideY),
+    Math.ceil((valid ? columns - filterX + 1 : columns) / strideX),
+  ];
 }
 
 /**

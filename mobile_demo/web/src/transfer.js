@@ -64,7 +64,8 @@ export function exportText(identity, people) {
       crop: null,
     })),
   }));
-  return JSON.stringify({kind: KIND, format_version: FORMAT_VERSION, identity, people: stored}, null, 1);
+  const document = {kind: KIND, format_version: FORMAT_VERSION, identity, people: stored};
+  return JSON.stringify(document, null, 1);
 }
 
 /**

@@ -12,7 +12,7 @@ let session = null;
 const ANSWERS = {
   open: async (request) => {
     const opened = await Session.open(request, progress);
-    session?.gallery?.close();
+    session?.close();
     session = opened;
     return session.state();
   },

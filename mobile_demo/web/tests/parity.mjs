@@ -143,6 +143,8 @@ async function decisionsOf(page, variant, known) {
     const fields = {name: person, pose: null, force: true, source: photo};
     granted(await page.askWithPicture('enrol', url(photo), fields));
   }
+  // What is asked below is answered by a gallery that went through a file.
+  const gallery = await page.page.evaluate(throughAFile);
   const wrong = [];
   for (const far of new Set(asked.map((/** @type {any} */ one) => one.far))) {
     granted(await page.ask('configure', {far}));
@@ -157,7 +159,27 @@ async function decisionsOf(page, variant, known) {
       }
     }
   }
-  return {asked: asked.length, wrong};
+  return {asked: asked.length, wrong, gallery};
+}
+
+/** Runs in the page: exports the gallery, deletes everybody, and imports it, twice. */
+async function throughAFile() {
+  const ask = async (/** @type {string} */ type, fields = {}) => {
+    const {ok, result, error} = await Reflect.get(window, 'ask')(type, fields);
+    return ok ? result : error.code;
+  };
+  const {blob} = await ask('exportGallery');
+  const people = await ask('people');
+  const first = people[0].name;
+  const renamed = [
+    await ask('rename', {name: first, to: people[1].name}),
+    (await ask('rename', {name: first, to: 'Somebody'})).length,
+  ];
+  for (const {name} of await ask('people')) await ask('forget', {name});
+  const left = (await ask('people')).length;
+  const hostile = await ask('importGallery', {blob: new Blob([await blob.text(), '{}'])});
+  const taken = [await ask('importGallery', {blob}), await ask('importGallery', {blob})];
+  return {renamed, left, hostile, taken, people: (await ask('people')).length};
 }
 
 /** @param {number[]} first @param {number[]} second */

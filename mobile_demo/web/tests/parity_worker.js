@@ -40,7 +40,7 @@ const ANSWERS = {
       for (const embedder of embedders) {
         features[embedder.variant] = Array.from(await embedder.embedCrop(crop));
       }
-      faces.push({...face, crop: Array.from(crop), features});
+      faces.push({...face, features});
     }
     return faces;
   },
