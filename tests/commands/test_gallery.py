@@ -1,6 +1,8 @@
 """Tests for the commands `enroll`, `identify`, `people`, `forget` and `find`."""
 
 import shutil
+import sqlite3
+import sys
 
 import cv2
 import numpy as np
@@ -38,6 +40,42 @@ def test_a_folder_of_people_is_enrolled_at_once(folder, call):
     assert (result["people"], result["enrolled"]) == (2, 4)
     _, errors = call(enroll, "g", *BUNDLE, "all/Ada/0.png", status=2)
     assert errors == "error: --name must say who is on the photos\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--force",)])
+def test_the_same_command_again_adds_no_photo_twice(folder, call, options):
+    enrol = (enroll, "g", *BUNDLE, "--name", "Ada", "Ada", *options)
+    call(*enrol)
+    result, errors = call(*enrol)
+    assert (result["enrolled"], result["enrolled_already"]) == (0, 2) and not errors
+    assert call(people, "g")[0]["templates"] == 2
+    shutil.copy("Bob/0.png", "Ada/2.png")
+    result, _ = call(*enrol, "--force")
+    assert (result["enrolled"], result["enrolled_already"]) == (1, 2)
+
+
+def test_an_enrolment_ends_at_the_first_error_of_the_gallery(folder, call, monkeypatch):
+    call(enroll, "g", *BUNDLE, "--name", "Ada", "Ada/0.png")
+    with sqlite3.connect("g") as other:
+        other.execute("UPDATE templates SET feature = x'00'")
+    other.close()
+    command = (enroll, "g", *BUNDLE, "--name", "Ada", "Ada/1.png", "Ada", "Bob")
+    result, errors = call(*command, status=2)
+    assert result is None and errors.count("\n") == 1
+    assert errors.startswith("error: damaged gallery: g")
+
+
+def test_a_person_reads_a_line_for_each_face(folder, capsys, monkeypatch):
+    enroll.main(["g", *BUNDLE, "--name", "Ada", "Ada/0.png"])
+    capsys.readouterr()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    identify.main(["g", *BUNDLE, "Ada/1.png", "strangers/0.png"])
+    lines = capsys.readouterr().out.splitlines()[-2:]
+    assert (
+        lines[0].split(None, 2)[2].startswith("name Ada, decision known, nearest Ada")
+    )
+    assert lines[0].endswith("photo Ada/1.png")
+    assert "name -, decision unknown" in lines[1] and "strangers/0.png" in lines[1]
 
 
 def test_photos_that_are_not_taken_are_told(folder, call):

@@ -13,7 +13,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.gallery import export_gallery, import_gallery, server_index
 from tf_sphereface.gallery.address import parse_place
 from tf_sphereface.gallery.places import UnmadeStore, make_gallery, open_store
-from tf_sphereface.gallery.records import NoGalleryError
+from tf_sphereface.gallery.records import GalleryError, NoGalleryError
 from tf_sphereface.gallery.server_database import reports_errors
 from tf_sphereface.gallery.store import GalleryStore
 
@@ -314,7 +314,7 @@ def test_a_server_that_does_not_answer_is_one_line(place, server):
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE application_name = 'sphereface'"
         )
-        with pytest.raises(InputError, match="no use of postgresql://.*terminat"):
+        with pytest.raises(GalleryError, match="no use of postgresql://.*terminat"):
             store.add("Ada", [template(1)])
         with pytest.raises(InputError, match="no use of postgresql://"):
             store.people()

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from tf_sphereface.errors import InputError, ResultError
 from tf_sphereface.files import scratch_folder, sync
-from tf_sphereface.gallery.records import NoGalleryError
+from tf_sphereface.gallery.records import GalleryError, NoGalleryError
 from tf_sphereface.renames import rename_new
 
 APPLICATION_ID = 0x53504647  # "SPFG", in the file's header
@@ -52,8 +52,8 @@ _CAUSES = {
 def reports_errors(path: Path) -> Iterator[None]:
     """Turns SQLite's errors into one line each.
 
-    Raises: InputError if the file is damaged or not to be used; OSError if the disk is
-        full, and nothing of the transaction is kept then.
+    Raises: GalleryError if the file is damaged or not to be used; OSError if the disk
+        is full, and nothing of the transaction is kept then.
     """
     try:
         yield
@@ -65,8 +65,8 @@ def reports_errors(path: Path) -> Iterator[None]:
             text = os.strerror(errno.ENOSPC)
             raise OSError(errno.ENOSPC, text, str(path)) from error
         if code in _CAUSES:
-            raise InputError(f"no use of {path}: {_CAUSES[code]}") from error
-        raise InputError(_damaged(path, error)) from error
+            raise GalleryError(f"no use of {path}: {_CAUSES[code]}") from error
+        raise damaged(path, error) from error
 
 
 def _is_full(error):
@@ -75,13 +75,11 @@ def _is_full(error):
     return error.sqlite_errorcode in full
 
 
-def damaged(path: Path, reason: object) -> InputError:
+def damaged(place: object, reason: object) -> GalleryError:
     """The error of a gallery with content that nobody wrote."""
-    return InputError(_damaged(path, reason))
-
-
-def _damaged(path, reason):
-    return f"damaged gallery: {path} ({reason}); take a copy of it, or enrol again"
+    return GalleryError(
+        f"damaged gallery: {place} ({reason}); take a copy of it, or enrol again"
+    )
 
 
 def require_folder(path: Path) -> None:

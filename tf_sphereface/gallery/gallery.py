@@ -27,6 +27,7 @@ from tf_sphereface.gallery.records import (
 from tf_sphereface.gallery.search import Rule
 from tf_sphereface.gallery.thresholds import SearchThreshold, search_threshold
 
+ALREADY = "enrolled already"
 _FAR_OF_UNLIKE = 0.01
 
 
@@ -92,7 +93,8 @@ class Gallery:
             source: Of a picture that is no file: what is kept as its source.
 
         Returns: Reasons against the face; it was taken if there are none, or by force.
-            It is on the disk then.
+            It is on the disk then. Of a photo that is in the gallery already the reason
+            is `ALREADY`, and it is not added again.
         Raises: InputError if the photo is unusable or shows no face, the name is none,
             or the probes are of another variant than the gallery.
         """
@@ -111,8 +113,11 @@ class Gallery:
             chosen = int(np.argmax([face.area for face in found.faces]))
         face, crop = found.faces[chosen], found.crops[chosen]
         others = [*found.faces[:chosen], *found.faces[chosen + 1 :]]
+        mine = [template.feature for template in self.store.templates(name)]
+        if any(np.array_equal(each, found.features[chosen]) for each in mine):
+            return [ALREADY]
         reasons = reasons_against(face, others, crop, self._embedder.crop)
-        reasons += self._unlike(name, found.features[chosen])
+        reasons += self._unlike(name, found.features[chosen], mine)
         if not reasons or force:
             template = Template(
                 feature=found.features[chosen],
@@ -183,16 +188,13 @@ class Gallery:
         named = name_face(self.store, feature, wanted, rule, k)
         return {**named, "box": face["box"], "confidence": face["score"]}
 
-    def _unlike(self, name, feature):
+    def _unlike(self, name, feature, mine):
         """A reason if the face is of another person than the person's templates."""
-        mine = self.store.templates(name)
         record = self._embedder.contract.variants[self._embedder.variant]
         key = f"far_{_FAR_OF_UNLIKE:g}"
         if not mine or key not in (record.thresholds or {}):
             return []
-        scores = self._embedder.compare(
-            feature[None], np.stack([template.feature for template in mine])
-        )
+        scores = self._embedder.compare(feature[None], np.stack(mine))
         verdict = decide(
             float(scores.max()), record.thresholds[key], record.calibration
         )

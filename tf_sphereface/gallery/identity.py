@@ -12,6 +12,7 @@ from tf_sphereface.bundle.contract import BundleContract
 from tf_sphereface.bundle.records import MIRRORS
 from tf_sphereface.bundle.variants import FLOAT
 from tf_sphereface.errors import InputError
+from tf_sphereface.gallery.records import GalleryError
 
 LARGEST_FEATURE = 1 << 15  # twice the largest embedding
 _Checksum = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -164,9 +165,9 @@ def checked_feature(
     return feature
 
 
-def embedded_again(place: object) -> InputError:
+def embedded_again(place: object) -> GalleryError:
     """The error of a gallery that has other features than when it was opened."""
-    return InputError(
+    return GalleryError(
         f"{place} was embedded again by another process meanwhile; try again with its "
         "bundle"
     )

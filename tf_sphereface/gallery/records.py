@@ -15,7 +15,11 @@ TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 _Measure = Annotated[FiniteFloat, Field(ge=-1e6, le=1e6)]
 
 
-class NoGalleryError(InputError):
+class GalleryError(InputError):
+    """A gallery cannot be used, whatever the photo; the next one needs not be tried."""
+
+
+class NoGalleryError(GalleryError):
     """No gallery is at the place."""
 
 

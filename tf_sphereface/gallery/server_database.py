@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tf_sphereface.errors import InputError
 from tf_sphereface.gallery.address import ServerAddress
 from tf_sphereface.gallery.database import damaged
-from tf_sphereface.gallery.records import NoGalleryError
+from tf_sphereface.gallery.records import GalleryError, NoGalleryError
 
 SERVER_FORMAT = 1
 _LARGEST_IN_A_PAGE = 1800  # numbers of a feature; a page has 8 KiB
@@ -71,7 +71,7 @@ def _drivers():
 def reports_errors(address: ServerAddress) -> Iterator[None]:
     """Turns errors of the server, and of the way to it, into one line each.
 
-    Raises: InputError; OSError if its disk is full, and nothing of the transaction is
+    Raises: GalleryError; OSError if its disk is full, and nothing of the transaction is
         kept then.
     """
     psycopg, _ = _drivers()
@@ -86,7 +86,7 @@ def reports_errors(address: ServerAddress) -> Iterator[None]:
         if error.sqlstate in _OF_OTHER_TABLES:
             raise damaged(address, said) from error
         cause = _CAUSES.get(error.sqlstate, said)
-        raise InputError(f"no use of {address}: {cause}") from error
+        raise GalleryError(f"no use of {address}: {cause}") from error
 
 
 def connect(address: ServerAddress):

@@ -5,7 +5,7 @@ from typing import Literal
 
 from tf_sphereface.data.photos.frames import Frame
 from tf_sphereface.errors import InputError, NoFaceError
-from tf_sphereface.gallery.gallery import Gallery
+from tf_sphereface.gallery.gallery import ALREADY, Gallery
 from tf_sphereface.gallery.tracks import Answer, FaceTracks
 
 _PAUSE = 0.7  # seconds between two templates, so that they are not the same picture
@@ -46,7 +46,7 @@ def enroll_from_frames(
             continue
         try:
             reasons = gallery.enroll(name, frame.pixels, choose, force, source)
-            if not reasons or force:
+            if not reasons or (force and reasons != [ALREADY]):
                 taken, ready = taken + 1, frame.seconds + _PAUSE
         except NoFaceError:
             reasons = ["no face found"]

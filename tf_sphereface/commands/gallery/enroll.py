@@ -94,7 +94,7 @@ def main(argv=None):
         else:
             result = _enroll(gallery, photos, args)
     print_result(result, args.json)
-    return 0 if result["enrolled"] else 1
+    return 0 if result["enrolled"] or result.get("enrolled_already") else 1
 
 
 def _photos(args):
@@ -118,24 +118,31 @@ def _photos(args):
 
 
 def _enroll(gallery, photos, args):
-    enrolled, refused = 0, []
+    from tf_sphereface.gallery.gallery import ALREADY
+    from tf_sphereface.gallery.records import GalleryError
+
+    enrolled, already, refused = 0, 0, []
     with progress_bar("enrolling", "photos") as report:
         for done, (name, photo) in enumerate(photos, start=1):
             try:
                 reasons = gallery.enroll(name, photo, args.choose, args.force)
                 taken = not reasons or args.force
             except InputError as error:
-                if len(photos) == 1:
+                if len(photos) == 1 or isinstance(error, GalleryError):
                     raise
-                reasons, taken = [str(error)], False
+                reasons, taken = [str(error).removesuffix(f": {photo}")], False
+            report(done, len(photos))
+            if reasons == [ALREADY]:
+                already += 1
+                continue
             enrolled += taken
             if reasons:
                 verb = "taken all the same" if taken else "not taken"
                 tell(f"note: {verb}: {photo}: {'; '.join(reasons)}")
                 refused += [] if taken else [{"photo": str(photo), "reasons": reasons}]
-            report(done, len(photos))
     people = len({name for name, _ in photos})
-    return {"people": people, "enrolled": enrolled, "not_taken": refused}
+    result = {"people": people, "enrolled": enrolled, "not_taken": refused}
+    return result | ({"enrolled_already": already} if already else {})
 
 
 def _enroll_from_camera(gallery, frames, args):

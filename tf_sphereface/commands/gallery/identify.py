@@ -22,6 +22,9 @@ from tf_sphereface.gallery.thresholds import parse_share
 _IDENTIFY = ("far", "false_alarms", "rule", "k", "choose")
 
 
+_TOLD = ("name", "decision", "nearest", "score")  # of a face, on a terminal
+
+
 def build_parser():
     parser = PhotosParser(prog="sphereface identify", description=__doc__)
     add_gallery_options(parser)
@@ -104,7 +107,13 @@ def main(argv=None):
         "false_alarms_at_most": wanted.false_alarms,
         **found,
     }
-    print_result(result, args.json)
+    faces = [
+        {**{key: face[key] for key in _TOLD}, "photo": photo["photo"]}
+        for photo in found.get("photos", ())
+        for face in photo["faces"]
+    ]
+    brief = {key: value for key, value in result.items() if key != "photos"}
+    print_result(result, args.json, {**brief, "face": faces} if faces else None)
     return 0
 
 

@@ -70,11 +70,13 @@ def main(argv=None):
             result |= _change_index(store, args.hnsw)
         if args.re_embed:
             result["embedded_again"] = _embed_again(store, args)
+        found = store.people()
         result |= {
+            "templates": sum(person.templates for person in found),
             "variant": store.identity.variant,
             "encrypted": store.is_encrypted,
             "keeps_crops": store.keeps_crops,
-            "people": [dataclasses.asdict(person) for person in store.people()],
+            "people": [dataclasses.asdict(person) for person in found],
         }
     print_result(result, args.json)
     return 0

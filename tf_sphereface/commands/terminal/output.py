@@ -21,18 +21,21 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def print_result(content: dict | list, as_json: bool, **json_options) -> None:
+def print_result(
+    content: dict | list, as_json: bool, brief: dict | None = None, **json_options
+) -> None:
     """Prints what a command found.
 
     Args:
         content: The result, ready for JSON.
         as_json: What `--json` says.
+        brief: The result for people, if it is not the same.
         **json_options: As for `json.dumps`.
     """
     if as_json or not sys.stdout.isatty():
         print(json.dumps(content, indent=2, **json_options))
         return
-    for line in lines_of(content):
+    for line in lines_of(brief or content):
         print(printable(line))
 
 
