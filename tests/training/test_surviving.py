@@ -87,7 +87,7 @@ def test_a_run_killed_three_times_ends_with_the_bits_of_an_undisturbed_one(
     run, options = tmp_path / "run", {"backup_steps": 2}
     kills = (
         lambda patch: at_step(patch, 2, lambda: kill_in_backup(patch)),
-        lambda patch: at_step(patch, 4, lambda: signal.raise_signal(signal.SIGTERM)),
+        lambda patch: at_step(patch, 2, lambda: signal.raise_signal(signal.SIGTERM)),
         kill_between_history_and_backup,
     )
     for kill_in, end in zip(kills, (Killed, SystemExit, Killed), strict=True):
