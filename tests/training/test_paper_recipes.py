@@ -16,13 +16,13 @@ from tf_sphereface.training.trainer import train
 
 PAPERS = [name for name in shipped_recipes() if name.endswith("_casia")]
 PEOPLE, CROPS, SIZE, LARGE = 4, 4, 48, 80
-# Networks that are no multiple of a few channels are as small as they can be.
+# VGG-16 cannot be made narrow: its two stages are tried on another network.
 SMALL = {
     "sphereface_cnn": ["depth=4", "width_multiplier=0.0625", "embedding_dim=16"],
     "mobilefacenet": ["width_multiplier=0.125", "embedding_dim=16"],
     "inception_resnet_v1": ["width_multiplier=0.0625", "embedding_dim=16"],
-    "keras_application": ["application=MobileNetV2", "embedding_dim=16"],
 }
+SMALL["keras_application"] = ["name=sphereface_cnn", *SMALL["sphereface_cnn"]]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def write_square(folder, size):
 
 def small(name, steps, size=SIZE):
     whole = read_recipe(find_recipe(Path(name)))
-    keys = [f"height={size}", f"width={size}", *SMALL[whole.backbone.name]]
+    keys = [*SMALL[whole.backbone.name], f"height={size}", f"width={size}"]
     changes = [f"backbone.{key}" for key in keys]
     stages = {"": whole, **{f"then.{n}.": s for n, s in enumerate(whole.then)}}
     for place, stage in stages.items():
@@ -85,16 +85,6 @@ def test_the_papers_numbers_are_in_their_recipes():
 @pytest.mark.usefixtures("eagerly")
 def test_two_stages_are_one_run_that_goes_on(records, tmp_path, monkeypatch):
     recipe, run = small("vggface_casia", 1), tmp_path / "run"
-    tree = recipe.model_dump(exclude_none=True)
-    tree["backbone"] = {
-        "name": "sphereface_cnn",
-        "depth": 4,
-        "width_multiplier": 0.0625,
-        "embedding_dim": 16,
-        "height": SIZE,
-        "width": SIZE,
-    }
-    recipe = type(recipe).model_validate(tree)
     summary = train(recipe, records, run)
     first = keras.models.load_model(run / "stage1" / "last.keras")
     last = keras.models.load_model(summary.last)

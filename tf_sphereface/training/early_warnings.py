@@ -43,8 +43,10 @@ def _warnings_by_kind(rows, num_classes):
 
 def _stays_at_guessing(curves, num_classes):
     guess = math.log(num_classes)
-    lambdas, losses = curves.get("lambda"), curves.get("loss")
-    if not lambdas or len(losses) < 2 or lambdas[-1] != lambdas[-2]:
+    if not {"lambda", "loss", "accuracy"} <= curves.keys() or len(curves["loss"]) < 2:
+        return None
+    lambdas, losses = curves["lambda"], curves["loss"]
+    if lambdas[-1] != lambdas[-2]:
         return None  # before the floor of lambda nothing is lost
     if losses[-1] < _STILL * guess or curves["accuracy"][-1] >= _LEARNT:
         return None
