@@ -25,9 +25,8 @@ ROOT = Path(__file__).parents[2]
 WEB = ROOT / "mobile_demo" / "web"
 LFW = ROOT.parent / "shared" / "data" / "lfw"
 PAIRS = 100  # of each kind
-# A last bit of a float is a step of an integer where activations are quantised. That of
-# `dynamic` on crops of equal bytes: 1.0 with SphereFace-4, 0.99990 with MobileFaceNet.
-LEAST_COSINES = {"dynamic": 0.9998, "int8": 0.999, "int4": 0.999}
+# A last bit of a float is a step of an integer where activations are quantised.
+LEAST_COSINES = {"int8": 0.999, "int4": 0.999}
 MOST_PIXELS = 0.05
 
 
