@@ -9,7 +9,7 @@ RUNTIMES := $(patsubst %,.venv-runtimes/%/.installed,$(subst ==,@,$(shell cat te
 # the environment would have every process compile it anew, too.
 test test-slow: export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: quickstart test test-slow test-backends test-quantization test-runtimes audit lint format demo-site test-web test-android clean
+.PHONY: quickstart test test-slow test-backends test-quantization test-runtimes audit lint format demo-site test-web android test-android clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/sphereface quickstart --out runs/quickstart
@@ -53,10 +53,15 @@ mobile_demo/web/node_modules/.installed: mobile_demo/web/package-lock.json
 	@touch $@
 
 # The Android app's parts on the JVM; needs JDK 17 and Maven.
-BUNDLE ?= runs/quickstart/bundle
+APP_BUNDLE := $(or $(BUNDLE),runs/quickstart/bundle)
+
+# The app with a bundle; the packages of Debian that it needs are in mobile_demo/README.md.
+android:
+	mobile_demo/android/build.sh $(APP_BUNDLE)
+	mobile_demo/android/check_apk.sh
 
 test-android: $(INSTALLED)
-	mobile_demo/android/test.sh $(BUNDLE)
+	mobile_demo/android/test.sh $(APP_BUNDLE)
 
 # Published holes of all pinned packages; asks PyPI's database.
 audit: .venv-audit/.installed
@@ -78,6 +83,7 @@ demo-site:
 
 clean:
 	rm -rf tf_sphereface/demo_site mobile_demo/web/dist mobile_demo/web/node_modules
+	rm -rf mobile_demo/android/build mobile_demo/android/*/target
 	rm -rf .venv .venv-audit .venv-runtimes .venv-jax .venv-torch .venv-quantization build dist *.egg-info .pytest_cache .ruff_cache runs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

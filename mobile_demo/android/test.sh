@@ -6,6 +6,7 @@ bundle=$(realpath -m "${1:-}")
 cd "$(dirname "$0")"
 python=${PYTHON:-../../.venv/bin/python}
 command -v mvn >/dev/null || { echo "error: install Maven and JDK 17" >&2; exit 2; }
+./build.sh resources
 options=()
 if [ -f "$bundle/contract.json" ]; then
   name=$(sha256sum <"$bundle/contract.json" | cut -c1-12)

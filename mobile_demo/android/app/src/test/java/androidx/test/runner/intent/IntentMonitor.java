@@ -1,0 +1,4 @@
+package androidx.test.runner.intent;
+
+/** As Stage. */
+public interface IntentMonitor {}

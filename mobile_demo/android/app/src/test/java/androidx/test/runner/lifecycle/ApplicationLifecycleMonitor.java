@@ -1,0 +1,4 @@
+package androidx.test.runner.lifecycle;
+
+/** As Stage. */
+public interface ApplicationLifecycleMonitor {}
