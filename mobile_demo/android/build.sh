@@ -45,7 +45,7 @@ mkdir -p build
 rm -rf build/stage build/dex build/assets
 mkdir -p build/assets build/stage/lib build/dex
 cp -rL "$bundle" build/assets/bundle
-resources -A build/assets -0 tflite
+resources -A build/assets -0 .tflite
 
 rm -rf build/jars
 mvn -B -q -T1 -Papk package -DskipTests

@@ -15,8 +15,8 @@ grep -q "native-code: 'arm64-v8a' 'x86_64'" <<<"$badging" || fail "other process
 permissions=$(grep "^uses-permission" <<<"$badging")
 [ "$permissions" = "uses-permission: name='android.permission.CAMERA'" ] ||
   fail "permissions: $permissions"
-aapt2 dump xmltree --file AndroidManifest.xml $apk | grep -q 'allowBackup.*=false' ||
-  fail "backups are allowed"
+manifest=$(aapt2 dump xmltree --file AndroidManifest.xml $apk)
+grep -q 'allowBackup.*=false' <<<"$manifest" || fail "backups are allowed"
 
 verified=$(apksigner verify --verbose --min-sdk-version 26 $apk)
 grep -q "v2 scheme (APK Signature Scheme v2): true" <<<"$verified" || fail "no v2 signature"
