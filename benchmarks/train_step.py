@@ -4,8 +4,9 @@ Every round times each of our calls and, with --peer-python, each of PyTorch's o
 since a busy machine slows all of them. Medians and fastest rounds are printed: images
 a second, the rate of the multiplications in them, and its share of the library's own
 product of two square matrices. A step is the one of `sphereface train`: forward,
-backward, the optimizer and the metrics; its batch is in memory. Counted are three
-forward passes of backbone and head a step, two operations a multiply-accumulate.
+backward, the optimizer and the metrics; its batch is in memory. `forward` is the pass
+of the step, `embed` that of inference. Counted are three forward passes of backbone and
+head a step, two operations a multiply-accumulate.
 
     python benchmarks/train_step.py --peer-python .venv-torch/bin/python
 """
@@ -36,9 +37,21 @@ def build_parser():
         "--precisions", nargs="+", default=list(PRECISIONS), choices=PRECISIONS
     )
     parser.add_argument("--xla", action="store_true", help="measure XLA's step as well")
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="processor seconds of one thread, not the clock's: for a busy machine",
+    )
     parser.add_argument("--peer-python", help="a Python that can import torch")
     parser.add_argument("--json", action="store_true", help="print JSON, in seconds")
     return parser
+
+
+def one_thread():
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def classifier_of(precision, classes):
@@ -71,16 +84,19 @@ def our_calls(precision, batch, classes, jit=None):
     iterator, images = iter(batches), tf.constant(images)
     step = classifier.make_train_function() or classifier.train_function
     backbone = classifier.backbone
-    forward = tf.function(lambda faces: backbone(faces, training=False))
+    forward = tf.function(lambda faces: backbone(faces, training=True))
+    embed = tf.function(lambda faces: backbone(faces, training=False))
     macs = multiply_accumulates(backbone)
     operations = {
         "step": 6 * batch * (macs + DIM * classes),
         "forward": 2 * batch * macs,
+        "embed": 2 * batch * macs,
     }
     return (
         {
             "step": lambda: float(step(iterator)["loss"]),
             "forward": lambda: forward(images).numpy(),
+            "embed": lambda: embed(images).numpy(),
         },
         operations,
     )
@@ -112,7 +128,8 @@ def all_of_ours(args):
 def started_peer(args):
     """Running train_step_torch.py, and the names that it answers."""
     command = [args.peer_python, str(Path(__file__).with_name("train_step_torch.py"))]
-    sizes = (args.matmul, args.classes, args.batch, HEIGHT, WIDTH, DIM)
+    clock = int(args.processor_time)
+    sizes = (clock, args.matmul, args.classes, args.batch, HEIGHT, WIDTH, DIM)
     process = subprocess.Popen(
         command + [str(size) for size in sizes],
         stdin=subprocess.PIPE,
@@ -129,17 +146,21 @@ def asked(process, name):
     return float(process.stdout.readline())
 
 
-def timed(call):
-    start = time.perf_counter()
+def timed(call, clock):
+    start = clock()
     call()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def measure(args):
     """Seconds of each round by (library, name), and operations by name."""
+    clock = time.perf_counter
+    if args.processor_time:
+        clock = time.process_time
+        one_thread()
     calls, operations = all_of_ours(args)
     timers = {
-        ("tf_sphereface", name): lambda call=call: timed(call)
+        ("tf_sphereface", name): lambda call=call: timed(call, clock)
         for name, call in calls.items()
     }
     process = None

@@ -30,6 +30,7 @@ LAYERS = [
     {
         "folder_lock",
         "model_files",
+        "one_pass",
         "pickles",
         "precision",
         "preprocessing",

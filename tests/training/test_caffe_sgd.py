@@ -31,6 +31,20 @@ def test_updates_equal_caffes_solver(name, rate, decay):
     np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("how", [{"momentum": 0.0}, {"nesterov": True}])
+def test_other_momenta_are_keras_own_with_the_decay_in_the_gradient(how):
+    how, results = {"momentum": 0.9, **how}, []
+    start, gradient = np.array([1.0, -2.0]), np.array([0.5, 0.25])
+    ours = CaffeSGD(0.1, coupled_weight_decay=0.01, **how)
+    for optimizer, decay in ((ours, 0.0), (keras.optimizers.SGD(0.1, **how), 0.01)):
+        variable = keras.Variable(start, dtype="float64", name="kernel")
+        for _ in range(3):
+            added = gradient + decay * variable.numpy()
+            optimizer.apply([tf.constant(added)], [variable])
+        results.append(variable.numpy())
+    np.testing.assert_allclose(*results, rtol=1e-12)
+
+
 def test_biases_of_a_model_in_fit_learn_faster():
     changes = []
     for bias_rate in (1.0, 3.0):

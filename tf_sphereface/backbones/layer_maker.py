@@ -5,6 +5,8 @@ import inspect
 import keras
 from keras import layers
 
+from tf_sphereface.backbones.prelu import PReLU
+
 
 class LayerMaker:
     """Makes named layers with one dtype policy and applies them.
@@ -106,7 +108,7 @@ class LayerMaker:
     def prelu(self, inputs, name):
         """Starts at 0.25; one alpha per channel, as the TFLite GPU delegate needs."""
         return self.layer(
-            layers.PReLU,
+            PReLU,
             inputs,
             name,
             alpha_initializer=keras.initializers.Constant(0.25),

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tf_sphereface.one_pass import in_one_pass
+
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
 class CaffeSGD(keras.optimizers.SGD):
@@ -50,13 +52,23 @@ class CaffeSGD(keras.optimizers.SGD):
 
     def update_step(self, gradient, variable, learning_rate):
         # TensorFlow's backend passes its own variable, named "model/layer/bias:0".
+        decay = self.coupled_weight_decay
         if variable.name.split("/")[-1].split(":")[0] == "bias":
-            learning_rate = learning_rate * self.bias_rate
-        else:
-            gradient = gradient + self.coupled_weight_decay * keras.ops.cast(
-                variable, gradient.dtype
+            learning_rate, decay = learning_rate * self.bias_rate, 0.0
+        if self.nesterov or not self.momentum:
+            gradient = gradient + decay * keras.ops.cast(variable, gradient.dtype)
+            super().update_step(gradient, variable, learning_rate)
+            return
+        velocity = self.momentums[self._get_variable_index(variable)]
+        numbers = (learning_rate, decay, self.momentum)
+        moved, weight = _moved(
+            *(
+                keras.ops.cast(part, variable.dtype)
+                for part in (velocity, variable, gradient, *numbers)
             )
-        super().update_step(gradient, variable, learning_rate)
+        )
+        self.assign(velocity, moved)
+        self.assign(variable, weight)
 
     def get_config(self):
         return {
@@ -64,3 +76,11 @@ class CaffeSGD(keras.optimizers.SGD):
             "coupled_weight_decay": self.coupled_weight_decay,
             "bias_rate": self.bias_rate,
         }
+
+
+@in_one_pass
+def _moved(velocity, weight, gradient, learning_rate, decay, momentum):
+    """The next velocity and weight."""
+    step = learning_rate * (gradient + decay * weight)
+    velocity = momentum * velocity - step
+    return velocity, weight + velocity

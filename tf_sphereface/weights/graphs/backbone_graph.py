@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from tf_sphereface.backbones.prelu import PReLU
 from tf_sphereface.weights.graphs.builder import GraphBuilder
 from tf_sphereface.weights.graphs.graph import Graph
 from tf_sphereface.weights.graphs.values import LAST, NOWHERE
@@ -107,7 +108,7 @@ _RULES = {
         inputs[0], layer.name, keep=False
     ),
     layers.MaxPooling2D: _max_pool,
-    layers.PReLU: _prelu,
+    PReLU: _prelu,
     layers.ReLU: lambda build, layer, inputs: build.relu(inputs[0], layer.name),
     layers.Rescaling: _rescaling,
     layers.ZeroPadding2D: _pad,
