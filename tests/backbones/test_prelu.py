@@ -60,17 +60,21 @@ def test_gradients_are_those_of_the_formula(dtype, tolerance, shared_axes):
     np.testing.assert_allclose(by_alpha, expected, rtol=tolerance, atol=tolerance)
 
 
-def test_sum_of_half_precision_is_not_rounded_on_its_way():
-    """4,096 ones: a bfloat16 sum stays at 256, where 1 is half of the last place."""
+def test_sums_of_half_precision_are_rounded_once():
+    """Terms of both signs, whose sum is far below the terms added up on the way."""
     layer = PReLU(shared_axes=[1, 2], dtype="mixed_bfloat16")
-    values = -np.ones((1, 64, 64, 1), "float32")
+    rng = np.random.default_rng(0)
+    upstream = rng.integers(-128, 129, size=(1, 64, 64, 16)).astype("float32") / 128
+    values = -np.ones(upstream.shape, "float32")
     layer.build(values.shape)
 
-    def total(inputs):
-        return ops.sum(ops.cast(layer(inputs, training=True), "float32"))
+    def weighted(inputs):
+        outputs = layer(ops.cast(inputs, "bfloat16"), training=True)
+        return ops.sum(ops.cast(outputs, "float32") * upstream)
 
-    _, (_, by_alpha) = gradients(total, [values], layer)
-    assert by_alpha.item() == -4096
+    _, (_, by_alpha) = gradients(weighted, [values], layer)
+    expected = -upstream.astype("float64").sum(axis=(0, 1, 2))
+    np.testing.assert_allclose(by_alpha[0, 0], expected, rtol=2**-8)
 
 
 def test_many_shapes_are_no_matter_for_a_warning(caplog):
