@@ -6,6 +6,7 @@ its camera to https and to localhost only. From a checkout the page is built by 
 """
 
 import argparse
+import contextlib
 import sys
 import threading
 import webbrowser
@@ -68,7 +69,10 @@ def main(argv=None):
         )
     site = find_site(lambda text: tell(f"note: {text}"))
     files = served_files(site, bundle)
-    with DemoServer(files, args.host, args.port, args.https) as server:
+    with (
+        DemoServer(files, args.host, args.port, args.https) as server,
+        _until_interrupted(),
+    ):
         print_result({"url": server.url, "bundle": str(args.bundle)}, args.json)
         sys.stdout.flush()
         tell("note: serving until Ctrl-C")
@@ -77,11 +81,16 @@ def main(argv=None):
             threading.Thread(
                 target=webbrowser.open, args=[server.url], daemon=True
             ).start()
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            tell("stopped")
+        server.serve_forever()
     return 0
+
+
+@contextlib.contextmanager
+def _until_interrupted():
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell("stopped")
 
 
 if __name__ == "__main__":
