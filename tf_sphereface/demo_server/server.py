@@ -102,7 +102,7 @@ class DemoServer(ThreadingHTTPServer):
         connection.settimeout(_SECONDS_IDLE)
         if self._tls:  # the handshake is the thread's: it must not hold up the others
             connection = self._tls.wrap_socket(
-                connection, server_side=True, do_handshake_on_connect=True
+                connection, server_side=True, do_handshake_on_connect=False
             )
         self._connections.add(connection)
         return connection, address
