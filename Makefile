@@ -48,19 +48,25 @@ test-web: .venv/.installed-web mobile_demo/web/node_modules/.installed
 	@touch $@
 
 mobile_demo/web/node_modules/.installed: mobile_demo/web/package-lock.json
+	@.ci/install npm=npm chromium=chromium
 	@command -v npm >/dev/null || { echo 'error: npm is missing: apt-get install npm' >&2; exit 2; }
 	cd mobile_demo/web && npm ci
 	@touch $@
 
 # The Android app's parts on the JVM; needs JDK 17 and Maven.
+ANDROID_TOOLS := javac=openjdk-17-jdk-headless mvn=maven aapt2=aapt apksigner=apksigner \
+  zipalign=zipalign dexdump=dexdump zip=zip unzip=unzip \
+  $(if $(wildcard /usr/share/android-framework-res),,-=android-framework-res)
 APP_BUNDLE := $(or $(BUNDLE),runs/quickstart/bundle)
 
 # The app with a bundle; the packages of Debian that it needs are in mobile_demo/README.md.
 android:
+	@.ci/install $(ANDROID_TOOLS)
 	mobile_demo/android/build.sh $(APP_BUNDLE)
 	mobile_demo/android/check_apk.sh
 
 test-android: $(INSTALLED)
+	@.ci/install $(ANDROID_TOOLS)
 	mobile_demo/android/test.sh $(APP_BUNDLE)
 
 # Published holes of all pinned packages; asks PyPI's database.
