@@ -17,8 +17,8 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.training import callbacks
 from tf_sphereface.training.backup import (
     Backup,
-    add_sums,
     restore_backup,
+    restore_sums,
 )
 from tf_sphereface.training.batches import PartOrder
 from tf_sphereface.training.callbacks import BestModel
@@ -133,7 +133,7 @@ def test_a_backup_holds_random_states_and_sums_of_metrics(tmp_path):
         other.train_on_batch(np.zeros((4, 2)), np.ones((4, 4)))
     other.reset_metrics()
     assert restore_backup(other, path) == 1
-    add_sums(other, path)
+    restore_sums(other, path)
     assert other.get_metrics_result() == model.get_metrics_result()
     for ours, theirs in zip(other.variables, model.variables, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -141,7 +141,7 @@ def test_a_backup_holds_random_states_and_sums_of_metrics(tmp_path):
     assert other.train_on_batch(*batch) == model.train_on_batch(*batch)
     with h5py.File(path, "a") as file:
         del file["tf_sphereface/sums/0"], file["tf_sphereface/random/0"]
-    for restore in (add_sums, restore_backup):
+    for restore in (restore_sums, restore_backup):
         with pytest.raises(InputError, match="damaged backup"):
             restore(other, path)
 

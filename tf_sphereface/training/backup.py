@@ -46,12 +46,13 @@ class Backup(keras.callbacks.Callback):
         super().__init__()
         self.path, self.steps_per_epoch, self.every = path, steps_per_epoch, every
         self.step, self.stop = step, stop
-        self.begun = self.kept = step
+        self.kept = step
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.step % self.steps_per_epoch:  # Keras has just begun the sums anew
+            restore_sums(self.model, self.path)
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.step == self.begun and self.step % self.steps_per_epoch:
-            # Keras began the sums anew, and had none before the first step.
-            add_sums(self.model, self.path)
         self.step += 1
         if not self.step % self.steps_per_epoch:
             return  # the epoch's row of figures and its models come first
@@ -116,10 +117,15 @@ def _read(group, name, variables, path):
     return values
 
 
-def add_sums(model: keras.Model, path: Path) -> None:
-    """Adds the sums that a `Backup` file has of an epoch to those of its metrics.
+def build_metrics(classifier: keras.Model, batch_size: int) -> None:
+    """Lets Keras make the variables of all metrics, which it does in a first batch."""
+    images = np.zeros((batch_size, *classifier.backbone.input_shape[1:]), np.float32)
+    labels = np.zeros(batch_size, np.int32)
+    classifier.evaluate(images, labels, batch_size=batch_size, verbose=0)
 
-    All metrics of a training are means: a sum and a count each.
+
+def restore_sums(model: keras.Model, path: Path) -> None:
+    """Loads the sums that a `Backup` file has of an epoch into the metrics.
 
     Raises: InputError if the file is of another model.
     """
@@ -127,7 +133,7 @@ def add_sums(model: keras.Model, path: Path) -> None:
     with h5py.File(path, "r") as file:
         sums = _read(file[_GROUP], _SUMS, variables, path)
     for variable, earlier in zip(variables, sums, strict=True):
-        variable.assign(keras.ops.convert_to_numpy(variable) + earlier)
+        variable.assign(earlier)
 
 
 def restore_backup(classifier: keras.Model, path: Path) -> int:

@@ -15,7 +15,7 @@ from tf_sphereface.data.records.writer import read_manifest
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing
 from tf_sphereface.training.averages import averaged_weights
-from tf_sphereface.training.backup import Backup, restore_backup
+from tf_sphereface.training.backup import Backup, build_metrics, restore_backup
 from tf_sphereface.training.batches import PartOrder, naming_damaged_records
 from tf_sphereface.training.callbacks import (
     BestModel,
@@ -181,6 +181,8 @@ def _fit(classifier, recipe, records, run, done, options) -> dict[str, float]:
             backup,
         ]
         try:
+            if done % steps_per_epoch:
+                build_metrics(classifier, recipe.data.batch_size)
             while backup.step < steps:
                 epoch, within = divmod(backup.step, steps_per_epoch)
                 classifier.fit(
