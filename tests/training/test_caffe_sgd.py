@@ -96,3 +96,25 @@ def test_config_round_trip_keeps_the_arguments():
     copy = CaffeSGD.from_config(optimizer.get_config())
     assert float(copy.learning_rate) == pytest.approx(0.3)
     assert (copy.momentum, copy.coupled_weight_decay, copy.bias_rate) == (0.8, 0.02, 3)
+
+
+def test_all_devices_move_biases_alike():
+    strategy = tf.distribute.MirroredStrategy(
+        ["CPU:0", "CPU:1"], cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
+    with strategy.scope():
+        layer = keras.layers.Dense(2, name="fc")
+        layer.build((None, 3))
+        optimizer = CaffeSGD(0.1, momentum=0.0, coupled_weight_decay=0.5)
+        optimizer.build(layer.trainable_variables)
+
+    @tf.function
+    def step():
+        gradients = [tf.ones(v.shape) for v in layer.trainable_variables]
+        optimizer.apply(gradients, layer.trainable_variables)
+
+    layer.bias.assign([1.0, 1.0])
+    strategy.run(step)
+    # Two shares of the gradient, twice the rate, no decay.
+    for bias in strategy.experimental_local_results(layer.bias.value):
+        np.testing.assert_allclose(bias, 1.0 - 2 * 0.1 * 2.0, rtol=1e-6)

@@ -51,9 +51,8 @@ class CaffeSGD(keras.optimizers.SGD):
         super().apply(grads, trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
-        # TensorFlow's backend passes its own variable, named "model/layer/bias:0".
         decay = self.coupled_weight_decay
-        if variable.name.split("/")[-1].split(":")[0] == "bias":
+        if _is_bias(variable.name):
             learning_rate, decay = learning_rate * self.bias_rate, 0.0
         if self.nesterov or not self.momentum:
             gradient = gradient + decay * keras.ops.cast(variable, gradient.dtype)
@@ -84,3 +83,10 @@ def _moved(velocity, weight, gradient, learning_rate, decay, momentum):
     step = learning_rate * (gradient + decay * weight)
     velocity = momentum * velocity - step
     return velocity, weight + velocity
+
+
+def _is_bias(name):
+    # TensorFlow's backend passes its own variable, named "model/layer/bias:0", on the
+    # second device "model/layer/bias/replica_1:0".
+    parts = name.split(":")[0].split("/")
+    return [part for part in parts if not part.startswith("replica_")][-1] == "bias"
