@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tf_sphereface.commands.terminal.errors import reports_errors
-from tf_sphereface.commands.terminal.messages import tell
+from tf_sphereface.commands.terminal.output import add_json_option, print_result
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -22,6 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--records", type=Path, help="records of the run; the page then shows photos"
     )
+    add_json_option(parser)
     return parser
 
 
@@ -33,7 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     load_tensorflow()
     from tf_sphereface.training.report import write_run_report
 
-    tell(f"page: {write_run_report(args.run, args.records)}")
+    page = write_run_report(args.run, args.records)
+    print_result({"report": str(page)}, args.json, ensure_ascii=False)
     return 0
 
 
