@@ -248,6 +248,54 @@ def test_people_are_renamed_exported_and_imported_again(demo, chromium, server):
     other.context.close()
 
 
+def test_a_person_deleted_in_one_page_is_known_in_no_other(demo, server):
+    demo.open()
+    demo.enrol("Grace", photos(GRACE, 1))
+    other = Demo(demo.context, server.url).open()
+    demo.enrol("Ada", photos(ADA, 1))
+    other.tab("people")
+    other.page.wait_for_selector("#people summary >> text=Ada")
+    other.choose("#files", photos(ADA, 1))
+    other.tab("faces")
+    other.page.wait_for_selector("#faces .who >> text=Ada")
+    demo.tab("people")
+    demo.page.click("#people summary >> text=Ada")
+    demo.page.click("text=Delete person >> visible=true")
+    demo.page.click("#dialog-yes")
+    other.page.wait_for_selector("#faces .who >> text=unknown")
+    other.tab("people")
+    assert [text.split()[0] for text in other.texts("#people summary")] == ["Grace"]
+    other.page.close()
+
+
+def test_a_name_typed_while_photos_are_taken_is_the_next_persons(demo):
+    demo.open()
+    demo.tab("enrol")
+    demo.page.fill("#name", "Ada")
+    demo.choose("#enrol-files", photos(ADA))
+    demo.page.fill("#name", "Grace")
+    assert demo.page.is_disabled("#enrol-photos")
+    assert demo.page.is_disabled("#enrol-camera")
+    assert demo.page.is_disabled("#variant")
+    demo.choose("#enrol-files", photos(GRACE))  # all the same
+    demo.tab("people")
+    for name in ("Ada", "Grace"):
+        demo.page.wait_for_selector(f"#people summary:has-text('{name}3 templates')")
+    demo.until("!document.querySelector('#variant').disabled")
+    assert not demo.page.is_disabled("#enrol-photos")
+
+
+def test_an_enrolment_is_of_one_variant(demo):
+    demo.open()
+    demo.tab("enrol")
+    demo.page.fill("#name", "Ada")
+    demo.page.click("#enrol-camera")
+    demo.page.wait_for_selector("#guide:not([hidden])")
+    assert demo.page.is_disabled("#variant")
+    demo.page.click("#finish")
+    demo.until("!document.querySelector('#variant').disabled")
+
+
 HOSTILE = {
     "empty": b"",
     "binary": bytes(range(256)) * 64,

@@ -182,13 +182,15 @@ def test_a_request_without_a_host_is_refused(server):
         b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
         b"nonsense\r\n\r\n",
+        b"GET http://[nothing]/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"HEAD http://[1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n",
     ],
 )
 def test_odd_requests_end_their_connection_and_the_server_lives(server, request_):
     answer = raw(server, request_)
-    assert answer.count(b"HTTP/1.1 ") <= 1 and b" 200 " not in answer
+    assert answer and answer.count(b"HTTP/1.1 ") <= 1 and b" 200 " not in answer
     assert ask(server, "/")[0] == 200
 
 
@@ -241,6 +243,11 @@ def test_a_port_that_is_none_is_one_line(port):
 def test_a_host_of_another_machine_is_one_line():
     with pytest.raises(InputError, match="cannot listen at 192.0.2.1, port 0"):
         DemoServer({}, "192.0.2.1", 0)
+
+
+def test_an_empty_host_does_not_mean_all_addresses():
+    with pytest.raises(InputError, match="--host must be a name or an address"):
+        DemoServer({}, "", 0)
 
 
 @pytest.mark.parametrize(

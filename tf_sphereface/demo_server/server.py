@@ -60,6 +60,8 @@ class DemoServer(ThreadingHTTPServer):
         port: int = 8000,
         certificate: tuple[Path, Path] | None = None,
     ):
+        if not host:  # sockets take it for all addresses
+            raise InputError("--host must be a name or an address; 0.0.0.0 is all")
         self.files = files
         self._connections = set()
         self._tls = certificate and _tls_of(*certificate)
@@ -157,7 +159,10 @@ class _Handler(BaseHTTPRequestHandler):
             return self.send_error(
                 HTTPStatus.MISDIRECTED_REQUEST, "this server has another name: --host"
             )
-        path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)
+        try:
+            path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)
+        except ValueError:  # a host in brackets that is no address
+            return self.send_error(HTTPStatus.BAD_REQUEST, "the address is none")
         file = self.server.files.get(path)
         if file is None:
             return self.send_error(HTTPStatus.NOT_FOUND, "no such file")

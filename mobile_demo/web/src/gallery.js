@@ -28,23 +28,26 @@ export class Gallery {
   /**
    * @param {FeatureIdentity} identity
    * @param {IDBDatabase} database
-   * @param {Row[]} rows
    */
-  constructor(identity, database, rows) {
+  constructor(identity, database) {
     this.identity = identity;
     this.database = database;
     /** @type {Map<string, {name: string, rows: Row[], units: Float32Array[]}>} */
     this.byKey = new Map();
-    for (const row of rows) this.keep(row);
   }
 
   /** @param {FeatureIdentity} identity */
   static async open(identity) {
-    const database = await openDatabase();
-    const rows = await asked(
-      database.transaction(STORE).objectStore(STORE).index('gallery').getAll(identity.features),
-    );
-    return new Gallery(identity, database, rows);
+    const gallery = new Gallery(identity, await openDatabase());
+    await gallery.reload();
+    return gallery;
+  }
+
+  /** Reads all of it again: another page of this browser may have changed it. */
+  async reload() {
+    this.byKey.clear(); // first, so that nobody who was deleted is left if it cannot be read
+    const stored = this.database.transaction(STORE).objectStore(STORE).index('gallery');
+    for (const row of await asked(stored.getAll(this.identity.features))) this.keep(row);
   }
 
   close() {

@@ -164,6 +164,7 @@
  * `stage`: "bundle" (bytes), "networks", "self-test" (photos).
  * @typedef {{event: "progress", stage: string, done: number, total: number}} ProgressEvent
  */
+/** Another page of this browser has changed the people. @typedef {{event: "people"}} PeopleEvent */
 
 /** Error that the page shows: a code, and a message of one line for the user. */
 export class DemoError extends Error {

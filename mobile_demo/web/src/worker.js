@@ -33,16 +33,33 @@ const ANSWERS = {
   importGallery: ({blob}) => inUse().people().import(blob),
 };
 
+/** Requests after which the workers of other pages read the gallery again. */
+const CHANGES = new Set(['enrol', 'forget', 'rename', 'importGallery']);
+const others = new BroadcastChannel('tf_sphereface people');
+
 let last = Promise.resolve();
 self.addEventListener('message', ({data}) => {
   last = last.then(() => answer(data));
 });
+others.addEventListener('message', () => {
+  last = last.then(reload);
+});
+
+async function reload() {
+  try {
+    await session?.gallery?.reload();
+  } catch {
+    // Nobody is left in memory; the next request to the database says why.
+  }
+  if (session) self.postMessage({event: 'people'});
+}
 
 /** @param {any} data */
 async function answer({id, type, ...request}) {
   try {
     if (!Object.hasOwn(ANSWERS, type)) throw new DemoError('request', `unknown request: ${type}`);
     const result = await Reflect.get(ANSWERS, type)(request);
+    if (CHANGES.has(type) && result.taken !== false) others.postMessage(type);
     self.postMessage({id, ok: true, result});
   } catch (error) {
     const code = error instanceof DemoError ? error.code : 'internal';

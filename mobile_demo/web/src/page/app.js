@@ -20,15 +20,24 @@ export class App extends EventTarget {
     super();
     this.notices = new Notices();
     this.announcer = new Announcer();
-    this.client = new WorkerClient('worker.js', (event) =>
-      this.dispatchEvent(new CustomEvent('progress', {detail: event})),
-    );
+    this.client = new WorkerClient('worker.js', (event) => {
+      if (event.event === 'people') this.refreshPeople(); // another page changed them
+      else this.dispatchEvent(new CustomEvent('progress', {detail: event}));
+    });
     /** @type {State | null} */
     this.state = null;
     /** @type {SelfTestResult | null} */
     this.test = null;
     /** @type {PersonInfo[]} */
     this.people = [];
+    /** True while pictures of a person are taken: the gallery is not changed for another. */
+    this.enrolling = false;
+  }
+
+  /** @param {boolean} enrolling */
+  setEnrolling(enrolling) {
+    this.enrolling = enrolling;
+    this.#tell('state');
   }
 
   /** Whether faces may be recognised: opened, and the self-test passed. */

@@ -48,9 +48,9 @@ export class Enrolment {
 
   /** Starts the guided enrolment of the name that was typed. */
   async start() {
-    const name = byId('name', 'input').value.trim();
-    if (!this.live.camera.running && !(await this.live.start())) return;
-    this.name = name;
+    this.name = byId('name', 'input').value.trim();
+    this.#setBusy(true);
+    if (!this.live.camera.running && !(await this.live.start())) return this.#setBusy(false);
     this.left = [...ALL_POSES];
     this.taken = 0;
     this.force = false;
@@ -59,7 +59,6 @@ export class Enrolment {
     for (const item of byId('poses', 'ol').children) item.removeAttribute('data-state');
     this.live.between = (picture) => this.#attempt(picture);
     this.#showPose();
-    this.#showButtons();
     window.scrollTo({top: 0});
   }
 
@@ -72,7 +71,7 @@ export class Enrolment {
     this.#list(this.taken > 0, words);
     this.app.announcer.say(words);
     if (this.taken) byId('name', 'input').value = '';
-    this.#showButtons();
+    this.#setBusy(false);
   }
 
   /** @type {Between} */
@@ -84,7 +83,7 @@ export class Enrolment {
     const {force} = this;
     this.force = false;
     try {
-      const result = await this.#enrol(bitmap, pose, force, 'camera');
+      const result = await this.#enrol(bitmap, this.name, pose, force, 'camera');
       if (pose !== this.left[0] || this.live.between === null) return;
       if (result.taken) await this.#next('taken');
       else this.#refuse(result, pose);
@@ -96,12 +95,13 @@ export class Enrolment {
 
   /**
    * @param {ImageBitmap} bitmap
+   * @param {string} name
    * @param {Pose | null} pose
    * @param {boolean} force
    * @param {string} source
    */
-  async #enrol(bitmap, pose, force, source) {
-    const request = {bitmap, name: this.name, pose, force, source};
+  async #enrol(bitmap, name, pose, force, source) {
+    const request = {bitmap, name, pose, force, source};
     const result = await this.app.client.ask('enrol', request, [bitmap]);
     if (result.taken) {
       if (!this.app.state?.persisted) this.app.persist();
@@ -153,9 +153,14 @@ export class Enrolment {
     byId('enrol-form', 'div').hidden = shown;
   }
 
+  /** @param {boolean} busy Pictures of a person are being taken. */
+  #setBusy(busy) {
+    this.app.setEnrolling(busy);
+    this.#showButtons();
+  }
+
   #showButtons() {
-    const busy = this.live.between !== null;
-    const usable = this.app.ready && !busy && byId('name', 'input').value.trim() !== '';
+    const usable = this.app.ready && !this.app.enrolling && byId('name', 'input').value.trim() !== '';
     byId('enrol-camera', 'button').disabled = !usable;
     byId('enrol-photos', 'button').disabled = !usable;
   }
@@ -164,12 +169,13 @@ export class Enrolment {
     const input = byId('enrol-files', 'input');
     const files = [...(input.files ?? [])];
     input.value = '';
-    this.name = byId('name', 'input').value.trim();
+    const name = byId('name', 'input').value.trim();
+    this.#setBusy(true);
     byId('enrolled', 'ul').replaceChildren();
     let taken = 0;
     for (const file of files) {
       try {
-        const result = await this.#enrol(await decodePhoto(file), null, false, file.name);
+        const result = await this.#enrol(await decodePhoto(file), name, null, false, file.name);
         taken += result.taken ? 1 : 0;
         const reason = result.taken ? 'taken' : reasonText(result.reason, result.message);
         this.#list(result.taken, `${file.name}: ${reason}`);
@@ -177,8 +183,9 @@ export class Enrolment {
         this.#list(false, `${file.name}: ${messageOf(error)}`);
       }
     }
+    this.#setBusy(false);
     if (files.length) {
-      this.app.announcer.say(`${taken} of ${plural(files.length, 'photo')} taken of ${this.name}`);
+      this.app.announcer.say(`${taken} of ${plural(files.length, 'photo')} taken of ${name}`);
     }
   }
 

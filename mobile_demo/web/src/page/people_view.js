@@ -152,6 +152,7 @@ export class PeopleView {
     const blob = input.files?.[0];
     input.value = '';
     if (!blob) return;
+    this.app.notices.clear('imported');
     await this.app.attempt('Not imported; nobody was changed.', async () => {
       const {people, templates} = await this.app.client.ask('importGallery', {blob});
       await this.app.refreshPeople();

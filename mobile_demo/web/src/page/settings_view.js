@@ -32,6 +32,8 @@ export class SettingsView {
     const smallest = byId('smallest', 'input');
     smallest.disabled = !state;
     for (const id of FIELDS) byId(id, 'select').disabled = !state;
+    // The templates of an enrolment are of one variant: each has a gallery of its own.
+    byId('variant', 'select').disabled ||= this.app.enrolling;
     if (!state) return;
     fill('variant', state.variant, variantOptions(state));
     fill('far', String(state.far), farOptions(state));

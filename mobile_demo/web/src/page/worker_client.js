@@ -1,23 +1,24 @@
-/** The worker as a function: requests with answers, and its progress. */
+/** The worker as a function: requests with answers, and its events. */
 
 import {DemoError} from '../protocol.js';
 
 /** @typedef {import('../protocol.js').Requests} Requests */
 /** @typedef {import('../protocol.js').ProgressEvent} ProgressEvent */
+/** @typedef {import('../protocol.js').PeopleEvent} PeopleEvent */
 /** @typedef {{resolve: (result: any) => void, reject: (error: Error) => void}} Waiting */
 
 export class WorkerClient {
   /**
    * @param {string | URL} url Of the worker's script.
-   * @param {(event: ProgressEvent) => void} onProgress
+   * @param {(event: ProgressEvent | PeopleEvent) => void} onEvent
    */
-  constructor(url, onProgress) {
+  constructor(url, onEvent) {
     /** @type {Map<number, Waiting>} */
     this.waiting = new Map();
     this.last = 0;
     this.worker = new Worker(url);
     this.worker.addEventListener('message', ({data}) => {
-      if (data.event === 'progress') onProgress(data);
+      if (data.event) onEvent(data);
       else this.#settle(data);
     });
     // A script that cannot be loaded or read answers nothing.
