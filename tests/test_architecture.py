@@ -150,6 +150,13 @@ def test_imports_point_one_way():
     assert not wrong
 
 
+def test_the_documented_levels_are_those_that_are_checked():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \d+ \| (.+) \|$", text, re.MULTILINE)
+    documented = [set(row.split(", ")) for row in rows]
+    assert documented == [names - {"__init__"} for names in LAYERS]
+
+
 def test_no_modules_import_each_other_in_a_circle():
     """Late imports within functions count too; imports for type checkers do not."""
     names = {

@@ -54,6 +54,7 @@ def test_from_photos_to_names_in_a_database(address, folder, call):
 
 
 def test_bad_addresses_are_one_line_without_the_password(folder, call):
+    pytest.importorskip("psycopg")
     cases = [
         (
             "postgresql://u:my-pw@127.0.0.1:1/d",

@@ -19,6 +19,21 @@ _FLAGS = """
 """
 _CAMERA = "--use-fake-ui-for-media-stream --use-fake-device-for-media-stream"
 
+_STORED = """async () => {
+  const done = (request) => new Promise((resolve) => {
+    request.onsuccess = () => resolve(request.result);
+  });
+  const rows = [];
+  for (const {name} of await indexedDB.databases()) {
+    const database = await done(indexedDB.open(name));
+    for (const store of database.objectStoreNames) {
+      rows.push(await done(database.transaction(store).objectStore(store).getAll()));
+    }
+    database.close();
+  }
+  return JSON.stringify(rows);
+}"""
+
 
 def chromium():
     """Path of a Chromium, or a reason to skip."""
@@ -103,6 +118,16 @@ class Demo:
 
     def notice(self, key):
         return self.page.inner_text(f'[data-key="{key}"]')
+
+    def stored_names(self):
+        """Those of the tests' names in all of the browser's databases."""
+        found = self.page.evaluate(_STORED)
+        return {name for name in ("Ada", "Grace", "Eve") if name in found}
+
+    def wait_for_copy(self):
+        """Waits until the page works without the server."""
+        self.tab("check")
+        self.until("document.querySelector('#facts').innerText.includes('complete')")
 
 
 @contextlib.contextmanager

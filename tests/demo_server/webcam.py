@@ -9,6 +9,7 @@ from PIL import Image
 
 from tf_sphereface.data.synthetic import render_photo, sample_capture, sample_identity
 
+ADA, GRACE, STRANGER = 103, 101, 107
 HEIGHT, WIDTH = 240, 320
 # Degrees (yaw, pitch) that the page's five poses ask for.
 POSES = ((0, 0), (15, 0), (-17, 0), (0, -15), (0, 19))
@@ -64,3 +65,9 @@ def png(image):
     out = io.BytesIO()
     Image.fromarray(image).save(out, "PNG")
     return out.getvalue()
+
+
+def photos(person, count=3):
+    """Portraits of a person in PNG, by a name of a file."""
+    turns = (0, 6, -6, 3, -3)[:count]
+    return {f"{turn}.png": png(portrait(person, yaw=float(turn))) for turn in turns}
