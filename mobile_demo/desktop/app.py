@@ -12,6 +12,7 @@ from pathlib import Path
 if __name__ == "__main__":  # as a script, the modules beside it are the package
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from tf_sphereface.commands.options.counts import positive_count
 from tf_sphereface.commands.options.gallery import add_bundle_options
 from tf_sphereface.commands.options.threshold import add_far_option
 from tf_sphereface.commands.terminal.errors import reports_errors
@@ -47,10 +48,11 @@ def build_parser():
     )
     parser.add_argument(
         "--every",
-        type=int,
+        type=positive_count,
         default=3,
-        help="with --headless: look for faces in each so-manieth frame, and follow "
-        "them in between (default: %(default)s)",
+        metavar="N",
+        help="with --headless: look for faces in every Nth frame, and follow them in "
+        "between (default: %(default)s)",
     )
     return parser
 
@@ -63,8 +65,6 @@ def main(argv=None):
         parser.error("--headless and --out go together")
     if args.headless and args.video is None and args.image is None:
         parser.error("--headless needs --video or --image")
-    if args.every < 1:
-        parser.error("--every must be at least 1")
     from desktop.recording import record
     from desktop.session import Session
     from desktop.sources import opened

@@ -8,7 +8,6 @@ from desktop.watch import Watch
 from tf_sphereface.bundle.bundle import Bundle
 from tf_sphereface.errors import InputError, NoFaceError, ResultError
 from tf_sphereface.gallery import Gallery, open_gallery
-from tf_sphereface.gallery.tracks import Track
 
 
 def measured_fars(bundle: Bundle, variant: str) -> list[float]:
@@ -38,6 +37,10 @@ class Session:
         far: False accept rate of one comparison.
         every: As for `Watch`.
 
+    Attributes:
+        watch: The faces of its frames; a new one after people, variant or FAR changed.
+        threshold: Cosine above which a face is named.
+
     Raises: InputError if the gallery or the bundle cannot be used.
     """
 
@@ -64,21 +67,16 @@ class Session:
         return self
 
     def __exit__(self, *_):
+        self._close()
+
+    def _close(self):
         self.watch.close()
         self._gallery.store.close()
-
-    def see(self, pixels: np.ndarray) -> list[Track]:
-        """As `Watch.see`."""
-        return self.watch.see(pixels)
-
-    def see_still(self, pixels: np.ndarray) -> list[Track]:
-        """As `Watch.see_still`."""
-        return self.watch.see_still(pixels)
 
     def status(self) -> tuple[str, ...]:
         """Facts for the line at the top."""
         return (
-            f"{self._gallery.variant}",
+            self._gallery.variant,
             f"FAR {100 * self._far:g} %",
             f"threshold {self.threshold:.2f}",
             f"search {self.watch.milliseconds:.0f} ms",
@@ -106,7 +104,7 @@ class Session:
         except (InputError, OSError) as error:
             return True, f"not taken: {error}"
         if reasons and not force:
-            return False, f"{'; '.join(reasons)}"
+            return False, "; ".join(reasons)
         self._restart()
         return True, f"{name} is enrolled"
 
@@ -145,7 +143,7 @@ class Session:
             except (InputError, OSError) as error:
                 said = f"not {name}: {error}"
                 continue
-            self.__exit__()
+            self._close()
             self._open(opened)
             return f"variant {name}"
         return said

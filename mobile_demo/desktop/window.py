@@ -87,9 +87,9 @@ class Window:
         if self._dialogue.mode in ("naming", "asking") and self._frozen is not None:
             pixels, tracks = self._frozen
         elif not still and self._source.kind != "image":
-            tracks = self._tracks = self._session.see(pixels)
+            tracks = self._tracks = self._session.watch.see(pixels)
         else:
-            tracks = self._tracks or self._session.see_still(pixels)
+            tracks = self._tracks or self._session.watch.see_still(pixels)
             self._tracks = tracks
         shown = draw(pixels, tracks, self._screen())
         first = self._rate == 0

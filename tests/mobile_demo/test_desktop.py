@@ -183,13 +183,13 @@ def test_what_the_keys_do_with_the_gallery(session):
     assert taken and words.startswith("not taken: a name must have")
     assert session.people_in_words() == "enrolled: Ada"
     for _ in range(3):
-        (track,) = session.see(picture(1, 7))
+        (track,) = session.watch.see(picture(1, 7))
     assert track.name == "Ada"
     assert session.next_far() == (
         "FAR 0.01 %: a stranger passes in 1 of 10,000 comparisons"
     )
     assert session.threshold == 0.9 and "FAR 0.01 %" in session.status()
-    assert session.see(picture(1, 7))[0].decision is None  # judged anew
+    assert session.watch.see(picture(1, 7))[0].decision is None  # judged anew
     assert session.next_far().startswith("FAR 1 %")
     assert session.next_variant() == "variant int8"  # by its cross-variant thresholds
     assert session.threshold == 0.41

@@ -24,7 +24,8 @@ def recomputing(backbone: keras.Model) -> Callable:
                 "a network with batch norm or dropout cannot be computed twice. "
                 f"Received: {backbone.name} with {layer.name}"
             )
-    ends = [layer.output for layer in backbone.layers if _is_cut(layer)]
+    sums = [x for x in backbone.layers if isinstance(x, keras.layers.Add)]
+    ends = [layer.output for layer in sums]
     ends.append(backbone.outputs[0])
     starts = [backbone.inputs[0], *ends]
     # A function, since Keras would save the parts with the model that has them.
@@ -37,7 +38,3 @@ def recomputing(backbone: keras.Model) -> Callable:
         return parts[-1](outputs)
 
     return embed
-
-
-def _is_cut(layer):
-    return isinstance(layer, keras.layers.Add)

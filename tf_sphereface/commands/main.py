@@ -35,8 +35,8 @@ COMMANDS = {
     "enroll": "enrol people in a gallery, from photos",
     "identify": "name the faces of photos by the people of a gallery",
     "people": "list the people of a gallery, or export it",
-    "demo": "enrol and recognise people on a web page, in a browser or on a phone",
     "forget": "delete people from a gallery for good",
+    "demo": "enrol and recognise people on a web page, in a browser or on a phone",
 }
 
 # Commands in a package below this one.

@@ -20,8 +20,6 @@ from tf_sphereface.gallery.search import RULES
 from tf_sphereface.gallery.thresholds import parse_share
 
 _IDENTIFY = ("far", "false_alarms", "rule", "k", "choose")
-
-
 _TOLD = ("name", "decision", "nearest", "score")  # of a face, on a terminal
 
 

@@ -1,7 +1,6 @@
 package tfsphereface.app;
 
 import android.Manifest;
-import android.app.Activity;
 import android.content.Intent;
 import android.content.pm.PackageManager;
 import android.graphics.Bitmap;
@@ -11,15 +10,13 @@ import android.provider.Settings;
 import android.view.Surface;
 import android.view.View;
 import android.widget.Button;
-import android.widget.TextView;
 import tfsphereface.core.BadInput;
 import tfsphereface.core.Pixels;
 
 /** A screen with the camera: asks for it, shows its pictures, has the engine look at them. */
-abstract class CameraActivity extends Activity implements Engine.Listener {
+abstract class CameraActivity extends EngineActivity {
     private static final int ASK_CAMERA = 1;
 
-    protected Engine engine;
     private FrameSource source;
     private boolean running;
     private boolean asked;
@@ -28,7 +25,6 @@ abstract class CameraActivity extends Activity implements Engine.Listener {
     @Override
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
-        engine = ((FaceApp) getApplication()).engine();
         source = ((FaceApp) getApplication()).newFrameSource();
         asked = saved != null && saved.getBoolean("asked");
     }
@@ -40,25 +36,10 @@ abstract class CameraActivity extends Activity implements Engine.Listener {
     /** Faces of a frame were found. */
     protected abstract void onFaces(Engine.Frame frame);
 
-    protected final void say(String words) {
-        TextView status = findViewById(R.id.status);
-        if (!status.getText().toString().equals(words)) {
-            status.setText(words); // TalkBack reads it when it changes
-        }
-        status.setVisibility(words.isEmpty() ? View.GONE : View.VISIBLE);
-    }
-
-    @Override
-    protected void onResume() {
-        super.onResume();
-        engine.listen(this);
-    }
-
     @Override
     protected void onPause() {
-        engine.ignore(this);
-        stopCamera();
         super.onPause();
+        stopCamera();
     }
 
     @Override

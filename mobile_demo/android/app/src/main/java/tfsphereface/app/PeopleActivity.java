@@ -1,6 +1,5 @@
 package tfsphereface.app;
 
-import android.app.Activity;
 import android.app.AlertDialog;
 import android.content.DialogInterface;
 import android.content.Intent;
@@ -23,17 +22,14 @@ import tfsphereface.core.Recognizer;
 import tfsphereface.core.Transfer;
 
 /** Enrolled people: their templates, deletion, export and import. */
-public final class PeopleActivity extends Activity implements Engine.Listener {
+public final class PeopleActivity extends EngineActivity {
     private static final int EXPORT = 1;
     private static final int IMPORT = 2;
-
-    private Engine engine;
 
     @Override
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
         setContentView(R.layout.people);
-        engine = ((FaceApp) getApplication()).engine();
         findViewById(R.id.export_people).setOnClickListener(new View.OnClickListener() {
             @Override
             public void onClick(View view) {
@@ -52,30 +48,12 @@ public final class PeopleActivity extends Activity implements Engine.Listener {
     }
 
     @Override
-    protected void onResume() {
-        super.onResume();
-        engine.listen(this);
-    }
-
-    @Override
-    protected void onPause() {
-        engine.ignore(this);
-        super.onPause();
-    }
-
-    @Override
     public void onState(Engine changed) {
         if (changed.state() == Engine.State.READY) {
             reload();
         } else {
             say(Words.of(getResources(), changed));
         }
-    }
-
-    private void say(String words) {
-        TextView status = findViewById(R.id.status);
-        status.setText(words);
-        status.setVisibility(words.isEmpty() ? View.GONE : View.VISIBLE);
     }
 
     /** Changes the gallery, then shows it again. */

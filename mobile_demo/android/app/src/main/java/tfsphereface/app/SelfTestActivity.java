@@ -1,6 +1,5 @@
 package tfsphereface.app;
 
-import android.app.Activity;
 import android.os.Bundle;
 import android.view.View;
 import android.widget.LinearLayout;
@@ -9,14 +8,11 @@ import java.util.Locale;
 import tfsphereface.core.SelfTest;
 
 /** The golden faces computed on this phone: differences, milliseconds, verdict. */
-public final class SelfTestActivity extends Activity implements Engine.Listener {
-    private Engine engine;
-
+public final class SelfTestActivity extends EngineActivity {
     @Override
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
         setContentView(R.layout.self_test);
-        engine = ((FaceApp) getApplication()).engine();
         findViewById(R.id.again).setOnClickListener(new View.OnClickListener() {
             @Override
             public void onClick(View view) {
@@ -26,24 +22,11 @@ public final class SelfTestActivity extends Activity implements Engine.Listener 
     }
 
     @Override
-    protected void onResume() {
-        super.onResume();
-        engine.listen(this);
-    }
-
-    @Override
-    protected void onPause() {
-        engine.ignore(this);
-        super.onPause();
-    }
-
-    @Override
     public void onState(Engine changed) {
         findViewById(R.id.again).setEnabled(changed.state() != Engine.State.LOADING);
         boolean passed = SelfTest.passed(changed.tested());
-        TextView verdict = findViewById(R.id.status);
         boolean ready = changed.state() == Engine.State.READY;
-        verdict.setText(ready && passed ? getString(R.string.self_test_passed)
+        say(ready && passed ? getString(R.string.self_test_passed)
                 : Words.of(getResources(), changed));
         TextView about = findViewById(R.id.about);
         about.setText(changed.variant() == null ? "" : getString(R.string.tested_variant,

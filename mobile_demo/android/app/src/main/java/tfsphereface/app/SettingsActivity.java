@@ -1,6 +1,5 @@
 package tfsphereface.app;
 
-import android.app.Activity;
 import android.content.Intent;
 import android.os.Bundle;
 import android.view.View;
@@ -8,20 +7,16 @@ import android.widget.CompoundButton;
 import android.widget.RadioButton;
 import android.widget.RadioGroup;
 import android.widget.Switch;
-import android.widget.TextView;
 import tfsphereface.core.Contract;
 
 /** Variant, false accept rate, smallest face, threads, camera. */
-public final class SettingsActivity extends Activity implements Engine.Listener {
+public final class SettingsActivity extends EngineActivity {
     private static final int[] SMALLEST_FACES = {20, 40, 60, 100};
-
-    private Engine engine;
 
     @Override
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
         setContentView(R.layout.settings);
-        engine = ((FaceApp) getApplication()).engine();
         findViewById(R.id.self_test).setOnClickListener(new View.OnClickListener() {
             @Override
             public void onClick(View view) {
@@ -36,18 +31,6 @@ public final class SettingsActivity extends Activity implements Engine.Listener 
                 engine.settings.setFrontCamera(checked);
             }
         });
-    }
-
-    @Override
-    protected void onResume() {
-        super.onResume();
-        engine.listen(this);
-    }
-
-    @Override
-    protected void onPause() {
-        engine.ignore(this);
-        super.onPause();
     }
 
     /** What happens when a choice is made. */
@@ -72,9 +55,7 @@ public final class SettingsActivity extends Activity implements Engine.Listener 
 
     @Override
     public void onState(Engine changed) {
-        TextView status = findViewById(R.id.status);
-        status.setText(Words.of(getResources(), changed));
-        status.setVisibility(status.getText().length() == 0 ? View.GONE : View.VISIBLE);
+        say(Words.of(getResources(), changed));
         if (changed.contract() != null && changed.state() != Engine.State.LOADING) {
             showVariants();
             showFars();

@@ -4,18 +4,11 @@ import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
 import static org.junit.Assert.assertTrue;
-import static org.junit.Assume.assumeNotNull;
 import static org.robolectric.Shadows.shadowOf;
 
 import android.Manifest;
 import android.app.Activity;
-import android.app.AlertDialog;
-import android.content.Intent;
-import android.graphics.Bitmap;
-import android.graphics.Canvas;
-import android.net.Uri;
 import android.os.Bundle;
-import android.os.Looper;
 import android.view.View;
 import android.view.ViewGroup;
 import android.widget.Button;
@@ -23,135 +16,14 @@ import android.widget.EditText;
 import android.widget.RadioButton;
 import android.widget.RadioGroup;
 import android.widget.TextView;
-import com.eclipsesource.json.JsonObject;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.File;
-import java.io.FileOutputStream;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.List;
-import org.junit.After;
-import org.junit.Before;
 import org.junit.Test;
-import org.junit.runner.RunWith;
 import org.robolectric.Robolectric;
-import org.robolectric.RobolectricTestRunner;
-import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
-import org.robolectric.shadows.ShadowAlertDialog;
-import org.robolectric.shadows.ShadowToast;
-import tfsphereface.core.Cases;
-import tfsphereface.core.Gallery;
-import tfsphereface.core.LiteRuntime;
-import tfsphereface.core.Pixels;
-import tfsphereface.core.Recognizer;
-import tfsphereface.core.TFLiteRuntime;
+import tfsphereface.core.OtherRuntime;
 
-/** The screens, with the real networks and a camera that shows rendered people. */
-@RunWith(RobolectricTestRunner.class)
-public class ScreensTest {
-    private TestApp app;
-    private Cases cases;
-
-    @Before
-    public void setUp() {
-        assumeNotNull("no BUNDLE", Cases.given("bundle"));
-        app = (TestApp) RuntimeEnvironment.getApplication();
-        cases = new Cases(Cases.given("cases"));
-        shadowOf(app).grantPermissions(Manifest.permission.CAMERA);
-    }
-
-    @After
-    public void tearDown() {
-        TestApp.runtime = null;
-        TestApp.failure = null;
-    }
-
-    private static void idle() {
-        shadowOf(Looper.getMainLooper()).idle();
-    }
-
-    private Pixels photo(String name) throws Exception {
-        for (JsonObject each : cases.of("faces")) {
-            if (each.getString("name", "").equals(name)) {
-                return cases.picture(each.get("photo"));
-            }
-        }
-        throw new AssertionError(name);
-    }
-
-    private void hold(String photo, int frames) throws Exception {
-        for (int i = 0; i < frames; i++) {
-            app.camera.show(photo(photo));
-            idle();
-        }
-    }
-
-    private static <A extends Activity> ActivityController<A> open(Class<A> screen) {
-        ActivityController<A> opened = Robolectric.buildActivity(screen).setup();
-        idle();
-        return opened;
-    }
-
-    private static String text(Activity screen, int id) {
-        return ((TextView) screen.findViewById(id)).getText().toString();
-    }
-
-    private static void click(Activity screen, int id) {
-        assertTrue(screen.findViewById(id).performClick());
-        idle();
-    }
-
-    private void enrol(final String name, final String photo) throws Exception {
-        final Pixels pixels = photo(photo);
-        app.engine().run(new Engine.Task<Void>() {
-            @Override
-            Void run(Recognizer recognizer, Gallery gallery) {
-                gallery.add(name, new Gallery.Template(recognizer.look(pixels).get(0).feature,
-                        "camera, front", "2026-11-30T12:00:00Z", null));
-                return null;
-            }
-
-            @Override
-            void done(Void nothing) {}
-        });
-        idle();
-    }
-
-    private List<Gallery.Person> people() {
-        final List<Gallery.Person> people = new ArrayList<>();
-        app.engine().run(new Engine.Task<Void>() {
-            @Override
-            Void run(Recognizer recognizer, Gallery gallery) {
-                people.addAll(gallery.people());
-                return null;
-            }
-
-            @Override
-            void done(Void nothing) {}
-        });
-        return people;
-    }
-
-    /** Draws a screen into build/screenshots, to be looked at. */
-    private static Bitmap drawn(Activity screen, String name) throws Exception {
-        View view = screen.getWindow().getDecorView();
-        Bitmap bitmap = Bitmap.createBitmap(view.getWidth(), view.getHeight(),
-                Bitmap.Config.ARGB_8888);
-        view.draw(new Canvas(bitmap));
-        File folder = new File("../build/screenshots");
-        folder.mkdirs();
-        boolean night = (screen.getResources().getConfiguration().uiMode & 48) == 32;
-        try (FileOutputStream out = new FileOutputStream(
-                new File(folder, name + (night ? "_dark" : "_light") + ".png"))) {
-            bitmap.compress(Bitmap.CompressFormat.PNG, 100, out);
-        }
-        return bitmap;
-    }
-
+/** Camera, enrolment, settings and self-test on the screens, and their looks. */
+public class ScreensTest extends ScreenCase {
     @Test
     public void enrolledPersonIsNamedAndStrangerIsNot() throws Exception {
         enrol("Ada", "person_0_0");
@@ -234,28 +106,6 @@ public class ScreensTest {
         assertTrue(text(enrol.get(), R.id.status).length() > 0);
     }
 
-    /** A rendered picture that passes as one from the front. */
-    private String frontal() throws Exception {
-        for (JsonObject each : cases.of("faces")) {
-            if (each.get("faces").asArray().size() == 1) {
-                JsonObject face = each.get("faces").asArray().get(0).asObject();
-                double[][] marks = Cases.points(face.get("landmarks"));
-                tfsphereface.core.Pose.HeadTurn turn =
-                        tfsphereface.core.Pose.HeadTurn.of(marks);
-                tfsphereface.core.Face found = new tfsphereface.core.Face(
-                        Cases.numbers(face.get("box")), face.getDouble("score", 0), marks,
-                        face.getDouble("confidence", 0));
-                Pixels crop = cases.picture(face.get("crop"));
-                if (tfsphereface.core.Pose.FRONT.isOf(turn, 0)
-                        && tfsphereface.core.Quality.measure(found, crop)
-                        .reasonsAgainst(23.5, 0).isEmpty()) {
-                    return each.getString("name", "");
-                }
-            }
-        }
-        throw new AssertionError("no frontal picture");
-    }
-
     @Test
     public void badNameIsNotTaken() {
         EnrolActivity enrol = open(EnrolActivity.class).get();
@@ -279,75 +129,6 @@ public class ScreensTest {
         assertEquals(1, people().size());
         click(enrol, R.id.start); // the same pose again
         assertEquals(enrol.getString(R.string.pose_front), text(enrol, R.id.pose));
-    }
-
-    @Test
-    public void peopleAreDeletedForGood() throws Exception {
-        enrol("Ada", "person_0_0");
-        enrol("Bob", "person_1_0");
-        PeopleActivity screen = open(PeopleActivity.class).get();
-        ViewGroup list = screen.findViewById(R.id.list);
-        assertEquals(2, list.getChildCount());
-        list.getChildAt(0).findViewById(R.id.delete).performClick();
-        idle();
-        AlertDialog question = ShadowAlertDialog.getLatestAlertDialog();
-        question.getButton(AlertDialog.BUTTON_POSITIVE).performClick();
-        idle();
-        assertEquals(1, list.getChildCount());
-        assertEquals("Bob", people().get(0).name);
-        assertEquals(screen.getString(R.string.deleted), ShadowToast.getTextOfLatestToast());
-    }
-
-    @Test
-    public void galleryGoesOutAndInByFile() throws Exception {
-        enrol("Ada", "person_0_0");
-        PeopleActivity screen = open(PeopleActivity.class).get();
-        Uri file = Uri.parse("content://files/people.json");
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        shadowOf(screen.getContentResolver()).registerOutputStream(file, out);
-        click(screen, R.id.export_people);
-        answer(screen, file);
-        assertTrue(out.size() > 100);
-        app.engine().run(new Engine.Task<Void>() {
-            @Override
-            Void run(Recognizer recognizer, Gallery gallery) {
-                gallery.forget("Ada", null);
-                return null;
-            }
-
-            @Override
-            void done(Void nothing) {}
-        });
-        shadowOf(screen.getContentResolver()).registerInputStream(file,
-                new ByteArrayInputStream(out.toByteArray()));
-        click(screen, R.id.import_people);
-        answer(screen, file);
-        assertEquals(1, people().size());
-        assertEquals("1 template imported.", ShadowToast.getTextOfLatestToast());
-    }
-
-    private static void answer(Activity screen, Uri file) {
-        Intent asked = shadowOf(screen).getNextStartedActivityForResult().intent;
-        shadowOf(screen).receiveResult(asked, Activity.RESULT_OK, new Intent().setData(file));
-        idle();
-    }
-
-    @Test
-    public void hostileFileIsRefusedInWords() throws Exception {
-        PeopleActivity screen = open(PeopleActivity.class).get();
-        Uri file = Uri.parse("content://files/people.json");
-        String[] contents = {"", "[[[[", "{\"kind\": 1}"};
-        for (String content : contents) {
-            shadowOf(screen.getContentResolver()).registerInputStream(file,
-                    new ByteArrayInputStream(content.getBytes(StandardCharsets.UTF_8)));
-            click(screen, R.id.import_people);
-            answer(screen, file);
-            TextView message = ShadowAlertDialog.getLatestAlertDialog()
-                    .findViewById(android.R.id.message);
-            assertTrue(message.getText().toString(),
-                    message.getText().toString().startsWith("The people cannot be read"));
-            assertEquals(0, people().size());
-        }
     }
 
     @Test
@@ -383,37 +164,6 @@ public class ScreensTest {
         RadioGroup fars = screen.findViewById(R.id.fars);
         fars.getChildAt(0).performClick();
         assertEquals(0.1, app.engine().far(), 0);
-    }
-
-    /** A runtime that computes other numbers, as an old one does of files it does not know. */
-    private static final class OtherRuntime implements TFLiteRuntime {
-        private final TFLiteRuntime real = new LiteRuntime();
-
-        @Override
-        public String version() {
-            return real.version();
-        }
-
-        @Override
-        public Network open(ByteBuffer model, int threads) {
-            final boolean embedder = model.remaining() > 2_000_000;
-            final Network network = real.open(model, threads);
-            return new Network() {
-                @Override
-                public ByteBuffer[] run(ByteBuffer input, int[] shape) {
-                    ByteBuffer[] outputs = network.run(input, shape);
-                    for (int i = 0; embedder && i < outputs[0].remaining(); i += 8) {
-                        outputs[0].putFloat(i, 0);
-                    }
-                    return outputs;
-                }
-
-                @Override
-                public void close() {
-                    network.close();
-                }
-            };
-        }
     }
 
     @Test

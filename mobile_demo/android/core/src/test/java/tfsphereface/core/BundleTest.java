@@ -9,7 +9,6 @@ import static org.junit.Assume.assumeNotNull;
 
 import com.eclipsesource.json.JsonObject;
 import com.eclipsesource.json.JsonValue;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -213,37 +212,6 @@ public class BundleTest {
         assertEquals(BadInput.Kind.BUNDLE_UNFIT,
                 refusal(bundle, "dynamic", new LiteRuntime("2.16.1")).kind);
         assertTrue(Contract.compare("2.9.0", "2.17.0") < 0);
-    }
-
-    /** A runtime whose numbers are others: as an old one gives on files it does not know. */
-    private static final class OtherRuntime implements TFLiteRuntime {
-        private final TFLiteRuntime runtime = new LiteRuntime();
-
-        @Override
-        public String version() {
-            return runtime.version();
-        }
-
-        @Override
-        public Network open(ByteBuffer model, int threads) {
-            final boolean embedder = model.remaining() > 2_000_000;
-            final Network network = runtime.open(model, threads);
-            return new Network() {
-                @Override
-                public ByteBuffer[] run(ByteBuffer input, int[] shape) {
-                    ByteBuffer[] outputs = network.run(input, shape);
-                    for (int i = 0; embedder && i < outputs[0].remaining(); i += 8) {
-                        outputs[0].putFloat(i, 0);
-                    }
-                    return outputs;
-                }
-
-                @Override
-                public void close() {
-                    network.close();
-                }
-            };
-        }
     }
 
     @Test
