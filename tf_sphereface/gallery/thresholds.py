@@ -45,7 +45,7 @@ def parse_share(text: str) -> float:
     """
     try:
         share = float(Fraction(text))
-    except ZeroDivisionError:
+    except (ValueError, ZeroDivisionError):
         share = 0.0
     if not 0 < share < 1:
         raise ValueError(f"a share must be between 0 and 1. Received: {text}")

@@ -27,6 +27,9 @@ export const LARGEST_FILE = 2 ** 28;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 const HIDDEN = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
+// Zero-width joiners are part of the spelling of Persian and Sinhala names, and of emoji;
+// elsewhere two names with and without one look the same.
+const JOINERS = /(?<=[^\u0000-\u024f\u200c\u200d])[\u200c\u200d](?=[^\u0000-\u024f\u200c\u200d])/gu;
 const IDENTITY = ['variant', 'mirror', 'feature_dim', 'crop_size', 'crops', 'features'];
 const MEASURES = ['score', 'eyes', 'brightness', 'sharpness', 'turn'];
 
@@ -36,7 +39,7 @@ const MEASURES = ['score', 'eyes', 'brightness', 'sharpness', 'turn'];
  */
 export function personKey(name) {
   const valid =
-    typeof name === 'string' && !HIDDEN.test(name) && name === name.trim() &&
+    typeof name === 'string' && !HIDDEN.test(name.replace(JOINERS, '')) && name === name.trim() &&
     name !== '' && [...name].length <= LONGEST_NAME;
   if (!valid) {
     throw new DemoError(

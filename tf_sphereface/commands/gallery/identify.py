@@ -1,5 +1,6 @@
 """Name the faces of photos by the people of a gallery; strangers are unknown."""
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -23,6 +24,13 @@ _IDENTIFY = ("far", "false_alarms", "rule", "k", "choose")
 _TOLD = ("name", "decision", "nearest", "score")  # of a face, on a terminal
 
 
+def _share(text):
+    try:
+        return parse_share(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def build_parser():
     parser = PhotosParser(prog="sphereface identify", description=__doc__)
     add_gallery_options(parser)
@@ -33,7 +41,7 @@ def build_parser():
     add_far_option(rate)
     rate.add_argument(
         "--false-alarms",
-        type=parse_share,
+        type=_share,
         metavar="SHARE",
         help="in place of it: share of the searches for strangers that may find "
         "somebody in the whole gallery, such as 1/1000",

@@ -53,7 +53,10 @@ def given_pixels(args: argparse.Namespace) -> dict[str, str | Values]:
 
 
 def _values(text):
-    values = tuple(map(float, text.split(",")))
+    try:
+        values = tuple(map(float, text.split(",")))
+    except ValueError:
+        values = ()
     if len(values) not in (1, 3):
         raise argparse.ArgumentTypeError(f"1 or 3 numbers are needed. Received: {text}")
     return values if len(values) == 3 else values[0]

@@ -5,10 +5,16 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /** Enrolled people, and the names of faces by an exact search of all their templates. */
 public final class Gallery {
     public static final int LONGEST_NAME = 200;
+    // Zero-width joiners are part of the spelling of Persian and Sinhala names, and of emoji;
+    // elsewhere two names with and without one look the same.
+    private static final Pattern JOINERS = Pattern.compile(
+            "(?<=[^\\x00-\\x{24f}\\x{200c}\\x{200d}])[\\x{200c}\\x{200d}]"
+                    + "(?=[^\\x00-\\x{24f}\\x{200c}\\x{200d}])");
 
     /** How the score of a person comes from those of the templates. */
     public enum Rule { BEST, MEAN, TOP_K }
@@ -260,10 +266,11 @@ public final class Gallery {
     /** Refuses names that are empty, too long, hidden or with spaces at their ends. */
     public static void requireName(String name) {
         int length = name.codePointCount(0, name.length());
+        String seen = JOINERS.matcher(name).replaceAll("");
         boolean good = length > 0 && length <= LONGEST_NAME && !name.startsWith(" ")
                 && !name.endsWith(" ");
-        for (int i = 0; good && i < name.length(); i += Character.charCount(name.codePointAt(i))) {
-            good = isPrintable(name.codePointAt(i));
+        for (int i = 0; good && i < seen.length(); i += Character.charCount(seen.codePointAt(i))) {
+            good = isPrintable(seen.codePointAt(i));
         }
         if (!good) {
             throw new BadInput(BadInput.Kind.NAME, "a name must have 1 to " + LONGEST_NAME
