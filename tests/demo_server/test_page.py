@@ -175,6 +175,17 @@ def test_people_are_renamed_exported_and_imported_again(demo, chromium, server):
     other.context.close()
 
 
+def test_a_photo_that_is_none_does_not_leave_the_one_before(demo):
+    demo.open()
+    demo.choose("#files", photos(ADA, 1))
+    demo.page.wait_for_selector("#photo:not([hidden])")
+    demo.choose("#files", {"text.png": b"hello"})
+    demo.page.wait_for_selector("[data-key=photo]")
+    assert not demo.page.is_visible("#photo") and demo.page.is_visible("#welcome")
+    demo.choose("#files", photos(ADA, 1))
+    demo.page.wait_for_selector("#photo:not([hidden])")
+
+
 def test_a_person_deleted_in_one_page_is_known_in_no_other(demo, server):
     demo.open()
     demo.enrol("Grace", photos(GRACE, 1))

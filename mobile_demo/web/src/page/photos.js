@@ -72,10 +72,12 @@ export class Photos {
     const turn = ++this.turns;
     const file = this.files[this.place];
     setText(byId('page-of', 'span'), `${this.place + 1} of ${this.files.length}`);
+    let drawn = false;
     try {
       const bitmap = await decodePhoto(file);
       if (turn !== this.turns) return bitmap.close();
       this.#draw(bitmap, file.name);
+      drawn = true;
       if (!this.app.ready) return bitmap.close();
       const request = {bitmap, track: false};
       const result = await this.app.client.ask('frame', request, [bitmap]);
@@ -87,6 +89,8 @@ export class Photos {
       if (turn !== this.turns) return;
       this.overlay.show(null, false);
       this.faces.clear('No photo.');
+      this.canvas.hidden = !drawn; // it has the photo before
+      byId('welcome', 'div').hidden = drawn;
       this.app.notices.show('photo', 'error', 'The photo cannot be used.', messageOf(error));
     }
   }
