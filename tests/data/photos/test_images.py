@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.data.photos.exif_bytes import ODD_BLOCKS
+from tf_sphereface.data.photos import images
 from tf_sphereface.data.photos.colours import white_of
 from tf_sphereface.data.photos.images import decode_photo, read_photo
 from tf_sphereface.errors import InputError
@@ -132,6 +133,35 @@ def test_transparency_is_laid_on_white(tmp_path):
     photo = read_photo(tmp_path / "a.png")
     assert (photo[:2] == RED).all()
     assert (photo[2:] == WHITE).all()
+
+
+def test_transparent_colour_of_rgb_is_laid_on_white():
+    content = io.BytesIO()
+    Image.new("RGB", (4, 4), RED).save(content, "PNG", transparency=RED)
+    assert (decode_photo(content.getvalue(), "a.png").pixels == WHITE).all()
+
+
+def test_rgb_is_converted_without_copies_between(monkeypatch):
+    content = io.BytesIO()
+    Image.fromarray(gradient()).save(content, "JPEG")
+    with Image.open(content) as image:
+        expected = np.asarray(image)
+    for name in ("copy", "convert", "crop", "reduce"):
+        monkeypatch.setattr(f"PIL.Image.Image.{name}", None)
+    pixels = decode_photo(content.getvalue(), "a.jpg").pixels
+    np.testing.assert_array_equal(pixels, expected)
+    assert pixels.flags.writeable and pixels.flags.c_contiguous
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+@pytest.mark.parametrize("most_pixels", [float("inf"), 300])
+def test_strips_give_the_pixels_of_the_whole(monkeypatch, mode, most_pixels):
+    content = io.BytesIO()
+    Image.fromarray(gradient(25, 41)).convert(mode).save(content, "PNG")
+    whole = decode_photo(content.getvalue(), "a.png", most_pixels).pixels
+    monkeypatch.setattr(images, "_STRIP_PIXELS", 41 * 4)  # 6 strips and a row
+    strips = decode_photo(content.getvalue(), "a.png", most_pixels).pixels
+    np.testing.assert_array_equal(strips, whole)
 
 
 @pytest.mark.parametrize("alpha", [0, 255])

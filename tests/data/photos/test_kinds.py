@@ -153,3 +153,9 @@ def test_heic_rows_are_done_again_once_the_extra_is_there(tmp_path, monkeypatch)
         )
         known = {"A/1.heic": row}.get
         assert reusable_rows("A/1.heic", known, source, tmp_path) == expected
+
+
+def test_jpeg_is_tried_before_the_rarer_kinds():
+    first, *others = kinds.readable_formats()
+    assert first == "JPEG"
+    assert others == sorted(others)

@@ -5,7 +5,9 @@ import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +15,9 @@ from PIL import Image
 
 from tf_sphereface.data.aligned.crops import read_crop
 from tf_sphereface.data.photos import images
-from tf_sphereface.data.photos.images import decode_photo, read_photo
+from tf_sphereface.data.photos.images import decode_photo, read_content, read_photo
 from tf_sphereface.data.sources import open_photo_source
+from tf_sphereface.data.sources.files_reader import FileReader
 from tf_sphereface.errors import InputError
 
 
@@ -77,6 +80,27 @@ def test_decoding_ends_after_its_time(monkeypatch, kind):
     monkeypatch.setattr(images, "_MOST_SECONDS", -1)
     with pytest.raises(InputError, match="too large an image: x .*takes more than"):
         decode_photo(content.getvalue(), "x")
+
+
+def test_a_wait_is_no_time_of_decoding(monkeypatch):
+    content, clock = io.BytesIO(), iter(range(0, 10**6, 100))
+    Image.new("RGB", (8, 8)).save(content, "JPEG")
+    monkeypatch.setattr(images.time, "monotonic", lambda: next(clock))
+    assert decode_photo(content.getvalue(), "x").pixels.shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("read", [read_content, FileReader(Path()).read])
+def test_reading_takes_no_more_memory_than_the_file(tmp_path, monkeypatch, read):
+    (tmp_path / "1.jpg").write_bytes(bytes(9_999))
+    tracemalloc.start()
+    try:
+        assert read(tmp_path / "1.jpg") == bytes(9_999)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    monkeypatch.setattr(images, "LARGEST_PHOTO", 9_998)
+    with pytest.raises(InputError, match="^too large a file: .*1.jpg$"):
+        read(tmp_path / "1.jpg")
 
 
 def test_a_pipe_and_a_huge_file_are_no_photos(tmp_path, monkeypatch):

@@ -61,9 +61,7 @@ def test_a_pipe_is_no_photo(folder):
 
 
 def test_too_large_a_file_is_not_read(folder, monkeypatch):
-    from tf_sphereface.data.sources import files_reader
-
-    monkeypatch.setattr(files_reader, "LARGEST_PHOTO", 100)
+    monkeypatch.setattr("tf_sphereface.data.photos.images.LARGEST_PHOTO", 100)
     with pytest.raises(InputError, match="too large a file: .*1.jpg"):
         open_photo_source(folder).reader().read("Ada/1.jpg")
     buffer = io.BytesIO()

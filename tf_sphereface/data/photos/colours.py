@@ -27,7 +27,10 @@ class Conversion:
     opaque: bool = False
 
     def apply(self, image: Image.Image) -> Image.Image:
-        """The image or a strip of it, mode RGB; transparency is laid on white."""
+        """The image or a strip of it, mode RGB; transparency is laid on white.
+
+        An RGB image without transparency is given back, not copied.
+        """
         if self.white is not None:
             # Pillow's own conversion clips 16-bit values at 255: photos turn white.
             image = Image.fromarray(to_8_bits(np.asarray(image), self.white))
@@ -35,7 +38,7 @@ class Conversion:
             rgba = image.convert("RGBA")
             white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
             image = Image.alpha_composite(white, rgba)
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def conversion_of(image: Image.Image) -> Conversion:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import os
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -151,13 +152,20 @@ def read_content(path: Path) -> bytes:
             raise InputError(f"no such photo: {path}")
         if not path.is_file():  # reading a pipe would wait for ever
             raise InputError(f"not a file: {path}")
-        with open(path, "rb") as file:
-            content = file.read(LARGEST_PHOTO + 1)
-        if len(content) > LARGEST_PHOTO:
-            raise InputError(f"too large a file: {path}")
-        return content
+        return read_photo_file(path)
     except OSError as error:
         raise InputError(f"damaged image: {path} ({error.strerror})") from error
+
+
+def read_photo_file(path: Path) -> bytes:
+    """The content of a regular file that may hold a photo.
+
+    Raises: InputError if it is larger than a photo; OSError if it cannot be read.
+    """
+    with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size > LARGEST_PHOTO:
+            raise InputError(f"too large a file: {path}")
+        return file.read()  # with a number it would take memory of that size first
 
 
 @contextlib.contextmanager
@@ -189,10 +197,12 @@ class _TimedBytes(io.BytesIO):
 
     def __init__(self, content):
         super().__init__(content)
+        # No thread has spent its seconds before they passed; this clock costs less.
+        self._earliest = time.monotonic() + _MOST_SECONDS
         self._end = time.thread_time() + _MOST_SECONDS
 
     def read(self, size=-1):
-        if time.thread_time() > self._end:
+        if time.monotonic() > self._earliest and time.thread_time() > self._end:
             raise TimeoutError(f"decoding takes more than {_MOST_SECONDS} s")
         return super().read(size)
 
@@ -205,7 +215,9 @@ def _refuse_costly(image, content, name):
             f"too large an image: {name} ({width} x {height} pixels; more than "
             f"{most:,} can be in a JPEG only)"
         )
-    scans = content.count(_START_OF_SCAN) if jpeg else 1
+    scans = 1
+    if jpeg and len(content) * width * height > _MOST_PIXELS_OF_SCANS:
+        scans = content.count(_START_OF_SCAN)  # of few bytes there is no need to count
     if scans * width * height > _MOST_PIXELS_OF_SCANS:
         raise InputError(
             f"too large an image: {name} ({width} x {height} pixels in {scans} scans)"
@@ -248,13 +260,19 @@ def _upright(pixels, turn):
 
 
 def _to_rgb(image, reduction):
-    """Converts and reduces strip by strip: no second copy of a large photo."""
+    """Converts and reduces strip by strip: no second copy of a large photo.
+
+    Nor any of a small one: `crop` and `reduce` copy also what they leave as it is.
+    """
     (width, height), conversion = image.size, conversion_of(image)
     size = -(-height // reduction), -(-width // reduction)
     reduced = np.empty((*size, 3), np.uint8)
     rows = max(1, _STRIP_PIXELS // (width * reduction))
     for top in range(0, size[0], rows):
-        bottom = min(height, (top + rows) * reduction)
-        strip = conversion.apply(image.crop((0, top * reduction, width, bottom)))
-        reduced[top : top + rows] = strip.reduce(reduction)
+        strip = image
+        if rows < size[0]:
+            bottom = min(height, (top + rows) * reduction)
+            strip = image.crop((0, top * reduction, width, bottom))
+        strip = conversion.apply(strip)
+        reduced[top : top + rows] = strip.reduce(reduction) if reduction > 1 else strip
     return reduced

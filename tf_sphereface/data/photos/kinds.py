@@ -32,11 +32,16 @@ INSTALL_HEIF = "pip install 'tf-sphereface[heic]'"
 
 @functools.cache
 def readable_formats() -> tuple[str, ...]:
-    """Pillow's names of the formats that photos are read in; some are optional."""
+    """Pillow's names of the formats that photos are read in; some are optional.
+
+    Pillow tries them in this order.
+    """
     Image.init()
     with contextlib.suppress(ImportError):  # an extra
         importlib.import_module("pillow_heif").register_heif_opener()
-    return tuple(sorted(_FORMATS & Image.OPEN.keys()))
+    return tuple(
+        sorted(_FORMATS & Image.OPEN.keys(), key=lambda name: (name != "JPEG", name))
+    )
 
 
 def is_heif(content: bytes) -> bool:

@@ -4,7 +4,7 @@ import dataclasses
 import stat
 from pathlib import Path
 
-from tf_sphereface.data.photos.images import LARGEST_PHOTO
+from tf_sphereface.data.photos.images import read_photo_file
 from tf_sphereface.data.sources.photo_source import Photo
 from tf_sphereface.errors import InputError
 
@@ -19,11 +19,7 @@ class FileReader:
         path = self.root / place
         if not path.is_file():  # reading a pipe would wait for ever
             raise FileNotFoundError(path)
-        with open(path, "rb") as file:
-            content = file.read(LARGEST_PHOTO + 1)
-        if len(content) > LARGEST_PHOTO:
-            raise InputError(f"too large a file: {path}")
-        return content
+        return read_photo_file(path)
 
 
 @dataclasses.dataclass(frozen=True)
