@@ -33,6 +33,23 @@ def test_mirror_swaps_left_and_right_only():
     np.testing.assert_array_equal(mirrored[:, 1], image[:, 1])
 
 
+@pytest.mark.parametrize(
+    "shape", [(2, 5, 4, 3), (5, 4, 3), (1, 1, 1, 3), (0, 5, 4, 3), (2, 3, 5, 4, 1)]
+)
+def test_pixels_are_mirrored_as_any_numbers(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    pixels.flags.writeable = False
+    for view in (pixels, pixels[::-1], pixels[..., ::-1]):
+        mirrored = mirror(view)
+        assert mirrored.dtype == np.uint8
+        np.testing.assert_array_equal(mirrored, mirror(view.astype(np.int64)))
+
+
+def test_mirrored_pixels_lie_in_order():
+    """NumPy takes ten times as long to copy a mirrored view."""
+    assert mirror(np.zeros((2, 5, 4, 3), np.uint8)).flags.c_contiguous
+
+
 @pytest.mark.parametrize("contract", [PixelContract(channel_order="BGR"), IMAGENET])
 def test_numpy_and_a_tf_data_graph_agree(contract):
     faces = np.random.default_rng(0).uniform(0, 255, (4, 112, 96, 3)).astype("float32")

@@ -1,7 +1,8 @@
 """THE pixel contract: what lies between an aligned face on disk and the network.
 
 The functions are written with operators and slices only, so the same lines serve NumPy
-arrays, TensorFlow tensors inside tf.data and Keras tensors of any backend.
+arrays, TensorFlow tensors inside tf.data and Keras tensors of any backend. OpenCV
+mirrors pixels in NumPy arrays, to the same bits.
 """
 
 import dataclasses
@@ -184,5 +185,15 @@ def black_and_white(height: int, width: int) -> np.ndarray:
 
 
 def mirror(aligned_faces):
-    """Mirrors left and right; any array (..., height, width, channels)."""
-    return aligned_faces[..., ::-1, :]
+    """Mirrors left and right; any array (..., height, width, channels).
+
+    Returns: The same shape; of uint8 NumPy arrays a copy, of others what slicing gives.
+    """
+    pixels = isinstance(aligned_faces, np.ndarray) and aligned_faces.dtype == np.uint8
+    if not pixels or not aligned_faces.size:
+        return aligned_faces[..., ::-1, :]
+    import cv2  # not for those who train
+
+    # A tenth of the time: NumPy copies a mirrored view pixel by pixel.
+    rows = aligned_faces.reshape(-1, *aligned_faces.shape[-2:])
+    return cv2.flip(rows, 1).reshape(aligned_faces.shape)
