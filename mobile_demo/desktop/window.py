@@ -76,7 +76,8 @@ class Window:
                 self._show(last.pixels)
                 if not self._open:
                     return
-            self._say("that was the end")
+            if self._source.kind == "video":  # a picture keeps the line of keys
+                self._say("that was the end")
             while self._open:  # the last frame, or the picture
                 self._show(last.pixels, still=True)
         finally:

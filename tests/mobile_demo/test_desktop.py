@@ -329,6 +329,19 @@ def test_a_camera_that_is_taken_away_closes_the_window(session, monkeypatch):
     assert len(shown) == 3 and shown[-1] == "closed"
 
 
+@pytest.mark.parametrize(("kind", "said"), [("video", 1), ("image", 0)])
+def test_a_picture_has_no_end(session, monkeypatch, kind, said):
+    for name in ("namedWindow", "resizeWindow", "imshow", "destroyAllWindows"):
+        monkeypatch.setattr(cv2, name, lambda *_: None)
+    keys = iter([-1, -1, ord("q")])
+    monkeypatch.setattr(cv2, "waitKeyEx", lambda _: next(keys))
+    monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0)
+    words = []
+    monkeypatch.setattr(window.Window, "_say", lambda _, text: words.append(text))
+    window.Window(window.Source([window_frame()], "film", 30, kind), session).run()
+    assert words.count("that was the end") == said
+
+
 def window_frame():
     from tf_sphereface.data.photos.frames import Frame
 
