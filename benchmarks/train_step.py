@@ -60,7 +60,7 @@ def classifier_of(precision, classes):
 
     from tf_sphereface.precision import dtype_policy
     from tf_sphereface.training.assembly import build_classifier
-    from tf_sphereface.training.recipe import Recipe
+    from tf_sphereface.training.recipes.recipe import Recipe
 
     with dtype_policy(PRECISIONS[precision]):
         keras.utils.set_random_seed(SEED)

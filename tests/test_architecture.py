@@ -189,7 +189,7 @@ def test_network_code_knows_no_backend():
         "import tf_sphereface.evaluation, tf_sphereface.deployment",
         "import tf_sphereface.data.alignment.align, tf_sphereface.bundle.embedder",
         "from tf_sphereface.commands.main import main; main(['--help'])",
-        "from tf_sphereface.training.recipe import read_recipe",
+        "from tf_sphereface.training.recipes.recipe import read_recipe",
         "import tf_sphereface.gallery.store",
         "import tf_sphereface.quantization_training.process",
     ],

@@ -124,7 +124,7 @@ def test_photos_become_a_network_for_crops_of_160(backbone, tmp_path, capsys):
     crop = read_manifest(records).crop
     assert (crop.height, crop.width) == (160, 160)
     recipe, folder = tmp_path / "recipe.toml", tmp_path / "run"
-    from tf_sphereface.training.recipe import Recipe
+    from tf_sphereface.training.recipes.recipe import Recipe
 
     sections = {
         "backbone": {"embedding_dim": 8, **backbone},

@@ -20,7 +20,7 @@ from tf_sphereface.evaluation import load_embedding_source
 from tf_sphereface.quantization_training import process
 from tf_sphereface.quantization_training.recipe import QuantizationRecipe
 from tf_sphereface.quantization_training.run_source import open_source_run
-from tf_sphereface.training.recipe import read_recipe
+from tf_sphereface.training.recipes.recipe import read_recipe
 from tf_sphereface.training.trainer import train
 
 SETTINGS = (

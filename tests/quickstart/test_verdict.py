@@ -7,8 +7,8 @@ import pytest
 
 from tf_sphereface.commands import import_weights, quickstart
 from tf_sphereface.quickstart.verdict import ENOUGH_PEOPLE, verdict
-from tf_sphereface.training.recipe import read_recipe
-from tf_sphereface.training.shipped_recipes import find_recipe
+from tf_sphereface.training.recipes.recipe import read_recipe
+from tf_sphereface.training.recipes.shipped import find_recipe
 
 
 def test_few_people_are_no_product_and_the_next_commands_are_valid():

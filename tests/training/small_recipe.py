@@ -1,6 +1,6 @@
 """A recipe that trains in seconds."""
 
-from tf_sphereface.training.recipe import Recipe
+from tf_sphereface.training.recipes.recipe import Recipe
 
 SMALL = {
     "backbone": {"depth": 4, "width_multiplier": 0.0625, "embedding_dim": 16},

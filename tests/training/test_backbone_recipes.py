@@ -5,7 +5,7 @@ import pytest
 from tf_sphereface.backbones import BACKBONES
 from tf_sphereface.errors import InputError
 from tf_sphereface.training.assembly import build_backbone, build_classifier
-from tf_sphereface.training.recipe import Recipe, read_recipe
+from tf_sphereface.training.recipes.recipe import Recipe, read_recipe
 
 # Arguments other than the defaults, each of them.
 OTHERS = {

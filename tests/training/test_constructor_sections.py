@@ -1,4 +1,4 @@
-"""Tests for tf_sphereface.training.constructor_sections and model_sections."""
+"""Tests for tf_sphereface.training.recipes.constructor_sections and model_sections."""
 
 import inspect
 import subprocess
@@ -11,8 +11,8 @@ import pytest
 from tf_sphereface.backbones import BACKBONES
 from tf_sphereface.heads import HEADS
 from tf_sphereface.losses import METRIC_LOSSES
-from tf_sphereface.training.constructor_sections import section_of
-from tf_sphereface.training.recipe import Recipe
+from tf_sphereface.training.recipes.constructor_sections import section_of
+from tf_sphereface.training.recipes.recipe import Recipe
 
 # Keys and defaults of every section, by hand: a change of one changes what a recipe
 # that leaves it out trains.

@@ -11,7 +11,7 @@ from tf_sphereface.backbones import build_backbone, stages
 from tf_sphereface.errors import InputError
 from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.fine_tuning import class_means, initial_backbone
-from tf_sphereface.training.recipe import Recipe, read_recipe
+from tf_sphereface.training.recipes.recipe import Recipe, read_recipe
 from tf_sphereface.training.trainer import train
 
 pytestmark = pytest.mark.usefixtures("eagerly")

@@ -10,7 +10,7 @@ from tf_sphereface.data.records.writer import write_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.callbacks import read_history
-from tf_sphereface.training.recipe import Recipe, read_recipe
+from tf_sphereface.training.recipes.recipe import Recipe, read_recipe
 from tf_sphereface.training.trainer import train
 
 LOSSES = {

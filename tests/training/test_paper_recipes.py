@@ -10,8 +10,8 @@ import pytest
 from tf_sphereface.data.records.writer import write_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.geometry import CropGeometry, landmark_template
-from tf_sphereface.training.recipe import read_recipe
-from tf_sphereface.training.shipped_recipes import find_recipe, shipped_recipes
+from tf_sphereface.training.recipes.recipe import read_recipe
+from tf_sphereface.training.recipes.shipped import find_recipe, shipped_recipes
 from tf_sphereface.training.trainer import train
 
 PAPERS = [name for name in shipped_recipes() if name.endswith("_casia")]

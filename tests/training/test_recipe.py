@@ -1,4 +1,4 @@
-"""Tests for tf_sphereface.training.recipe and tf_sphereface.training.assembly."""
+"""Tests for recipe and assembly, of tf_sphereface.training."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.heads import ASoftmaxLayer, SoftmaxLayer
 from tf_sphereface.quantization_training.recipe import QuantizationRecipe
 from tf_sphereface.training.assembly import build_optimizer
-from tf_sphereface.training.recipe import OptimizerRecipe, Recipe, read_recipe
+from tf_sphereface.training.recipes.recipe import OptimizerRecipe, Recipe, read_recipe
 from tf_sphereface.training.run_folder import _agree
 
 RECIPES = Path(__file__).parents[2] / "recipes"

@@ -1,12 +1,12 @@
-"""Tests for tf_sphereface.training.renamed_keys, by recipes of before."""
+"""Tests for tf_sphereface.training.recipes.renamed_keys, by recipes of before."""
 
 import logging
 
 import pytest
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.training.recipe import Recipe, read_recipe
-from tf_sphereface.training.renamed_keys import present_override
+from tf_sphereface.training.recipes.recipe import Recipe, read_recipe
+from tf_sphereface.training.recipes.renamed_keys import present_override
 
 OLD = """
 [[set_losses]]

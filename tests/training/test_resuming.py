@@ -15,7 +15,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.backup import restore_backup
 from tf_sphereface.training.callbacks import read_history
-from tf_sphereface.training.recipe import read_recipe
+from tf_sphereface.training.recipes.recipe import read_recipe
 from tf_sphereface.training.run_folder import open_run
 from tf_sphereface.training.trainer import train
 

@@ -1,4 +1,4 @@
-"""Tests for tf_sphereface.training.shipped_recipes and `sphereface recipes`."""
+"""Tests for tf_sphereface.training.recipes.shipped and `sphereface recipes`."""
 
 import tomllib
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from tf_sphereface.commands.main import main
 from tf_sphereface.errors import InputError
-from tf_sphereface.training.shipped_recipes import find_recipe, shipped_recipes
+from tf_sphereface.training.recipes.shipped import find_recipe, shipped_recipes
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 

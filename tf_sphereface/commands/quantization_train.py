@@ -34,8 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     from tf_sphereface.quantization_training.process import Job, run_job
     from tf_sphereface.quantization_training.recipe import QuantizationRecipe
-    from tf_sphereface.training.recipe import read_recipe
-    from tf_sphereface.training.shipped_recipes import find_recipe
+    from tf_sphereface.training.recipes.recipe import read_recipe
+    from tf_sphereface.training.recipes.shipped import find_recipe
 
     recipe = read_recipe(find_recipe(args.recipe), args.set, QuantizationRecipe)
     job = Job(

@@ -24,7 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
-    from tf_sphereface.training.shipped_recipes import find_recipe, shipped_recipes
+    from tf_sphereface.training.recipes.shipped import find_recipe, shipped_recipes
 
     if args.name is not None:
         print(find_recipe(Path(args.name)).read_text("utf-8"), end="")

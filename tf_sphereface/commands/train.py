@@ -74,8 +74,8 @@ def main(argv: list[str] | None = None) -> int:
     if trying == (args.run is not None):
         parser.error("--run is needed, or --dry-run or --find-learning-rate without it")
     from tf_sphereface.native_messages import load_tensorflow
-    from tf_sphereface.training.recipe import read_recipe
-    from tf_sphereface.training.shipped_recipes import find_recipe
+    from tf_sphereface.training.recipes.recipe import read_recipe
+    from tf_sphereface.training.recipes.shipped import find_recipe
 
     recipe = read_recipe(find_recipe(args.recipe), args.set)
     if trying:

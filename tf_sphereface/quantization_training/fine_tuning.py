@@ -9,7 +9,7 @@ from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.quantization_training.recipe import StepsRecipe
 from tf_sphereface.training.callbacks import History
 from tf_sphereface.training.progress import TrainingProgress
-from tf_sphereface.training.recipe import OptimizerRecipe
+from tf_sphereface.training.recipes.recipe import OptimizerRecipe
 
 
 def fine_tune(

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tf_sphereface.training.recipe import OptimizerRecipe
-from tf_sphereface.training.sections import Count, Section
+from tf_sphereface.training.recipes.recipe import OptimizerRecipe
+from tf_sphereface.training.recipes.sections import Count, Section
 
 Share = Annotated[float, Field(gt=0, le=1)]
 

@@ -12,7 +12,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.files import sha256_of
 from tf_sphereface.foreign.keras_files import check_keras_file
-from tf_sphereface.training.recipe import DataRecipe, read_recipe
+from tf_sphereface.training.recipes.recipe import DataRecipe, read_recipe
 from tf_sphereface.training.run_folder import BEST_MODEL, LAST_MODEL, RECIPE, RECORDS
 
 

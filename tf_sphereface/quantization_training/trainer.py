@@ -35,7 +35,7 @@ from tf_sphereface.training.batches import (
     recipe_order,
 )
 from tf_sphereface.training.callbacks import History
-from tf_sphereface.training.recipe import DataRecipe
+from tf_sphereface.training.recipes.recipe import DataRecipe
 from tf_sphereface.training.run_folder import HISTORY
 from tf_sphereface.whole_folders import appearing
 

@@ -229,7 +229,7 @@ def _claim(out: Path, data: str) -> None:
 
 def _agree_on_recipe(out: Path, recipe) -> None:
     """Refuses another training than that of `out` before the photos are aligned."""
-    from tf_sphereface.training.recipe import read_recipe
+    from tf_sphereface.training.recipes.recipe import read_recipe
 
     earlier = out / QUICKSTART_RUN / "recipe.toml"
     if earlier.exists() and read_recipe(earlier).stated() != recipe.stated():
@@ -277,8 +277,8 @@ def _draw_pairs(out: Path):
 
 
 def _read_recipe(recipe: Path | None, overrides: tuple[str, ...]):
-    from tf_sphereface.training.recipe import read_recipe
-    from tf_sphereface.training.shipped_recipes import find_recipe
+    from tf_sphereface.training.recipes.recipe import read_recipe
+    from tf_sphereface.training.recipes.shipped import find_recipe
 
     return read_recipe(find_recipe(recipe or Path("quickstart")), overrides)
 

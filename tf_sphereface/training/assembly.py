@@ -5,9 +5,9 @@ import keras
 from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.training.caffe_sgd import CaffeSGD
-from tf_sphereface.training.constructor_sections import ConstructorSection
 from tf_sphereface.training.fine_tuning import initial_backbone
-from tf_sphereface.training.recipe import OptimizerRecipe, Recipe
+from tf_sphereface.training.recipes.constructor_sections import ConstructorSection
+from tf_sphereface.training.recipes.recipe import OptimizerRecipe, Recipe
 
 
 def build_backbone(section: ConstructorSection) -> keras.Model:

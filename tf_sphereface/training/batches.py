@@ -15,7 +15,7 @@ from tf_sphereface.data.records.index import RecordReader
 from tf_sphereface.data.records.writer import verify_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.preprocessing import PixelContract
-from tf_sphereface.training.recipe import DataRecipe, Recipe
+from tf_sphereface.training.recipes.recipe import DataRecipe, Recipe
 
 
 def recipe_order(data: DataRecipe, records: Path, seed: int) -> BatchOrder:

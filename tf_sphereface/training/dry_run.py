@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_sphereface.training.batches import PartOrder, naming_damaged_records
 from tf_sphereface.training.preparation import prepared_training
-from tf_sphereface.training.recipe import Recipe
+from tf_sphereface.training.recipes.recipe import Recipe
 
 _WARM_UP, _MEASURED = 2, 20  # steps; the first ones compile
 _MEGABYTE = 1 << 20

@@ -20,7 +20,7 @@ from tf_sphereface.precision import dtype_policy
 from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.determinism import deterministic_operators
 from tf_sphereface.training.distribution import training_strategy
-from tf_sphereface.training.recipe import Recipe
+from tf_sphereface.training.recipes.recipe import Recipe
 
 _LOG = logging.getLogger(__name__)
 

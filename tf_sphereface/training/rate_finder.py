@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_sphereface.training.batches import PartOrder, naming_damaged_records
 from tf_sphereface.training.preparation import prepared_training
-from tf_sphereface.training.recipe import Recipe
+from tf_sphereface.training.recipes.recipe import Recipe
 
 _LOWEST, _HIGHEST, _STEPS = 1e-5, 10.0, 100
 _SMOOTHING = 0.9  # share of the losses before

@@ -19,7 +19,7 @@ from tf_sphereface.preprocessing import PixelContract
 from tf_sphereface.training.batches import PartOrder, naming_damaged_records
 from tf_sphereface.training.callbacks import read_history
 from tf_sphereface.training.early_warnings import colour_warning, early_warnings
-from tf_sphereface.training.recipe import read_recipe
+from tf_sphereface.training.recipes.recipe import read_recipe
 from tf_sphereface.training.run_folder import HISTORY, RECIPE
 
 PAGE = "training.html"

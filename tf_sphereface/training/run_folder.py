@@ -20,7 +20,7 @@ from tf_sphereface.files import (
 )
 from tf_sphereface.folder_lock import only_process
 from tf_sphereface.model_files import PEOPLE_FILE
-from tf_sphereface.training.recipe import Recipe, read_recipe
+from tf_sphereface.training.recipes.recipe import Recipe, read_recipe
 
 BACKUP, BEST_MODEL, LAST_MODEL = "backup/state.weights.h5", "best.keras", "last.keras"
 HISTORY, LOGS, NOT_FINITE = "history.csv", "logs", "not_finite.txt"

@@ -29,7 +29,7 @@ from tf_sphereface.training.early_warnings import EarlyWarnings, colour_warning
 from tf_sphereface.training.fine_tuning import class_means
 from tf_sphereface.training.preparation import check_batches, prepared_training
 from tf_sphereface.training.progress import TrainingProgress
-from tf_sphereface.training.recipe import Recipe
+from tf_sphereface.training.recipes.recipe import Recipe
 from tf_sphereface.training.run_folder import (
     BACKUP,
     BEST_MODEL,

@@ -12,13 +12,18 @@ from pydantic import Field, ValidationError, model_validator
 from tf_sphereface.errors import InputError
 from tf_sphereface.model_files import model_file
 from tf_sphereface.stated_paths import stated_path
-from tf_sphereface.training.model_sections import (
+from tf_sphereface.training.recipes.model_sections import (
     BackboneRecipe,
     HeadRecipe,
     MetricLossRecipe,
 )
-from tf_sphereface.training.renamed_keys import present_override, present_recipe
-from tf_sphereface.training.sections import Count, NotNegative, Positive, Section
+from tf_sphereface.training.recipes.renamed_keys import present_override, present_recipe
+from tf_sphereface.training.recipes.sections import (
+    Count,
+    NotNegative,
+    Positive,
+    Section,
+)
 
 _LOG = logging.getLogger(__name__)
 _INTEGERS = 1 << 63

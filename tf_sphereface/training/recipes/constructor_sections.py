@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from tf_sphereface.training.sections import Section
+from tf_sphereface.training.recipes.sections import Section
 
 
 class ConstructorSection(Section):

@@ -5,7 +5,7 @@ Keras is loaded when such a section is read, not when this module is.
 
 from tf_sphereface.native_messages import load_tensorflow
 from tf_sphereface.network_names import with_depth
-from tf_sphereface.training.constructor_sections import named_section
+from tf_sphereface.training.recipes.constructor_sections import named_section
 
 
 def no_head():

@@ -1,0 +1,1 @@
+"""Recipes of trainings: sections, renamed keys, and those that are shipped."""
