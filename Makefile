@@ -64,6 +64,7 @@ android:
 	@.ci/install $(ANDROID_TOOLS)
 	mobile_demo/android/build.sh $(APP_BUNDLE)
 	mobile_demo/android/check_apk.sh
+	mobile_demo/android/check_dex.sh $(APP_BUNDLE)
 
 test-android: $(INSTALLED)
 	@.ci/install $(ANDROID_TOOLS)

@@ -47,7 +47,7 @@ mkdir -p build/assets build/stage/lib build/dex
 cp -rL "$bundle" build/assets/bundle
 resources -A build/assets -0 .tflite
 
-rm -rf build/jars
+rm -rf build/jars build/dex-jars
 mvn -B -q -T1 -Papk package -DskipTests
 jars=build/jars
 for abi in "${abis[@]}"; do

@@ -1,6 +1,7 @@
-"""Cases of a bundle's networks, made of rendered people."""
+"""Cases of a bundle's networks, of photos of the quickstart that no training saw."""
 
 import hashlib
+import tempfile
 from pathlib import Path
 
 import cv2
@@ -10,15 +11,16 @@ from case_makers.cascade import described
 from case_makers.case_folder import CaseFolder, packed
 from tf_sphereface.bundle.bundle import load_bundle
 from tf_sphereface.bundle.embedder import Embedder
-from tf_sphereface.data.synthetic import render_photo, sample_capture, sample_identity
+from tf_sphereface.data.photos.images import read_photo
+from tf_sphereface.data.synthetic import write_synthetic_faces
 from tf_sphereface.gallery.identity import features_of
 from tf_sphereface.gallery.naming import name_face
 from tf_sphereface.gallery.search import TemplateMatrix
 from tf_sphereface.gallery.thresholds import search_threshold
+from tf_sphereface.quickstart.photos import StarterPhotos
 
-_ENROLLED = 2  # photos of each person but the last
-_PROBES = 2
-_SIDE = 250
+_OF_EACH = 4  # photos of a person
+_ENROLLED = 2  # of these, of each person but the last
 _HEIGHT, _WIDTH = 480, 640
 
 
@@ -27,7 +29,8 @@ def bundle_cases(path: Path, people: int) -> dict[str, bytes]:
 
     Args:
         path: Folder of the bundle.
-        people: Number of rendered people; the last is not enrolled.
+        people: Number of people, of those that the quickstart verifies on; the last is
+            not enrolled.
 
     Raises: InputError if the bundle is unusable.
     """
@@ -85,14 +88,22 @@ def _least_cosine(variant):
 
 def _photos(people):
     """(pixels, person) by the photo's name; the person is None in scenes."""
-    photos, shown = {}, []
-    for person in range(people):
-        rng = np.random.default_rng(1000 + person)
-        identity = sample_identity(rng)
-        for number in range(_ENROLLED + _PROBES):
-            image = render_photo(identity, sample_capture(rng), _SIDE).image
-            photos[f"person_{person}_{number}"] = image, f"person {person}"
-        shown.append(image)
+    photos, shown, starter = {}, [], StarterPhotos()
+    with tempfile.TemporaryDirectory() as folder:
+        write_synthetic_faces(
+            Path(folder),
+            people,
+            _OF_EACH,
+            starter.seed,
+            starter.identities,
+            processes=1,
+        )
+        for number, file in enumerate(sorted(Path(folder).glob("*/*.jpg"))):
+            person, picture = divmod(number, _OF_EACH)
+            image = read_photo(file)
+            photos[f"person_{person}_{picture}"] = image, f"person {person}"
+            if picture == _OF_EACH - 1:
+                shown.append(image)
     scene = np.full((_HEIGHT, _WIDTH, 3), 120, np.uint8)
     for image, (top, left), side in zip(
         shown, ((20, 30), (190, 330), (280, 40)), (250, 280, 160), strict=False

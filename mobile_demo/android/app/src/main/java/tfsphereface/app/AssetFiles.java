@@ -8,8 +8,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import tfsphereface.core.Bundle;
-import tfsphereface.core.Pixels;
+import tfsphereface.core.bundle.Bundle;
+import tfsphereface.core.pixels.Pixels;
 
 /** The bundle in the app's assets; networks are mapped, since they are stored as they are. */
 final class AssetFiles implements Bundle.Files {

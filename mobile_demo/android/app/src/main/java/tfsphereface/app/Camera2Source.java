@@ -15,8 +15,8 @@ import android.os.Handler;
 import android.os.HandlerThread;
 import android.util.Size;
 import java.util.Collections;
-import tfsphereface.core.Pixels;
-import tfsphereface.core.Yuv;
+import tfsphereface.core.pixels.Pixels;
+import tfsphereface.core.pixels.Yuv;
 
 /** The phone's camera: pictures of about 640 x 480 by camera2. */
 final class Camera2Source implements FrameSource {

@@ -11,7 +11,7 @@ import android.view.Surface;
 import android.view.View;
 import android.widget.Button;
 import tfsphereface.core.BadInput;
-import tfsphereface.core.Pixels;
+import tfsphereface.core.pixels.Pixels;
 
 /** A screen with the camera: asks for it, shows its pictures, has the engine look at them. */
 abstract class CameraActivity extends EngineActivity {
@@ -115,8 +115,8 @@ abstract class CameraActivity extends EngineActivity {
     private void look(Pixels frame) {
         engine.look(frame, new Engine.Task<Engine.Frame>() {
             @Override
-            Engine.Frame run(tfsphereface.core.Recognizer recognizer,
-                    tfsphereface.core.Gallery gallery) {
+            Engine.Frame run(tfsphereface.core.gallery.Recognizer recognizer,
+                    tfsphereface.core.gallery.Gallery gallery) {
                 throw new AssertionError("the engine looks itself");
             }
 

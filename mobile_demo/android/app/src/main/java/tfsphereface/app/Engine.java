@@ -7,15 +7,15 @@ import java.util.Map;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import tfsphereface.core.BadInput;
-import tfsphereface.core.Bundle;
-import tfsphereface.core.Contract;
-import tfsphereface.core.Decision;
-import tfsphereface.core.FaceTracks;
-import tfsphereface.core.Gallery;
-import tfsphereface.core.Pixels;
-import tfsphereface.core.Recognizer;
-import tfsphereface.core.SelfTest;
-import tfsphereface.core.TFLiteRuntime;
+import tfsphereface.core.bundle.Bundle;
+import tfsphereface.core.bundle.Contract;
+import tfsphereface.core.bundle.SelfTest;
+import tfsphereface.core.gallery.Decision;
+import tfsphereface.core.gallery.FaceTracks;
+import tfsphereface.core.gallery.Gallery;
+import tfsphereface.core.gallery.Recognizer;
+import tfsphereface.core.pixels.Pixels;
+import tfsphereface.core.runtimes.TFLiteRuntime;
 
 /**
  * Networks and gallery on one thread of their own; the screens ask and are told on theirs.

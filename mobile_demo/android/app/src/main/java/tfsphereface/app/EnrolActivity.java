@@ -15,11 +15,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.TimeZone;
 import tfsphereface.core.BadInput;
-import tfsphereface.core.Face;
-import tfsphereface.core.Gallery;
-import tfsphereface.core.Pose;
-import tfsphereface.core.Quality;
-import tfsphereface.core.Recognizer;
+import tfsphereface.core.detection.Face;
+import tfsphereface.core.gallery.Gallery;
+import tfsphereface.core.gallery.Pose;
+import tfsphereface.core.gallery.Quality;
+import tfsphereface.core.gallery.Recognizer;
 
 /**
  * Guided enrolment: a name, then five poses. Each template is on the disk before the next pose

@@ -5,9 +5,9 @@ import android.os.Handler;
 import android.os.Looper;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
-import tfsphereface.core.Bundle;
-import tfsphereface.core.LiteRuntime;
-import tfsphereface.core.TFLiteRuntime;
+import tfsphereface.core.bundle.Bundle;
+import tfsphereface.core.runtimes.LiteRuntime;
+import tfsphereface.core.runtimes.TFLiteRuntime;
 
 /** The app: one engine for all screens; tests replace its parts. */
 public class FaceApp extends Application {

@@ -1,6 +1,6 @@
 package tfsphereface.app;
 
-import tfsphereface.core.Pixels;
+import tfsphereface.core.pixels.Pixels;
 
 /** A camera, or what a test has in its place. */
 interface FrameSource {

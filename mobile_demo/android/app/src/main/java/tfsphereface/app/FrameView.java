@@ -11,7 +11,7 @@ import android.util.TypedValue;
 import android.view.View;
 import java.util.Collections;
 import java.util.List;
-import tfsphereface.core.Decision;
+import tfsphereface.core.gallery.Decision;
 
 /** The camera's picture with boxes and names; mirrored for whoever looks at herself. */
 public final class FrameView extends View {

@@ -4,8 +4,8 @@ import android.content.Intent;
 import android.os.Bundle;
 import android.view.View;
 import java.util.Locale;
-import tfsphereface.core.Gallery;
-import tfsphereface.core.Recognizer;
+import tfsphereface.core.gallery.Gallery;
+import tfsphereface.core.gallery.Recognizer;
 
 /** The first screen: the camera, and the names of the faces in it. */
 public final class MainActivity extends CameraActivity {

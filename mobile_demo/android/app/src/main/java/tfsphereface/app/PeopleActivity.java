@@ -17,9 +17,9 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.List;
 import tfsphereface.core.BadInput;
-import tfsphereface.core.Gallery;
-import tfsphereface.core.Recognizer;
-import tfsphereface.core.Transfer;
+import tfsphereface.core.gallery.Gallery;
+import tfsphereface.core.gallery.Recognizer;
+import tfsphereface.core.gallery.Transfer;
 
 /** Enrolled people: their templates, deletion, export and import. */
 public final class PeopleActivity extends EngineActivity {

@@ -5,8 +5,8 @@ import android.graphics.BitmapFactory;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import tfsphereface.core.Pixels;
-import tfsphereface.core.Transfer;
+import tfsphereface.core.gallery.Transfer;
+import tfsphereface.core.pixels.Pixels;
 
 /** Pixels of Android's pictures, and back. */
 final class Pictures {

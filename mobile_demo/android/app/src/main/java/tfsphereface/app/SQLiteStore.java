@@ -17,9 +17,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import tfsphereface.core.BadInput;
-import tfsphereface.core.Contract;
-import tfsphereface.core.Gallery;
-import tfsphereface.core.Quality;
+import tfsphereface.core.bundle.Contract;
+import tfsphereface.core.gallery.Gallery;
+import tfsphereface.core.gallery.Quality;
 
 /**
  * Enrolled people in SQLite: a file for each identity of features, so that templates of two

@@ -5,7 +5,7 @@ import android.view.View;
 import android.widget.LinearLayout;
 import android.widget.TextView;
 import java.util.Locale;
-import tfsphereface.core.SelfTest;
+import tfsphereface.core.bundle.SelfTest;
 
 /** The golden faces computed on this phone: differences, milliseconds, verdict. */
 public final class SelfTestActivity extends EngineActivity {

@@ -7,7 +7,7 @@ import android.widget.CompoundButton;
 import android.widget.RadioButton;
 import android.widget.RadioGroup;
 import android.widget.Switch;
-import tfsphereface.core.Contract;
+import tfsphereface.core.bundle.Contract;
 
 /** Variant, false accept rate, smallest face, threads, camera. */
 public final class SettingsActivity extends EngineActivity {

@@ -4,9 +4,9 @@ import android.content.res.Resources;
 import java.util.List;
 import java.util.Locale;
 import tfsphereface.core.BadInput;
-import tfsphereface.core.Decision;
-import tfsphereface.core.Pose;
-import tfsphereface.core.Quality;
+import tfsphereface.core.gallery.Decision;
+import tfsphereface.core.gallery.Pose;
+import tfsphereface.core.gallery.Quality;
 
 /** Texts of what the core says in codes. */
 final class Words {

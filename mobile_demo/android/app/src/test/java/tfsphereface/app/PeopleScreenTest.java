@@ -16,8 +16,8 @@ import java.nio.charset.StandardCharsets;
 import org.junit.Test;
 import org.robolectric.shadows.ShadowAlertDialog;
 import org.robolectric.shadows.ShadowToast;
-import tfsphereface.core.Gallery;
-import tfsphereface.core.Recognizer;
+import tfsphereface.core.gallery.Gallery;
+import tfsphereface.core.gallery.Recognizer;
 
 /** The people of a gallery on their screen: deletion, export and import. */
 public class PeopleScreenTest extends ScreenCase {

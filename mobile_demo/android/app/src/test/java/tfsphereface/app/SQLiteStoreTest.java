@@ -21,8 +21,8 @@ import org.junit.rules.TemporaryFolder;
 import org.junit.runner.RunWith;
 import org.robolectric.RobolectricTestRunner;
 import tfsphereface.core.BadInput;
-import tfsphereface.core.Contract;
-import tfsphereface.core.Gallery;
+import tfsphereface.core.bundle.Contract;
+import tfsphereface.core.gallery.Gallery;
 
 /** The gallery on disk. */
 @RunWith(RobolectricTestRunner.class)

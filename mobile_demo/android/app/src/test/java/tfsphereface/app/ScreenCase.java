@@ -25,12 +25,12 @@ import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
 import tfsphereface.core.Cases;
-import tfsphereface.core.Face;
-import tfsphereface.core.Gallery;
-import tfsphereface.core.Pixels;
-import tfsphereface.core.Pose;
-import tfsphereface.core.Quality;
-import tfsphereface.core.Recognizer;
+import tfsphereface.core.detection.Face;
+import tfsphereface.core.gallery.Gallery;
+import tfsphereface.core.gallery.Pose;
+import tfsphereface.core.gallery.Quality;
+import tfsphereface.core.gallery.Recognizer;
+import tfsphereface.core.pixels.Pixels;
 
 /** The screens, with the real networks and a camera that shows rendered people. */
 @RunWith(RobolectricTestRunner.class)

@@ -20,7 +20,7 @@ import org.junit.Test;
 import org.robolectric.Robolectric;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
-import tfsphereface.core.OtherRuntime;
+import tfsphereface.core.runtimes.OtherRuntime;
 
 /** Camera, enrolment, settings and self-test on the screens, and their looks. */
 public class ScreensTest extends ScreenCase {

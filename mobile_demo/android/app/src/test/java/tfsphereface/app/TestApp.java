@@ -3,10 +3,10 @@ package tfsphereface.app;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.concurrent.Executor;
-import tfsphereface.core.Bundle;
 import tfsphereface.core.Cases;
-import tfsphereface.core.Pixels;
-import tfsphereface.core.TFLiteRuntime;
+import tfsphereface.core.bundle.Bundle;
+import tfsphereface.core.pixels.Pixels;
+import tfsphereface.core.runtimes.TFLiteRuntime;
 
 /** The app with a bundle in a folder, a camera of our own, and one thread. */
 public class TestApp extends FaceApp {

@@ -16,27 +16,27 @@ public final class Timings {
     private int frames;
 
     /** Begins a frame. */
-    void begin() {
+    public void begin() {
         Arrays.fill(now, 0);
     }
 
     /** Adds the time since a moment to a stage. */
-    void add(String stage, long sinceNanos) {
+    public void add(String stage, long sinceNanos) {
         now[Arrays.asList(STAGES).indexOf(stage)] += (System.nanoTime() - sinceNanos) / 1e6;
     }
 
     /** Milliseconds of a stage in this frame. */
-    double of(String stage) {
+    public double of(String stage) {
         return now[Arrays.asList(STAGES).indexOf(stage)];
     }
 
     /** Takes milliseconds off a stage that were counted in another one. */
-    void take(String stage, double milliseconds) {
+    public void take(String stage, double milliseconds) {
         now[Arrays.asList(STAGES).indexOf(stage)] -= milliseconds;
     }
 
     /** Ends a frame. */
-    void next() {
+    public void next() {
         kept[frames++ % KEPT] = now.clone();
     }
 

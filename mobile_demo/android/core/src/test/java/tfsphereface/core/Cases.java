@@ -18,6 +18,8 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import javax.imageio.ImageIO;
+import tfsphereface.core.bundle.Bundle;
+import tfsphereface.core.pixels.Pixels;
 
 /** Contract cases, and bundles, in folders. */
 public final class Cases {
