@@ -103,10 +103,11 @@ def test_the_page_of_a_run(records, tmp_path, capsys):
     train(recipe(schedule={"steps": 2, "steps_per_epoch": 1}), records, run)
     assert main([str(run)]) == 0
     page = (run / "training.html").read_text("utf-8")
-    assert page.count("<svg") == 4 and "<img" not in page
+    assert page.count("<svg") == 6 and "<img" not in page
     assert "2 of 2 steps, 4 people" in page
     assert main([str(run), "--records", str(records)]) == 0
     page = (run / "training.html").read_text("utf-8")
+    assert page.count("<svg") == 7
     pictures = re.findall(r'<img src="data:image/jpeg[^>]* alt="(.*?)"', page)
     batch = PartOrder(recipe(), records).photos(0)
     assert pictures[:8] == batch

@@ -7,7 +7,12 @@ import pytest
 
 from tf_sphereface.commands.main import main
 from tf_sphereface.errors import InputError
-from tf_sphereface.training.recipes.shipped import find_recipe, shipped_recipes
+from tf_sphereface.training.recipes.recipe import read_recipe
+from tf_sphereface.training.recipes.shipped import (
+    find_recipe,
+    published_figure,
+    shipped_recipes,
+)
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 
@@ -36,3 +41,15 @@ def test_files_come_before_names_and_others_are_refused(tmp_path, monkeypatch, c
         find_recipe(Path("fast"))
     assert main(["train", "fast", "--records", "r", "--run", "x"]) == 2
     assert "no such recipe: fast" in capsys.readouterr().err
+
+
+def test_the_published_figure_is_that_of_network_and_loss():
+    def figure(name, *overrides):
+        recipe = read_recipe(FOLDER / f"{name}.toml", overrides)
+        return published_figure(recipe.stages()[-1])
+
+    assert figure("sphereface20_casia") == "LFW 99.30 %"
+    assert figure("sphereface20_casia", "schedule.seed=7") == "LFW 99.30 %"
+    assert figure("sphereface20_casia", "head.margin=3") is None
+    assert figure("vggface_casia").startswith("LFW 98.95 %")
+    assert figure("coco20_casia") is None and figure("quickstart") is None

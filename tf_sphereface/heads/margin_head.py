@@ -195,6 +195,15 @@ class MarginHead(keras.layers.Layer):
         logits = ops.matmul(embeddings, self.kernel) / l2_norm(self.kernel, axis=0)
         return {"logits": logits, "norm": norm}
 
+    def cosines(self, embeddings: Tensor) -> Tensor:
+        """Cosines of the angles to all class weights, float (batch, num_classes).
+
+        Of several centres of a class the nearest counts.
+        """
+        products = ops.matmul(embeddings, self.kernel)
+        norms = l2_norm(embeddings, axis=-1) * l2_norm(self.kernel, axis=0)
+        return products / norms
+
     def margin_logits(
         self,
         outputs: Mapping[str, Tensor],

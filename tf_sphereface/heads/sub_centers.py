@@ -49,11 +49,17 @@ class SubCenterHead(MarginHead):
 
     def margin_free(self, embeddings):
         outputs = super().margin_free(embeddings)
-        if self.sub_centers > 1:
-            shape = (-1, self.num_classes, self.sub_centers)
-            nearest = ops.max(ops.reshape(outputs["logits"], shape), axis=-1)
-            outputs = {**outputs, "logits": nearest}
-        return outputs
+        return {**outputs, "logits": self._nearest(outputs["logits"])}
+
+    def cosines(self, embeddings):
+        return self._nearest(super().cosines(embeddings))
+
+    def _nearest(self, values):
+        """The largest value of each class, of (batch, num_classes * sub_centers)."""
+        if self.sub_centers == 1:
+            return values
+        shape = (-1, self.num_classes, self.sub_centers)
+        return ops.max(ops.reshape(values, shape), axis=-1)
 
     def get_config(self):
         return {**super().get_config(), "sub_centers": self.sub_centers}

@@ -24,6 +24,7 @@ from tf_sphereface.training.recipes.recipe import Recipe, read_recipe
 
 BACKUP, BEST_MODEL, LAST_MODEL = "backup/state.weights.h5", "best.keras", "last.keras"
 HISTORY, LOGS, NOT_FINITE = "history.csv", "logs", "not_finite.txt"
+ANGLE_LOGS = "logs/angles"
 STAGE = "stage"  # folders of earlier stages, with a number
 RECIPE, RECORDS = "recipe.toml", "records.sha256"
 _ENVIRONMENT, _LOCK = "environment.json", ".lock"
@@ -58,7 +59,12 @@ def open_run(run: Path, recipe: Recipe, records: Path) -> Iterator[None]:
         raise InputError(f"{run} exists and is not a run folder")
     if not (run / RECIPE).exists() and _has_foreign_files(run):
         raise InputError(f"{run} exists and is not a run folder")
-    for folder in ((run / BACKUP).parent, run / LOGS, run / LOGS / "train"):
+    for folder in (
+        (run / BACKUP).parent,
+        run / LOGS,
+        run / LOGS / "train",
+        run / ANGLE_LOGS,
+    ):
         with contextlib.suppress(FileNotFoundError), folder_inside(folder):
             pass  # of a run from elsewhere, it may be a link
     (run / BACKUP).parent.mkdir(parents=True, exist_ok=True)

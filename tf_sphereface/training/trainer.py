@@ -14,6 +14,7 @@ import tensorflow as tf
 from tf_sphereface.data.records.writer import read_manifest
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing
+from tf_sphereface.training.angles import AngleLogs
 from tf_sphereface.training.averages import averaged_weights
 from tf_sphereface.training.backup import Backup, build_metrics, restore_backup
 from tf_sphereface.training.batches import PartOrder, naming_damaged_records
@@ -31,6 +32,7 @@ from tf_sphereface.training.preparation import check_batches, prepared_training
 from tf_sphereface.training.progress import TrainingProgress
 from tf_sphereface.training.recipes.recipe import Recipe
 from tf_sphereface.training.run_folder import (
+    ANGLE_LOGS,
     BACKUP,
     BEST_MODEL,
     HISTORY,
@@ -174,6 +176,7 @@ def _fit(classifier, recipe, records, run, done, options) -> dict[str, float]:
             StopOnNonFinite(backup, order.photos, run / NOT_FINITE),
             ExtraLogs(options.validate),
             progress,
+            *_angle_logs(classifier, order.reader, run),
             history,
             EarlyWarnings(history.rows, order.people, _LOG.warning),
             BestModel(run / BEST_MODEL, monitor, earlier),
@@ -201,6 +204,10 @@ def _fit(classifier, recipe, records, run, done, options) -> dict[str, float]:
         finally:
             progress.on_train_end()
     return _figures(history.rows)
+
+
+def _angle_logs(classifier, reader, run):
+    return [] if classifier.head is None else [AngleLogs(reader, run / ANGLE_LOGS)]
 
 
 @contextlib.contextmanager

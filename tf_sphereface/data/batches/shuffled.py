@@ -46,7 +46,11 @@ def training_batches(
 
 def shuffled_order(records: Path, batch_size: int, seed: int) -> BatchOrder:
     """The order of `training_batches`."""
-    reader = RecordReader(index_records(records))
+    return shuffled_order_of(RecordReader(index_records(records)), batch_size, seed)
+
+
+def shuffled_order_of(reader: RecordReader, batch_size: int, seed: int) -> BatchOrder:
+    """As `shuffled_order`, of records whose index has been read."""
     count = len(reader.index.labels)
     return BatchOrder(
         reader,

@@ -4,9 +4,11 @@ from importlib import resources
 from pathlib import Path
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.training.recipes.recipe import Recipe, read_recipe
 
 _SUFFIX = ".toml"
-_PUBLISHED = "published:"
+_PUBLISHED, _NONE = "published:", "none"
+_SAME = ("backbone", "head", "metric_losses")
 
 
 def shipped_recipes() -> dict[str, str]:
@@ -21,6 +23,22 @@ def shipped_recipes() -> dict[str, str]:
         for file in files
         if file.name.endswith(_SUFFIX)
     }
+
+
+def published_figure(recipe: Recipe) -> str | None:
+    """The published figure of the shipped recipe with the same network and losses.
+
+    Of its stages the last counts; data and schedule may differ.
+    """
+    folder = resources.files("tf_sphereface.recipes")
+    for name, summary in shipped_recipes().items():
+        _, found, figure = summary.partition(f"({_PUBLISHED} ")
+        if not found or figure.startswith(_NONE):
+            continue
+        shipped = read_recipe(Path(str(folder / f"{name}{_SUFFIX}"))).stages([])[-1]
+        if all(getattr(shipped, part) == getattr(recipe, part) for part in _SAME):
+            return figure.rpartition(";")[0]
+    return None
 
 
 def find_recipe(given: Path) -> Path:
