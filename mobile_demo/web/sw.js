@@ -3,11 +3,13 @@
  *
  * A copy is of one list of files (files.json: addresses and SHA-256) and is used only
  * once it is complete; another list is another copy, which then replaces the first.
+ * Of WebAssembly it has the build that the page runs.
  */
 
 const worker = /** @type {any} */ (self);
 const PREFIX = 'tf-sphereface-';
 const LIST = '/files.json';
+const WASM = '/wasm/';
 const COMPLETE = '/complete';
 const PATIENCE = 3000; // ms for a server that may be out of reach
 
@@ -27,7 +29,7 @@ worker.addEventListener('activate', (/** @type {any} */ event) => {
 });
 
 worker.addEventListener('message', (/** @type {any} */ event) => {
-  if (event.data?.type === 'state') event.waitUntil(store());
+  if (event.data?.type === 'state') event.waitUntil(store(event.data.build));
 });
 
 worker.addEventListener('fetch', (/** @type {any} */ event) => {
@@ -76,14 +78,16 @@ async function chooseSource(name, event) {
     return 'server';
   }
   const text = await response.text();
-  if (PREFIX + (await sha256(new TextEncoder().encode(text))) === name) return 'copy';
-  event.waitUntil(store());
-  return 'server';
+  // The page asks for the copy of another list once it has opened the bundle.
+  return PREFIX + (await sha256(new TextEncoder().encode(text))) === name ? 'copy' : 'server';
 }
 
-/** Makes the copy, one at a time, and tells the pages. */
-function store() {
-  storing ??= makeCopy()
+/**
+ * Makes the copy, one at a time, and tells the pages.
+ * @param {string} build Of WebAssembly: the name of its files.
+ */
+function store(build) {
+  storing ??= makeCopy(build)
     .then(
       () => tellPages({event: 'stored', ok: true}),
       (error) => tellPages({event: 'stored', ok: false, message: String(error.message ?? error)}),
@@ -94,7 +98,8 @@ function store() {
   return storing;
 }
 
-async function makeCopy() {
+/** @param {string} build */
+async function makeCopy(build) {
   const before = await completeName();
   let text;
   try {
@@ -106,9 +111,12 @@ async function makeCopy() {
     throw error;
   }
   const name = PREFIX + (await sha256(new TextEncoder().encode(text)));
-  if (name === before) return;
   const [cache, old] = [await caches.open(name), before === null ? null : await caches.open(before)];
   for (const [address, digest] of Object.entries(JSON.parse(text))) {
+    if (address.startsWith(WASM) && !address.startsWith(`${WASM}${build}.`)) {
+      await cache.delete(address);
+      continue;
+    }
     if (await isOf(await cache.match(address), digest)) continue;
     const kept = await old?.match(address);
     const response = (await isOf(kept, digest)) ? kept : await fetched(address, digest);

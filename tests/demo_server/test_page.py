@@ -28,6 +28,14 @@ from tests.demo_server.webcam import (
 pytestmark = [pytest.mark.web, pytest.mark.timeout(900)]
 
 
+_STORED_WASM = """async () => {
+  const [name] = await caches.keys();
+  const addresses = (await (await caches.open(name)).keys()).map(({url}) => url);
+  return addresses.filter((url) => url.includes("/wasm/"))
+    .map((url) => url.split("/").pop());
+}"""
+
+
 def test_two_are_enrolled_and_recognised_and_a_stranger_is_not(
     chromium, files, camera, demo
 ):
@@ -64,6 +72,8 @@ def test_two_are_enrolled_and_recognised_and_a_stranger_is_not(
         asked = [url for url in demo.asked if not url.startswith("blob:")]
         assert [url for url in asked if not url.startswith(server.url)] == []
         assert f"{server.url}bundle/contract.json" in asked  # the worker's are seen
+        wasm = page.evaluate(_STORED_WASM)
+        assert [name.partition(".")[2] for name in sorted(wasm)] == ["js", "wasm"]
 
     demo.open()  # without the server
     film(camera, [side_by_side(portrait(ADA, scene=8))])
@@ -80,6 +90,26 @@ def test_two_are_enrolled_and_recognised_and_a_stranger_is_not(
     assert demo.errors == []
 
 
+def test_a_name_that_is_too_long_is_told_and_not_cut(demo):
+    demo.open()
+    demo.tab("enrol")
+    demo.page.fill("#name", "x" * 201)
+    demo.page.wait_for_selector("#name-wrong >> text=this one has 201")
+    assert demo.page.is_disabled("#enrol-photos")
+    assert demo.page.is_disabled("#enrol-camera")
+    demo.page.fill("#name", "x" * 200)
+    assert demo.page.is_hidden("#name-wrong")
+    assert demo.page.is_enabled("#enrol-photos")
+    demo.enrol("Ada", photos(ADA, 1))
+    demo.tab("people")
+    demo.page.click("#people summary")
+    demo.page.click("text=Rename")
+    demo.page.fill("#dialog-input", "y" * 201)
+    demo.page.keyboard.press("Enter")
+    demo.page.wait_for_selector('[data-key="action"] >> text=this one has 201')
+    assert demo.stored_names() == {"Ada"}
+
+
 def changed(image, change):
     return png(np.clip(change(image.astype(np.float64)), 0, 255).astype(np.uint8))
 
@@ -94,6 +124,18 @@ def shrunk():
     return frame
 
 
+def behind_a_door():
+    image = portrait(ADA)
+    image[:, 115:] = 200
+    return png(image)
+
+
+def behind_a_scarf():
+    image = portrait(ADA)
+    image[130:210] = 60
+    return png(image)
+
+
 HINTS = {
     "No face": lambda: png(np.full((200, 200, 3), 90, np.uint8)),
     "too small": lambda: png(shrunk()),
@@ -102,6 +144,8 @@ HINTS = {
     "Too little contrast": lambda: changed(portrait(ADA), lambda x: 105 + x * 0.16),
     "Blurred": lambda: png(cv2.GaussianBlur(portrait(ADA), (0, 0), 3)),
     "Turned too far": lambda: png(portrait(111, yaw=36.0)),
+    "hardly looks like a face": behind_a_door,
+    "Eyes, nose and mouth are uncertain": behind_a_scarf,
     "Two people": lambda: png(two()),
     "looks like another person": lambda: png(portrait(STRANGER)),
 }

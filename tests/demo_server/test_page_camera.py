@@ -82,15 +82,31 @@ def test_a_front_camera_is_a_mirror_and_its_text_is_not(demo, camera):
     assert left > 10 * right
 
 
-def test_the_main_thread_is_never_blocked(demo, camera):
-    film(camera, [side_by_side(portrait(ADA, 160), portrait(GRACE, 160))])
+def test_a_head_in_another_pose_is_told_what_to_do(demo, camera):
+    film(camera, [side_by_side(portrait(ADA))])
     demo.open()
-    demo.enrol("Ada", photos(ADA, 1))
-    demo.tab("faces")
-    demo.page.evaluate("self.longTasks = []")
-    demo.page.click("#start")
-    demo.names(2)
-    demo.page.wait_for_timeout(8000)
-    long = [duration for duration, _ in demo.page.evaluate("self.longTasks")]
-    # A busy machine stops the page's process, too: its shortest ones tell.
-    assert len(long) <= 1 and all(duration < 100 for duration in long)
+    demo.tab("enrol")
+    demo.page.fill("#name", "Ada")
+    demo.page.click("#enrol-camera")
+    words = "Not yet: turn your head a little to your left."
+    demo.page.wait_for_selector(f"#guide-reason >> text={words}")
+    demo.page.click("#finish")
+    assert demo.texts("#enrolled li") == ["1 picture of Ada taken."]
+
+
+def test_the_main_thread_is_never_blocked_for_50_ms(chromium, server, camera):
+    """While a person is enrolled, and while two are before the camera."""
+    film(camera, [side_by_side(portrait(ADA, 160), portrait(GRACE, 160))])
+    for _ in range(3):  # a busy machine stops the page now and then, a defect each time
+        demo = Demo(chromium.new_context(), server.url).open()
+        demo.page.evaluate("self.longTasks = []")  # of 50 ms and more
+        demo.enrol("Ada", photos(ADA, 1))
+        demo.tab("faces")
+        demo.page.click("#start")
+        demo.names(2)
+        demo.page.wait_for_timeout(8000)
+        tasks = demo.page.evaluate("self.longTasks")
+        demo.context.close()
+        if not tasks:
+            break
+    assert tasks == []

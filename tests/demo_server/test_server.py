@@ -154,7 +154,11 @@ def test_a_file_that_the_browser_has_is_not_sent_again(server):
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "localhost:1", "127.0.0.1:8000", "[::1]:8000", "192.168.0.7"]
+    "host",
+    [
+        *("localhost", "localhost:1", "127.0.0.1:8000", "[::1]:8000", "192.168.0.7"),
+        *("localhost.", "localhost.:8000"),
+    ],
 )
 def test_own_names_and_addresses_are_answered(server, host):
     assert ask(server, "/", Host=host)[0] == 200
@@ -162,7 +166,10 @@ def test_own_names_and_addresses_are_answered(server, host):
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:8000", "localhost.evil.example", "", "[::1", "a b"],
+    [
+        *("evil.example", "evil.example:8000", "localhost.evil.example", "", "[::1"),
+        *("a b", ".", "localhost..", "evil.example."),
+    ],
 )
 def test_a_foreign_name_is_no_host_of_this_server(server, host):
     """The name of a page from elsewhere, which its owner has led to this machine."""
@@ -219,6 +226,18 @@ def test_a_file_that_changes_is_not_served(site, bundle, tmp_path):
         (copy / "embedder.tflite").write_bytes(b"another")
         status, _, content = ask(server, "/bundle/embedder.tflite")
     assert (status, b"changed" in content) == (503, True)
+
+
+def test_a_bundle_that_was_changed_before_is_refused(site, bundle, tmp_path):
+    copy = tmp_path / "bundle"
+    shutil.copytree(bundle.path, copy)
+    content = (copy / "embedder.tflite").read_bytes()
+    (copy / "embedder.tflite").write_bytes(content[:-1] + b"\0\0")
+    with pytest.raises(InputError, match=r"embedder\.tflite .*more than"):
+        served_files(site, type(bundle)(copy, bundle.contract))
+    (copy / "embedder.tflite").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(InputError, match=r"embedder\.tflite is not the file that was"):
+        served_files(site, type(bundle)(copy, bundle.contract))
 
 
 def test_a_golden_picture_that_changed_is_refused(site, bundle, tmp_path):

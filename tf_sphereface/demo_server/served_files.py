@@ -58,7 +58,8 @@ def served_files(site: Path, bundle: Bundle) -> dict[str, ServedFile]:
         site: Folder of the built page.
         bundle: The bundle; its files are below `/bundle/`.
 
-    Raises: InputError if a file of the page is no regular one, or too large.
+    Raises: InputError if a file of the page is no regular one or too large, or one of
+        the bundle is not the contract's.
     """
     files = {}
     for path in sorted(site.rglob("*")):
@@ -83,6 +84,7 @@ def _bundle_files(bundle):
         checksum: kept(checksum_line(contract), "sha256.txt"),
     }
     for record in bundle.contract.file_records():
+        bundle.content(record)  # a damaged bundle is refused before it is served
         files[record.file] = ServedFile(
             lambda record=record: bundle.content(record),
             record.sha256,

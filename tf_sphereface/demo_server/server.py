@@ -97,7 +97,10 @@ class DemoServer(ThreadingHTTPServer):
             name = urllib.parse.urlsplit(f"//{header}").hostname
         except ValueError:
             return False
-        return bool(name) and (name in self._names or _version_of(name) is not None)
+        if not name:
+            return False
+        name = name.removesuffix(".")  # the root's dot, which browsers pass on
+        return name in self._names or _version_of(name) is not None
 
     def get_request(self):
         connection, address = super().get_request()

@@ -83,7 +83,7 @@ export class Bundle {
   async content({file, sha256: expected, bytes}, progress) {
     const content = await download(this.url + inside(file), bytes, progress);
     if (content.length !== bytes || (await sha256(content)) !== expected) {
-      throw damaged(`${file} is another one than the contract says`);
+      throw damaged(`${file} is not the file that was exported`);
     }
     return content;
   }
@@ -96,7 +96,7 @@ export class Bundle {
   async picture(file, expected) {
     const content = await download(this.url + inside(file), MOST_CONTRACT_BYTES * 8);
     if ((await sha256(content)) !== expected) {
-      throw damaged(`${file} differs from its checksum`);
+      throw damaged(`${file} is not the file that was exported`);
     }
     return content;
   }
@@ -267,8 +267,11 @@ async function download(url, most, progress) {
   } catch {
     throw new DemoError('bundle', `the server does not answer; ${name} is not stored here either`);
   }
+  // The server compares what it sends with the contract, too.
+  if (response.status === 503) throw damaged(`${name} was changed since the server began`);
+  if (response.status === 404) throw damaged(`${name} is missing`);
   if (!response.ok || !response.body) {
-    throw new DemoError('bundle', `the bundle lacks a file: ${name} (${response.status})`);
+    throw new DemoError('bundle', `the server does not give ${name} (${response.status})`);
   }
   const parts = [];
   let length = 0;
@@ -277,7 +280,7 @@ async function download(url, most, progress) {
     length += part.value.length;
     if (length > most) {
       await reader.cancel();
-      throw damaged(`${name} is too large`);
+      throw damaged(`${name} is larger than it may be`);
     }
     parts.push(part.value);
     progress?.('bundle', length, most);

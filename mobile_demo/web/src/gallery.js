@@ -3,7 +3,8 @@
 import {cosine, unit} from './embedder.js';
 import {personScore} from './decision.js';
 import {DemoError} from './protocol.js';
-import {exportText, importText, LARGEST_FILE, personKey} from './transfer.js';
+import {personKey} from './person_names.js';
+import {exportText, importText, LARGEST_FILE} from './transfer.js';
 
 /** @typedef {import('./identity.js').FeatureIdentity} FeatureIdentity */
 /** @typedef {import('./protocol.js').Pose} Pose */

@@ -11,24 +11,31 @@ const BATCH_SIZES = [64, 16, 4, 1];
 const CACHED_PIXELS = 3_000_000;
 const CACHED_SHAPES = 32;
 
+/** Build of LiteRT.js with threads, which runs with one thread as fast as that without. */
+export const THREADED = 'litert_wasm_threaded_internal';
+
+/** The build of LiteRT.js that this browser takes: the name of its files. */
+export async function chooseBuild() {
+  if (!(await supportsFeature('relaxedSimd'))) return 'litert_wasm_compat_internal';
+  const threads = self.crossOriginIsolated && (await supportsFeature('threads'));
+  return threads ? THREADED : 'litert_wasm_internal';
+}
+
 /**
  * Loads LiteRT.js, once in a worker.
  * @param {string} folder URL of its WebAssembly files, with "/" at its end.
- * @param {boolean} threaded Whether to take the build with threads.
+ * @param {string} build As `chooseBuild`.
  */
-export async function loadRuntime(folder, threaded) {
-  if (threaded) {
-    // Its threads' script, and the file that it looks for beside the worker's script.
-    Object.assign(self, {
-      Module: {
-        locateFile: (/** @type {string} */ name) => folder + name,
-        mainScriptUrlOrBlob: `${folder}litert_wasm_threaded_internal.js`,
-      },
-    });
-  } else {
-    Object.assign(self, {Module: {locateFile: (/** @type {string} */ name) => folder + name}});
-  }
-  await loadLiteRt(folder, {threads: threaded});
+export async function loadRuntime(folder, build) {
+  const threads = build === THREADED;
+  Object.assign(self, {
+    Module: {
+      locateFile: (/** @type {string} */ name) => folder + name,
+      // Its threads' script, which it looks for beside the worker's script.
+      ...(threads ? {mainScriptUrlOrBlob: `${folder}${build}.js`} : {}),
+    },
+  });
+  await loadLiteRt(folder, {threads});
 }
 
 /**
@@ -172,13 +179,4 @@ function joined(parts) {
     start += part.length;
   }
   return whole;
-}
-
-/** True if this browser can run the build with threads. */
-export async function threadsWork() {
-  return (
-    self.crossOriginIsolated &&
-    (await supportsFeature('threads')) &&
-    (await supportsFeature('relaxedSimd'))
-  );
 }

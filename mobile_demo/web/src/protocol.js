@@ -53,7 +53,8 @@
  * @property {number} far The one in use.
  * @property {number} smallestFace Pixels of a bitmap.
  * @property {number} threads
- * @property {boolean} threaded Whether the threaded build runs; else it is one thread.
+ * @property {number} mostThreads Cores; 1 where this browser or page has no threads.
+ * @property {string} build Of LiteRT.js that runs: the name of its files in wasm/.
  * @property {boolean} persisted Whether the browser has promised to keep the gallery.
  */
 

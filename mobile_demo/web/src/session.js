@@ -6,14 +6,14 @@ import {cosine, Embedder, unit} from './embedder.js';
 import {Gallery} from './gallery.js';
 import {featuresOf} from './identity.js';
 import {Liveness} from './liveness.js';
-import {DetectorNetworks, loadRuntime, Network, threadsWork} from './networks.js';
+import {chooseBuild, DetectorNetworks, loadRuntime, Network, THREADED} from './networks.js';
 import {PhotoReader} from './photos.js';
+import {personKey} from './person_names.js';
 import {isPose, POSE_WORDS} from './poses.js';
 import {DemoError} from './protocol.js';
 import {headTurn, kept, measure, reasonsAgainst} from './quality.js';
 import {selfTest} from './self_test.js';
 import {withShapes} from './tflite_shape.js';
-import {personKey} from './transfer.js';
 
 /** @typedef {import('./protocol.js').Requests} Requests */
 /** @typedef {import('./protocol.js').Refusal} Refusal */
@@ -44,12 +44,12 @@ const WORDS = {
 export class Session {
   /**
    * @param {Bundle} bundle
-   * @param {boolean} threaded Whether the threaded build runs.
+   * @param {string} build Of LiteRT.js.
    * @param {import('./contract.js').Progress} progress
    */
-  constructor(bundle, threaded, progress) {
+  constructor(bundle, build, progress) {
     this.bundle = bundle;
-    this.threaded = threaded;
+    this.build = build;
     this.progress = progress;
     this.reader = new PhotoReader();
     this.tracks = new Tracks();
@@ -80,7 +80,7 @@ export class Session {
   static async open({bundleUrl, ...settings}, progress) {
     const bundle = await Bundle.open(bundleUrl);
     // One build is loaded in the life of a worker.
-    runtime ??= startRuntime((settings.threads ?? 1) > 1);
+    runtime ??= startRuntime();
     const session = new Session(bundle, await runtime, progress);
     session.persisted = await isPersisted();
     await session.configure(settings);
@@ -102,8 +102,7 @@ export class Session {
     if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
       throw new DemoError('request', 'threads must be a whole number from 1 on');
     }
-    const most = this.threaded ? Math.max(1, navigator.hardwareConcurrency) : 1;
-    const asked = Math.min(threads ?? this.threads, most);
+    const asked = Math.min(threads ?? this.threads, this.mostThreads);
     await this.load(name, asked);
     this.rule = rule ?? this.rule;
     this.far = chosen;
@@ -111,6 +110,10 @@ export class Session {
     this.embedder = this.embedderOf(this.smallestFace);
     this.tracks = new Tracks();
     return this.state();
+  }
+
+  get mostThreads() {
+    return this.build === THREADED ? Math.max(1, navigator.hardwareConcurrency) : 1;
   }
 
   /** @param {string} variant @param {number} threads */
@@ -161,7 +164,8 @@ export class Session {
       far: this.far,
       smallestFace: this.smallestFace ?? detector.settings.smallest_face,
       threads: this.threads,
-      threaded: this.threaded,
+      mostThreads: this.mostThreads,
+      build: this.build,
       persisted: this.persisted,
     };
   }
@@ -302,14 +306,13 @@ export class Session {
   }
 }
 
-/** @type {Promise<boolean> | undefined} */
+/** @type {Promise<string> | undefined} The build that is loaded. */
 let runtime;
 
-/** @param {boolean} wanted */
-async function startRuntime(wanted) {
-  const threaded = wanted && (await threadsWork());
-  await loadRuntime(new URL('wasm/', self.location.href).href, threaded);
-  return threaded;
+async function startRuntime() {
+  const build = await chooseBuild();
+  await loadRuntime(new URL('wasm/', self.location.href).href, build);
+  return build;
 }
 
 async function isPersisted() {

@@ -2,6 +2,7 @@
 
 import {DemoError} from './protocol.js';
 import {unit} from './embedder.js';
+import {personKey} from './person_names.js';
 
 /** @typedef {import('./identity.js').FeatureIdentity} FeatureIdentity */
 /** @typedef {import('./quality.js').Quality} Quality */
@@ -19,37 +20,14 @@ import {unit} from './embedder.js';
 const KIND = 'tf_sphereface gallery';
 const FORMAT_VERSION = 1;
 const ENCRYPTED = 'tf_sphereface encrypted gallery 1\n';
-const LONGEST_NAME = 200;
 const LONGEST_SOURCE = 1000;
 const LARGEST_CROP = 2 ** 22;
 /** Bytes; a browser has no longer strings. */
 export const LARGEST_FILE = 2 ** 28;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
-const HIDDEN = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
-// Zero-width joiners are part of the spelling of Persian and Sinhala names, and of emoji;
-// elsewhere two names with and without one look the same.
-const JOINERS = /(?<=[^\u0000-\u024f\u200c\u200d])[\u200c\u200d](?=[^\u0000-\u024f\u200c\u200d])/gu;
 const IDENTITY = ['variant', 'mirror', 'feature_dim', 'crop_size', 'crops', 'features'];
 const MEASURES = ['score', 'eyes', 'brightness', 'sharpness', 'turn'];
-
-/**
- * The one spelling of a name by which a person is found.
- * @param {unknown} name
- */
-export function personKey(name) {
-  const valid =
-    typeof name === 'string' && !HIDDEN.test(name.replace(JOINERS, '')) && name === name.trim() &&
-    name !== '' && [...name].length <= LONGEST_NAME;
-  if (!valid) {
-    throw new DemoError(
-      'name',
-      `a name must have 1 to ${LONGEST_NAME} characters, no control characters and no ` +
-        'spaces at its ends',
-    );
-  }
-  return name.normalize('NFC');
-}
 
 /**
  * @param {FeatureIdentity} identity

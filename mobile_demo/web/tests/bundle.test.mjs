@@ -89,14 +89,18 @@ test('a changed contract, file or size is refused', async () => {
   await refused(Bundle.open(URL_OF), /differs from its checksum/);
   serve({...files, 'embedder.tflite': bytes('hellO'), 'golden/golden.json': bytes('longer')});
   const bundle = await Bundle.open(URL_OF);
-  await refused(bundle.content(bundle.contract.variants.none), /embedder.tflite is another one/);
-  await refused(bundle.content(bundle.contract.golden), /golden.json is too large/);
-  await refused(bundle.picture('golden/golden.json', SUM), /differs from its checksum/);
+  await refused(bundle.content(bundle.contract.variants.none), /embedder.tflite is not the file/);
+  await refused(bundle.content(bundle.contract.golden), /golden.json is larger than it may be/);
+  await refused(bundle.picture('golden/golden.json', SUM), /is not the file/);
 });
 
 test('a missing bundle and a server that is gone are told apart', async () => {
   serve({});
-  await refused(Bundle.open(URL_OF), /lacks a file: contract.json \(404\)/);
+  await refused(Bundle.open(URL_OF), /damaged bundle: contract.json is missing/);
+  globalThis.fetch = async () => new Response('', {status: 503});
+  await refused(Bundle.open(URL_OF), /contract.json was changed since the server began/);
+  globalThis.fetch = async () => new Response('', {status: 500});
+  await refused(Bundle.open(URL_OF), /the server does not give contract.json \(500\)/);
   globalThis.fetch = () => Promise.reject(new TypeError('Failed to fetch'));
   await refused(Bundle.open(URL_OF), /the server does not answer/);
 });

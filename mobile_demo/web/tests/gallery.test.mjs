@@ -5,7 +5,8 @@ import {test} from 'node:test';
 import {Tracks} from '../src/decision.js';
 import {missingFrom} from '../src/gallery.js';
 import {Liveness} from '../src/liveness.js';
-import {exportText, importText, personKey} from '../src/transfer.js';
+import {personKey} from '../src/person_names.js';
+import {exportText, importText} from '../src/transfer.js';
 
 const IDENTITY = {
   variant: 'none',
@@ -57,6 +58,7 @@ test('names are one line of text', () => {
     assert.throws(() => personKey(name), {code: 'name'}, JSON.stringify(name));
   }
   assert.equal(personKey('👩'.repeat(200)), '👩'.repeat(200));
+  assert.throws(() => personKey('x'.repeat(230)), {message: /1 to 200 characters; this one has 230/});
 });
 
 test('a head that turns is a hint, a still one is not', () => {

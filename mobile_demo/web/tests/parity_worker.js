@@ -14,7 +14,7 @@ const reader = new PhotoReader();
 /** @type {Record<string, (request: any) => Promise<unknown>>} */
 const ANSWERS = {
   open: async ({bundleUrl}) => {
-    await loadRuntime(new URL('wasm/', self.location.href).href, false);
+    await loadRuntime(new URL('wasm/', self.location.href).href, 'litert_wasm_internal');
     const bundle = await Bundle.open(bundleUrl);
     const {detector, variants, pixels} = bundle.contract;
     const {pnet, rnet, onet} = detector.files;

@@ -60,7 +60,7 @@ export class CheckView {
     const facts = {
       'Offline copy': this.offline,
       Gallery: state?.persisted ? 'kept by the browser' : 'may be deleted when space runs short',
-      'Threads': state?.threaded ? `${state.threads}` : '1',
+      Threads: String(state?.threads ?? 1),
       'Isolated from other pages': self.crossOriginIsolated ? 'yes' : 'no',
       'Processor cores': String(navigator.hardwareConcurrency ?? 'unknown'),
     };

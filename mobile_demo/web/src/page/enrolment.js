@@ -3,6 +3,7 @@
 import {byId, make, setText} from './dom.js';
 import {messageOf} from './app.js';
 import {decodePhoto} from './photo_files.js';
+import {whyNoName} from '../person_names.js';
 import {ALL_POSES, plural, poseText, reasonText} from './words.js';
 
 /** @typedef {import('../protocol.js').EnrolResult} EnrolResult */
@@ -160,7 +161,13 @@ export class Enrolment {
   }
 
   #showButtons() {
-    const usable = this.app.ready && !this.app.enrolling && byId('name', 'input').value.trim() !== '';
+    const input = byId('name', 'input');
+    const name = input.value.trim();
+    const wrong = name && whyNoName(name);
+    byId('name-wrong', 'p').hidden = !wrong;
+    setText(byId('name-wrong', 'p'), wrong ? `Not yet: ${wrong}.` : '');
+    input.setAttribute('aria-invalid', String(Boolean(wrong)));
+    const usable = this.app.ready && !this.app.enrolling && name !== '' && !wrong;
     byId('enrol-camera', 'button').disabled = !usable;
     byId('enrol-photos', 'button').disabled = !usable;
   }

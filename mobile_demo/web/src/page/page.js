@@ -80,7 +80,7 @@ async function start() {
     });
     return;
   }
-  await storeForOffline((text) => {
+  await storeForOffline(app.state?.build ?? '', (text) => {
     check.offline = text;
     check.showFacts();
   });

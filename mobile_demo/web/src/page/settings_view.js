@@ -37,16 +37,16 @@ export class SettingsView {
     if (!state) return;
     fill('variant', state.variant, variantOptions(state));
     fill('far', String(state.far), farOptions(state));
-    fill('threads', String(state.threads), threadOptions(state.threads));
+    fill('threads', String(state.threads), threadOptions(state));
     smallest.value = String(state.smallestFace);
     this.#showSmallest();
     const {far} = state;
     setText(byId('far-meaning', 'span'), thresholdText(far, this.app.threshold, this.app.templates));
     setText(
       byId('threads-meaning', 'span'),
-      state.threaded || self.crossOriginIsolated
+      state.mostThreads > 1
         ? 'More are faster where the processor has them.'
-        : 'One: the server does not isolate this page from others.',
+        : 'One: this processor has no more, or the browser or the server allows no others.',
     );
   }
 
@@ -102,10 +102,9 @@ function farOptions({fars}) {
   }));
 }
 
-/** @param {number} chosen */
-function threadOptions(chosen) {
-  const cores = self.crossOriginIsolated ? navigator.hardwareConcurrency || 1 : 1;
-  const most = Math.max(chosen, Math.min(MOST_THREADS, cores));
+/** @param {State} state */
+function threadOptions({threads, mostThreads}) {
+  const most = Math.max(threads, Math.min(MOST_THREADS, mostThreads));
   return Array.from({length: most}, (_, index) => String(index + 1)).map((value) => ({
     value,
     text: value,
