@@ -34,11 +34,11 @@ class Residual(nn.Module):
         return inputs + self.branch(inputs)
 
 
-def backbone(height, width, embedding_dim):
+def backbone(height, width, embedding_dim, units=UNITS):
     channels, parts = 3, []
-    for wider, units in UNITS:
+    for wider, count in units:
         conv = nn.Conv2d(channels, wider, 3, stride=2, padding=1)
-        parts += [conv, nn.PReLU(wider), *(Residual(wider) for _ in range(units))]
+        parts += [conv, nn.PReLU(wider), *(Residual(wider) for _ in range(count))]
         channels = wider
         height, width = -(-height // 2), -(-width // 2)
     fc5 = nn.Linear(channels * height * width, embedding_dim)
