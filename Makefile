@@ -55,7 +55,7 @@ mobile_demo/web/node_modules/.installed: mobile_demo/web/package-lock.json
 
 # The Android app's parts on the JVM; needs JDK 17 and Maven.
 ANDROID_TOOLS := javac=openjdk-17-jdk-headless mvn=maven aapt2=aapt apksigner=apksigner \
-  zipalign=zipalign dexdump=dexdump zip=zip unzip=unzip \
+  zipalign=zipalign dexdump=dexdump zip=zip unzip=unzip readelf=binutils \
   $(if $(wildcard /usr/share/android-framework-res),,-=android-framework-res)
 APP_BUNDLE := $(or $(BUNDLE),runs/quickstart/bundle)
 

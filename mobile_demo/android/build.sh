@@ -22,6 +22,8 @@ need zipalign zipalign
 need apksigner apksigner
 need zip zip
 need unzip unzip
+need dexdump dexdump
+need readelf binutils
 [ -f "$framework" ] || packages+=" android-framework-res"
 if [ -n "$packages" ]; then
   echo "error: missing tools: apt-get install$packages" >&2

@@ -28,7 +28,8 @@ for dex in opened/classes*.dex; do
   dexdump -f "$dex" >/dev/null || fail "$dex is refused by the runtime's verifier"
 done
 for library in opened/lib/*/*.so; do # phones with pages of 16 KiB
-  if readelf -lW "$library" | grep "^ *LOAD" | grep -qv "0x4000$"; then
+  segments=$(readelf -lW "$library" | grep "^ *LOAD")
+  if grep -qv "0x4000$" <<<"$segments"; then
     fail "$library is not aligned to 16 KiB"
   fi
 done

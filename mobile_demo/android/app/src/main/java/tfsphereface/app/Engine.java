@@ -57,11 +57,14 @@ final class Engine {
 
     /** The faces of a frame. */
     static final class Frame {
+        final Recognizer seenBy;
         final List<Recognizer.Seen> faces;
         final List<Label> labels;
         final Map<String, Double> milliseconds;
 
-        Frame(List<Recognizer.Seen> faces, List<Label> labels, Map<String, Double> milliseconds) {
+        Frame(Recognizer seenBy, List<Recognizer.Seen> faces, List<Label> labels,
+                Map<String, Double> milliseconds) {
+            this.seenBy = seenBy;
             this.faces = faces;
             this.labels = labels;
             this.milliseconds = milliseconds;
@@ -182,6 +185,7 @@ final class Engine {
         }
         store = SQLiteStore.open(app, identity);
         gallery = new Gallery(store);
+        tracks = new FaceTracks(); // names of the gallery before it
     }
 
     /** The chosen variant, unless the bundle has it no longer. */
@@ -209,7 +213,8 @@ final class Engine {
         });
     }
 
-    private void close() {
+    /** Closes networks and gallery; of the worker. */
+    void close() {
         gallery = null;
         if (store != null) {
             store.close();
@@ -346,6 +351,6 @@ final class Engine {
         for (FaceTracks.Track track : tracks.update(boxes, answers)) {
             labels.add(new Label(track));
         }
-        return new Frame(faces, labels, by.timings.quantile(0.5));
+        return new Frame(by, faces, labels, by.timings.quantile(0.5));
     }
 }

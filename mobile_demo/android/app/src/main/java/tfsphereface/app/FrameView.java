@@ -6,6 +6,8 @@ import android.graphics.Bitmap;
 import android.graphics.Canvas;
 import android.graphics.Paint;
 import android.graphics.RectF;
+import android.text.TextPaint;
+import android.text.TextUtils;
 import android.util.AttributeSet;
 import android.util.TypedValue;
 import android.view.View;
@@ -16,7 +18,7 @@ import tfsphereface.core.gallery.Decision;
 /** The camera's picture with boxes and names; mirrored for whoever looks at herself. */
 public final class FrameView extends View {
     private final Paint line = new Paint(Paint.ANTI_ALIAS_FLAG);
-    private final Paint text = new Paint(Paint.ANTI_ALIAS_FLAG);
+    private final TextPaint text = new TextPaint(Paint.ANTI_ALIAS_FLAG);
     private final Paint picture = new Paint(Paint.FILTER_BITMAP_FLAG);
     private Bitmap frame;
     private boolean mirrored;
@@ -94,11 +96,13 @@ public final class FrameView extends View {
         if (!named) {
             return;
         }
-        String words = Words.of(resources, label);
         float pad = line.getStrokeWidth() * 2;
+        // Of a long name the middle is left out: the score stands behind it.
+        String words = TextUtils.ellipsize(Words.of(resources, label), text,
+                getWidth() - 4 * pad, TextUtils.TruncateAt.MIDDLE).toString();
         float width = text.measureText(words) + 2 * pad;
         float height = text.getTextSize() + 2 * pad;
-        float x = Math.max(0, Math.min(box.left, getWidth() - width));
+        float x = Math.max(pad, Math.min(box.left, getWidth() - pad - width));
         float y = box.top >= height ? box.top - height : Math.min(box.bottom, getHeight() - height);
         text.setColor(colour);
         canvas.drawRect(x, y, x + width, y + height, text);

@@ -4,6 +4,7 @@ import android.content.Intent;
 import android.os.Bundle;
 import android.view.View;
 import java.util.Locale;
+import java.util.Map;
 import tfsphereface.core.gallery.Gallery;
 import tfsphereface.core.gallery.Recognizer;
 
@@ -66,9 +67,10 @@ public final class MainActivity extends CameraActivity {
         } else if (engine.fars().isEmpty()) {
             say(getString(R.string.no_threshold));
         } else {
-            say(String.format(Locale.US, getString(R.string.milliseconds),
-                    frame.milliseconds.get("total"), frame.milliseconds.get("detect"),
-                    frame.milliseconds.get("embed")));
+            Map<String, Double> stages = frame.milliseconds;
+            say(String.format(Locale.US, getString(R.string.milliseconds), stages.get("total"),
+                    stages.get("resize") + stages.get("detect") + stages.get("consensus"),
+                    stages.get("warp") + stages.get("embed")));
         }
     }
 }

@@ -68,6 +68,11 @@ public final class PeopleActivity extends EngineActivity {
 
         @Override
         void failed(BadInput error) {
+            if (isDestroyed()) { // the phone was turned: no window is left for a dialog
+                Toast.makeText(PeopleActivity.this, Words.of(getResources(), error),
+                        Toast.LENGTH_LONG).show();
+                return;
+            }
             reload();
             new AlertDialog.Builder(PeopleActivity.this)
                     .setMessage(Words.of(getResources(), error))

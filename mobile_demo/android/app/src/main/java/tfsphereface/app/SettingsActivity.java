@@ -43,6 +43,7 @@ public final class SettingsActivity extends EngineActivity {
         button.setText(words);
         button.setId(View.generateViewId());
         button.setMinHeight(getResources().getDimensionPixelSize(R.dimen.touch));
+        button.setMinWidth(getResources().getDimensionPixelSize(R.dimen.touch));
         group.addView(button);
         button.setChecked(chosen);
         button.setOnClickListener(new View.OnClickListener() {

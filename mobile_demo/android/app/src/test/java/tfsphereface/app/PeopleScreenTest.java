@@ -13,7 +13,9 @@ import android.widget.TextView;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
 import org.junit.Test;
+import org.robolectric.android.controller.ActivityController;
 import org.robolectric.shadows.ShadowAlertDialog;
 import org.robolectric.shadows.ShadowToast;
 import tfsphereface.core.gallery.Gallery;
@@ -70,6 +72,22 @@ public class PeopleScreenTest extends ScreenCase {
         Intent asked = shadowOf(screen).getNextStartedActivityForResult().intent;
         shadowOf(screen).receiveResult(asked, Activity.RESULT_OK, new Intent().setData(file));
         idle();
+    }
+
+    @Test
+    public void importThatFailsAfterTheScreenIsGoneIsTold() throws Exception {
+        ActivityController<PeopleActivity> opened = open(PeopleActivity.class);
+        Uri file = Uri.parse("content://files/people.json");
+        shadowOf(app.getContentResolver()).registerInputStream(file,
+                new ByteArrayInputStream("[[[[".getBytes(StandardCharsets.UTF_8)));
+        click(opened.get(), R.id.import_people);
+        app.held = new ArrayDeque<>();
+        answer(opened.get(), file);
+        opened.pause().stop().destroy();
+        app.work();
+        idle();
+        assertEquals(null, ShadowAlertDialog.getLatestAlertDialog()); // it has no window
+        assertTrue(ShadowToast.getTextOfLatestToast().startsWith("The people cannot be read"));
     }
 
     @Test

@@ -50,6 +50,10 @@ abstract class ScreenCase {
     public void tearDown() {
         TestApp.runtime = null;
         TestApp.failure = null;
+        if (app != null) { // null: there is no bundle
+            app.held = null;
+            app.engine().close(); // Android ends the process instead
+        }
     }
 
     protected static void idle() {
@@ -134,24 +138,27 @@ abstract class ScreenCase {
         return bitmap;
     }
 
-    /** A rendered picture that passes as one from the front. */
-    protected String frontal() throws Exception {
+    /** A picture in which a person holds a pose; of anybody but whom another one shows. */
+    protected String posing(Pose pose, String but) throws Exception {
         for (JsonObject each : cases.of("faces")) {
-            if (each.get("faces").asArray().size() == 1) {
+            String name = each.getString("name", "");
+            boolean other = but == null || !but.startsWith(name.replaceAll("\\d+$", ""));
+            if (other && each.get("faces").asArray().size() == 1) {
                 JsonObject face = each.get("faces").asArray().get(0).asObject();
                 double[][] marks = Cases.points(face.get("landmarks"));
-                Pose.HeadTurn turn = Pose.HeadTurn.of(marks);
                 Face found = new Face(
                         Cases.numbers(face.get("box")), face.getDouble("score", 0), marks,
                         face.getDouble("confidence", 0));
-                Pixels crop = cases.picture(face.get("crop"));
-                if (Pose.FRONT.isOf(turn, 0)
-                        && Quality.measure(found, crop)
-                        .reasonsAgainst(23.5, 0).isEmpty()) {
-                    return each.getString("name", "");
+                List<Quality.Reason> reasons = Quality.measure(found,
+                        cases.picture(face.get("crop"))).reasonsAgainst(23.5, 0);
+                if (pose != Pose.FRONT) {
+                    reasons.remove(Quality.Reason.TURNED);
+                }
+                if (reasons.isEmpty() && pose.isOf(Pose.HeadTurn.of(marks), 0)) {
+                    return name;
                 }
             }
         }
-        throw new AssertionError("no frontal picture");
+        throw new AssertionError("no picture of " + pose);
     }
 }

@@ -2,27 +2,28 @@ package tfsphereface.app;
 
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
-import static org.junit.Assert.assertNotNull;
+import static org.junit.Assert.assertNotEquals;
 import static org.junit.Assert.assertTrue;
 import static org.robolectric.Shadows.shadowOf;
 
 import android.Manifest;
 import android.app.Activity;
-import android.os.Bundle;
+import android.graphics.Bitmap;
 import android.view.View;
 import android.view.ViewGroup;
 import android.widget.Button;
 import android.widget.EditText;
 import android.widget.RadioButton;
 import android.widget.RadioGroup;
+import android.widget.ScrollView;
 import android.widget.TextView;
 import org.junit.Test;
-import org.robolectric.Robolectric;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
+import tfsphereface.core.gallery.Pose;
 import tfsphereface.core.runtimes.OtherRuntime;
 
-/** Camera, enrolment, settings and self-test on the screens, and their looks. */
+/** Camera, settings and self-test on the screens, and their looks. */
 public class ScreensTest extends ScreenCase {
     @Test
     public void enrolledPersonIsNamedAndStrangerIsNot() throws Exception {
@@ -83,55 +84,6 @@ public class ScreensTest extends ScreenCase {
     }
 
     @Test
-    public void templateOfEachPoseIsKeptAcrossRotationAndProcessDeath() throws Exception {
-        ActivityController<EnrolActivity> enrol = open(EnrolActivity.class);
-        ((EditText) enrol.get().findViewById(R.id.name)).setText("Ada");
-        click(enrol.get(), R.id.start);
-        String front = frontal();
-        hold(front, 4);
-        assertEquals(1, people().get(0).templates.size());
-        assertEquals("camera, front", people().get(0).templates.get(0).source);
-        assertEquals(enrol.get().getString(R.string.pose_left), text(enrol.get(), R.id.pose));
-        enrol.recreate(); // as rotation does
-        idle();
-        assertEquals(enrol.get().getString(R.string.pose_left), text(enrol.get(), R.id.pose));
-        Bundle saved = new Bundle();
-        enrol.saveInstanceState(saved).pause().stop().destroy();
-        enrol = Robolectric.buildActivity(EnrolActivity.class).setup(saved);
-        idle();
-        assertEquals("Ada", text(enrol.get(), R.id.name));
-        assertEquals(enrol.get().getString(R.string.pose_left), text(enrol.get(), R.id.pose));
-        hold(front, 4); // not turned: nothing is taken
-        assertEquals(1, people().get(0).templates.size());
-        assertTrue(text(enrol.get(), R.id.status).length() > 0);
-    }
-
-    @Test
-    public void badNameIsNotTaken() {
-        EnrolActivity enrol = open(EnrolActivity.class).get();
-        assertFalse(enrol.findViewById(R.id.start).isEnabled());
-        EditText name = enrol.findViewById(R.id.name);
-        name.setText("Ada\u202egpj");
-        click(enrol, R.id.start);
-        assertNotNull(name.getError());
-        assertTrue(name.isEnabled());
-    }
-
-    @Test
-    public void fullStorageSaysSoAndLosesNothing() throws Exception {
-        enrol("Ada", "person_0_0");
-        EnrolActivity enrol = open(EnrolActivity.class).get();
-        ((EditText) enrol.findViewById(R.id.name)).setText("Bob");
-        click(enrol, R.id.start);
-        SQLiteStoreTest.limitPages(app);
-        hold(frontal(), 4);
-        assertEquals(enrol.getString(R.string.storage_full), text(enrol, R.id.pose));
-        assertEquals(1, people().size());
-        click(enrol, R.id.start); // the same pose again
-        assertEquals(enrol.getString(R.string.pose_front), text(enrol, R.id.pose));
-    }
-
-    @Test
     public void failedSelfTestRecognisesNobody() throws Exception {
         TestApp.runtime = new OtherRuntime();
         MainActivity main = open(MainActivity.class).get();
@@ -167,6 +119,40 @@ public class ScreensTest extends ScreenCase {
     }
 
     @Test
+    public void labelsStayInThePictureHoweverLong() throws Exception {
+        StringBuilder name = new StringBuilder("Ada");
+        while (name.length() < 200) {
+            name.append(" Lovelace".charAt(name.length() % 9));
+        }
+        enrol(name.toString().trim(), "person_0_0");
+        MainActivity main = open(MainActivity.class).get();
+        hold("scene", 4);
+        Bitmap drawn = drawn(main, "main_long_name");
+        for (int y = 0; y < drawn.getHeight(); y++) {
+            for (int x : new int[] {0, drawn.getWidth() - 1}) {
+                assertNotEquals(main.getColor(R.color.known), drawn.getPixel(x, y));
+                assertNotEquals(main.getColor(R.color.unknown), drawn.getPixel(x, y));
+            }
+        }
+    }
+
+    @Test
+    @Config(qualifiers = "w892dp-h412dp-land-notnight-xxhdpi")
+    public void cameraHasRoomInLandscape() throws Exception {
+        EnrolActivity enrol = open(EnrolActivity.class).get();
+        ((EditText) enrol.findViewById(R.id.name)).setText("Emmy Noether");
+        click(enrol, R.id.start);
+        hold(posing(Pose.FRONT, null), 1);
+        drawn(enrol, "enrol_landscape");
+        int screen = enrol.getWindow().getDecorView().getHeight();
+        assertTrue(enrol.frameView().getHeight() > 0.6 * screen);
+        MainActivity main = open(MainActivity.class).get();
+        hold("scene", 4);
+        drawn(main, "main_landscape");
+        assertTrue(main.frameView().getHeight() > 0.6 * screen);
+    }
+
+    @Test
     public void screensInLight() throws Exception {
         drawAll();
     }
@@ -190,10 +176,14 @@ public class ScreensTest extends ScreenCase {
         drawn(enrol, "enrol_name");
         ((EditText) enrol.findViewById(R.id.name)).setText("Emmy Noether");
         click(enrol, R.id.start);
-        hold(frontal(), 1);
+        hold(posing(Pose.FRONT, null), 1);
         drawn(enrol, "enrol");
         drawn(open(PeopleActivity.class).get(), "people");
-        drawn(open(SettingsActivity.class).get(), "settings");
+        SettingsActivity settings = open(SettingsActivity.class).get();
+        drawn(settings, "settings");
+        ((ScrollView) settings.findViewById(R.id.scroll)).fullScroll(View.FOCUS_DOWN);
+        idle();
+        drawn(settings, "settings_end");
         drawn(open(SelfTestActivity.class).get(), "self_test");
         shadowOf(app).denyPermissions(Manifest.permission.CAMERA);
         drawn(open(MainActivity.class).get(), "main_permission");

@@ -2,6 +2,7 @@ package tfsphereface.app;
 
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.Deque;
 import java.util.concurrent.Executor;
 import tfsphereface.core.Cases;
 import tfsphereface.core.bundle.Bundle;
@@ -13,6 +14,9 @@ public class TestApp extends FaceApp {
     static Path bundle = Paths.get(System.getProperty("bundle", ""));
     static TFLiteRuntime runtime; // null: the real one
     static FrameSource.Failure failure; // of the camera
+
+    /** Tasks of the worker that wait for {@link #work}; null: they run at once. */
+    Deque<Runnable> held;
 
     /** The camera that a screen started last. */
     TestSource camera;
@@ -32,9 +36,20 @@ public class TestApp extends FaceApp {
         return new Executor() {
             @Override
             public void execute(Runnable task) {
-                task.run();
+                if (held != null) {
+                    held.add(task);
+                } else {
+                    task.run();
+                }
             }
         };
+    }
+
+    /** Runs the held tasks, those of now. */
+    void work() {
+        for (int left = held.size(); left > 0; left--) {
+            held.remove().run();
+        }
     }
 
     @Override
