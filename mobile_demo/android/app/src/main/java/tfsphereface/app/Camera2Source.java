@@ -23,11 +23,13 @@ final class Camera2Source implements FrameSource {
     private static final int WANTED_PIXELS = 640 * 480;
 
     private final Context context;
-    private HandlerThread thread;
-    private CameraDevice camera;
-    private ImageReader reader;
     private volatile Listener listener;
     private int rotation;
+    // Guarded by this, since a camera opens on its own thread:
+    private HandlerThread thread;
+    private Opened opening; // null: none was asked for, or its answer is there
+    private CameraDevice camera;
+    private ImageReader reader;
 
     Camera2Source(Context context) {
         this.context = context;
@@ -35,7 +37,7 @@ final class Camera2Source implements FrameSource {
 
     @Override
     @SuppressLint("MissingPermission") // the activity asks for it before
-    public void start(boolean front, int displayDegrees, Listener newListener) {
+    public synchronized void start(boolean front, int displayDegrees, Listener newListener) {
         stop();
         listener = newListener;
         thread = new HandlerThread("camera");
@@ -59,12 +61,15 @@ final class Camera2Source implements FrameSource {
                     take(from);
                 }
             }, handler);
-            manager.openCamera(id, new Opened(handler), handler);
+            opening = new Opened(thread, handler);
+            manager.openCamera(id, opening, handler);
         } catch (CameraAccessException error) {
+            opening = null;
             boolean taken = error.getReason() == CameraAccessException.CAMERA_IN_USE
                     || error.getReason() == CameraAccessException.MAX_CAMERAS_IN_USE;
             fail(taken ? Failure.TAKEN : Failure.BROKEN);
         } catch (RuntimeException error) { // some phones' drivers throw others
+            opening = null;
             fail(Failure.BROKEN);
         }
     }
@@ -140,40 +145,63 @@ final class Camera2Source implements FrameSource {
         }
     }
 
+    /** Answer to the opening of a camera, which comes after {@link #stop}, too. */
     private final class Opened extends CameraDevice.StateCallback {
+        private final HandlerThread own;
         private final Handler handler;
 
-        Opened(Handler handler) {
+        Opened(HandlerThread own, Handler handler) {
+            this.own = own;
             this.handler = handler;
+        }
+
+        /** Whether it is still waited for; its thread ends otherwise. */
+        private boolean isWanted() {
+            boolean wanted = opening == this;
+            if (wanted) {
+                opening = null;
+            } else if (thread != own) {
+                own.quitSafely();
+            }
+            return wanted;
         }
 
         @Override
         @SuppressWarnings("deprecation") // what replaces it needs Android 9
-        public void onOpened(final CameraDevice device) {
-            if (listener == null) { // stopped in the meantime
-                device.close();
-                return;
-            }
-            camera = device;
-            try {
-                device.createCaptureSession(Collections.singletonList(reader.getSurface()),
-                        new Session(device), handler);
-            } catch (CameraAccessException | RuntimeException error) {
-                fail(Failure.BROKEN);
+        public void onOpened(CameraDevice device) {
+            synchronized (Camera2Source.this) {
+                if (!isWanted()) {
+                    device.close();
+                    return;
+                }
+                camera = device;
+                try {
+                    device.createCaptureSession(Collections.singletonList(reader.getSurface()),
+                            new Session(device), handler);
+                } catch (CameraAccessException | RuntimeException error) {
+                    fail(Failure.BROKEN);
+                }
             }
         }
 
         @Override
         public void onDisconnected(CameraDevice device) {
-            device.close();
-            fail(Failure.TAKEN); // by an app that comes first
+            end(device, Failure.TAKEN); // by an app that comes first
         }
 
         @Override
         public void onError(CameraDevice device, int error) {
-            device.close();
             boolean taken = error == ERROR_CAMERA_IN_USE || error == ERROR_MAX_CAMERAS_IN_USE;
-            fail(taken ? Failure.TAKEN : Failure.BROKEN);
+            end(device, taken ? Failure.TAKEN : Failure.BROKEN);
+        }
+
+        private void end(CameraDevice device, Failure why) {
+            synchronized (Camera2Source.this) {
+                device.close();
+                if (isWanted() || camera == device) {
+                    fail(why);
+                }
+            }
         }
     }
 
@@ -186,24 +214,33 @@ final class Camera2Source implements FrameSource {
 
         @Override
         public void onConfigured(CameraCaptureSession session) {
-            try {
-                CaptureRequest.Builder request =
-                        device.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW);
-                request.addTarget(reader.getSurface());
-                session.setRepeatingRequest(request.build(), null, null);
-            } catch (CameraAccessException | RuntimeException error) {
-                fail(Failure.BROKEN);
+            synchronized (Camera2Source.this) {
+                if (camera != device) { // stopped in the meantime
+                    return;
+                }
+                try {
+                    CaptureRequest.Builder request =
+                            device.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW);
+                    request.addTarget(reader.getSurface());
+                    session.setRepeatingRequest(request.build(), null, null);
+                } catch (CameraAccessException | RuntimeException error) {
+                    fail(Failure.BROKEN);
+                }
             }
         }
 
         @Override
         public void onConfigureFailed(CameraCaptureSession session) {
-            fail(Failure.BROKEN);
+            synchronized (Camera2Source.this) {
+                if (camera == device) {
+                    fail(Failure.BROKEN);
+                }
+            }
         }
     }
 
     @Override
-    public void stop() {
+    public synchronized void stop() {
         listener = null;
         if (camera != null) {
             camera.close();
@@ -213,9 +250,10 @@ final class Camera2Source implements FrameSource {
             reader.close();
             reader = null;
         }
-        if (thread != null) {
+        if (thread != null && opening == null) { // or it closes the camera that is opening
             thread.quitSafely();
-            thread = null;
         }
+        opening = null;
+        thread = null;
     }
 }
