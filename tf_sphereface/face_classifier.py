@@ -106,12 +106,20 @@ class FaceClassifier(keras.Model):
             self.optimizer.build(self.trainable_variables)
 
     def call(self, images: Tensor, training: bool | None = None) -> dict[str, Tensor]:
-        embed = self._recomputing if training and self._recomputing else self.backbone
-        embeddings = embed(images, training=training)
+        embeddings = self.embed(images, training)
         # Here at the latest: losses may make no weights on every backend.
         self._build_parts(embeddings.shape)
         outputs = {} if self.head is None else self.head(embeddings, parts=True)
         return {"embeddings": embeddings, **outputs} if self.metric_losses else outputs
+
+    def embed(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Embeddings of the backbone, (batch, embedding_dim)."""
+        embed = self._recomputing if training and self._recomputing else self.backbone
+        return embed(images, training=training)
+
+    def start_from(self, class_means: Tensor) -> None:
+        """Begins with class weights that are known, as `MarginHead.start_from`."""
+        self.head.start_from(class_means)
 
     def recompute_activations(self) -> None:
         """Keeps activations between the backbone's units only, while it trains.
@@ -173,7 +181,7 @@ class FaceClassifier(keras.Model):
             )
         total, parts = 0.0, []
         if self.head is not None:
-            losses = self.head.sample_losses(y_pred, y, training=training)
+            losses = self.head_losses(y_pred, y, training)
             parts.append(mean_or_zero(losses))
             total = BatchMean()(losses, losses, sample_weight=sample_weight)
         for part in self.metric_losses:
@@ -186,6 +194,10 @@ class FaceClassifier(keras.Model):
         if self.losses:  # of regularisers and layers; there is no compiled loss
             total = total + super().compute_loss(x, None, None, None, training=training)
         return total
+
+    def head_losses(self, outputs, labels, training):
+        """The head's loss of each sample, float (batch,)."""
+        return self.head.sample_losses(outputs, labels, training=training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if self.head is None:

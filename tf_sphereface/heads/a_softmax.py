@@ -92,9 +92,14 @@ class ASoftmaxLayer(MultiplicativeMarginHead):
         kernel = super().initial_kernel(shape, dtype=dtype)
         return UnitColumns()(kernel) if self.gradient == "caffe" else kernel
 
-    def margin_free(self, embeddings):
+    @property
+    def columnwise(self):
+        # The release's gradient is a sum with that of the target's own column.
+        return self.gradient == "autodiff"
+
+    def margin_free(self, embeddings, kernel=None):
         if self.gradient == "autodiff":
-            return super().margin_free(embeddings)
+            return super().margin_free(embeddings, kernel)
         unit = self.kernel / l2_norm(self.kernel, axis=0)
         # The value is the unit kernel, the gradient by-passes the normalisation.
         kernel = self.kernel + ops.stop_gradient(unit - self.kernel)

@@ -82,9 +82,9 @@ class AdaFaceLayer(MarginHead):
             aggregation=aggregation,
         )
 
-    def margin_free(self, embeddings):
+    def margin_free(self, embeddings, kernel=None):
         return {
-            **super().margin_free(embeddings),
+            **super().margin_free(embeddings, kernel),
             "embedding_norm": l2_norm(embeddings, axis=-1),
         }
 

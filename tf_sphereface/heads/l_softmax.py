@@ -34,6 +34,7 @@ class LSoftmaxLayer(MultiplicativeMarginHead):
     """
 
     NAME = "l_softmax"
+    columnwise = False
 
     def __init__(
         self,

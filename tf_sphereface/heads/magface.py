@@ -63,9 +63,9 @@ class MagFaceLayer(MarginHead):
             )
         self.regularizer_weight = float(regularizer_weight)
 
-    def margin_free(self, embeddings):
+    def margin_free(self, embeddings, kernel=None):
         return {
-            **super().margin_free(embeddings),
+            **super().margin_free(embeddings, kernel),
             "embedding_norm": l2_norm(embeddings, axis=-1),
         }
 
@@ -75,8 +75,7 @@ class MagFaceLayer(MarginHead):
         share = (ops.clip(outputs["embedding_norm"], low, high) - low) / (high - low)
         return arc_margin(cos_theta, smallest + (largest - smallest) * share)
 
-    def sample_losses(self, outputs, labels, training=None):
-        losses = super().sample_losses(outputs, labels, training=training)
+    def weighed_losses(self, losses, outputs):
         norm = ops.clip(outputs["embedding_norm"][:, 0], *self.norms)
         regularizer = 1.0 / norm + norm / self.norms[1] ** 2
         return losses + self.regularizer_weight * regularizer

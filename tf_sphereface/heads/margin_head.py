@@ -84,6 +84,9 @@ class MarginHead(keras.layers.Layer):
     NEEDS_SCALE = False
     # Whether the loss is another one than softmax of the margin-free logits.
     HAS_MARGIN = True
+    # Whether the loss is softmax of logits that depend on the cosine of their own class
+    # and on that of the target alone, so that the class weights can be divided.
+    columnwise = True
 
     def __init__(
         self,
@@ -117,6 +120,9 @@ class MarginHead(keras.layers.Layer):
         self._warned = False
         # More than 1 where a training takes its batches in parts.
         self.calls_per_iteration = calls_per_iteration
+        # False where a training keeps the class weights elsewhere, and hands them to
+        # `margin_free`; to be set before `build`.
+        self.keeps_kernel = True
 
     @property
     def kernel_columns(self) -> int:
@@ -125,11 +131,12 @@ class MarginHead(keras.layers.Layer):
 
     def build(self, input_shape):
         check_embeddings_shape(input_shape)
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(input_shape[-1], self.kernel_columns),
-            initializer=self.initial_kernel,
-        )
+        if self.keeps_kernel:
+            self.kernel = self.add_weight(
+                name="kernel",
+                shape=(input_shape[-1], self.kernel_columns),
+                initializer=self.initial_kernel,
+            )
         # A weight, so that checkpoints carry it and a resumed run goes on with the
         # right lambda; counted in training only.
         self.iteration = self.add_weight(
@@ -153,7 +160,11 @@ class MarginHead(keras.layers.Layer):
             class_means: Float (num_classes, embedding_dim), rows of length 1: where
                 the embeddings of each class point.
         """
-        self.kernel.assign(ops.transpose(ops.convert_to_tensor(class_means)))
+        self.kernel.assign(self.kernel_towards(class_means, self.kernel))
+
+    def kernel_towards(self, class_means: Tensor, kernel: Tensor) -> Tensor:
+        """The kernel that `start_from` begins with, from one that was initialised."""
+        return ops.transpose(ops.convert_to_tensor(class_means))
 
     def call(
         self,
@@ -180,8 +191,15 @@ class MarginHead(keras.layers.Layer):
                 stacklevel=2,
             )
 
-    def margin_free(self, embeddings: Tensor) -> dict[str, Tensor]:
+    def margin_free(
+        self, embeddings: Tensor, kernel: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Margin-free logits and norms of a batch; the one matrix product of a step.
+
+        Args:
+            embeddings: Float (batch, embedding_dim).
+            kernel: Class weights in place of the head's own: of some classes, if the
+                head is `columnwise`.
 
         Returns: Dict of `logits` (batch, num_classes), margin-free, and `norm`
             (batch, 1), the factor between a cosine and its logit (in a head without a
@@ -191,17 +209,20 @@ class MarginHead(keras.layers.Layer):
         if self.scale is not None:
             embeddings = embeddings * (self.scale / norm)
             norm = ops.full_like(norm, self.scale)
+        kernel = self.kernel if kernel is None else kernel
         # Dividing the product costs less than dividing the kernel, which is larger.
-        logits = ops.matmul(embeddings, self.kernel) / l2_norm(self.kernel, axis=0)
+        logits = ops.matmul(embeddings, kernel) / l2_norm(kernel, axis=0)
         return {"logits": logits, "norm": norm}
 
-    def cosines(self, embeddings: Tensor) -> Tensor:
+    def cosines(self, embeddings: Tensor, kernel: Tensor | None = None) -> Tensor:
         """Cosines of the angles to all class weights, float (batch, num_classes).
 
-        Of several centres of a class the nearest counts.
+        Of several centres of a class the nearest counts. `kernel` is as in
+        `margin_free`.
         """
-        products = ops.matmul(embeddings, self.kernel)
-        norms = l2_norm(embeddings, axis=-1) * l2_norm(self.kernel, axis=0)
+        kernel = self.kernel if kernel is None else kernel
+        products = ops.matmul(embeddings, kernel)
+        norms = l2_norm(embeddings, axis=-1) * l2_norm(kernel, axis=0)
         return products / norms
 
     def margin_logits(
@@ -279,11 +300,16 @@ class MarginHead(keras.layers.Layer):
         training: bool | None = None,
     ) -> Tensor:
         """Loss of each sample with the margin, float (batch,)."""
-        return ops.sparse_categorical_crossentropy(
+        losses = ops.sparse_categorical_crossentropy(
             flat_labels(labels),
             self.margin_logits(outputs, labels, training=training),
             from_logits=True,
         )
+        return self.weighed_losses(losses, outputs)
+
+    def weighed_losses(self, losses: Tensor, outputs: Mapping[str, Tensor]) -> Tensor:
+        """Loss of each sample from its cross-entropy, (batch,) to (batch,)."""
+        return losses
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.num_classes)

@@ -18,6 +18,7 @@ class SoftmaxLayer(MarginHead):
     """
 
     NAME = "softmax"
+    columnwise = False
     HAS_MARGIN = False
 
     def __init__(self, num_classes: int, **kwargs):

@@ -40,6 +40,7 @@ class SphereFace2Layer(MarginHead):
     """
 
     NAME = "sphereface2"
+    columnwise = False
     NEEDS_SCALE = True
 
     def __init__(

@@ -75,8 +75,7 @@ class SphereFaceRLayer(MarginHead):
             nearer = detached(cos_theta, nearer)
         return outputs["norm"] * nearer
 
-    def sample_losses(self, outputs, labels, training=None):
-        losses = super().sample_losses(outputs, labels, training=training)
+    def weighed_losses(self, losses, outputs):
         return self.loss_weight * losses
 
     def get_config(self):

@@ -41,24 +41,25 @@ class SubCenterHead(MarginHead):
     def kernel_columns(self):
         return self.num_classes * self.sub_centers
 
-    def start_from(self, class_means):
+    def kernel_towards(self, class_means, kernel):
         means = ops.repeat(ops.transpose(class_means), self.sub_centers, axis=1)
         if self.sub_centers > 1:
-            means = means + _SPREAD * self.kernel / l2_norm(self.kernel, axis=0)
-        self.kernel.assign(means / l2_norm(means, axis=0))
+            means = means + _SPREAD * kernel / l2_norm(kernel, axis=0)
+        return means / l2_norm(means, axis=0)
 
-    def margin_free(self, embeddings):
-        outputs = super().margin_free(embeddings)
+    def margin_free(self, embeddings, kernel=None):
+        outputs = super().margin_free(embeddings, kernel)
         return {**outputs, "logits": self._nearest(outputs["logits"])}
 
-    def cosines(self, embeddings):
-        return self._nearest(super().cosines(embeddings))
+    def cosines(self, embeddings, kernel=None):
+        return self._nearest(super().cosines(embeddings, kernel))
 
     def _nearest(self, values):
-        """The largest value of each class, of (batch, num_classes * sub_centers)."""
+        """The largest value of each class, of (batch, classes * sub_centers)."""
         if self.sub_centers == 1:
             return values
-        shape = (-1, self.num_classes, self.sub_centers)
+        # Of a sample their number may not be known before a step.
+        shape = (-1, ops.shape(values)[1] // self.sub_centers, self.sub_centers)
         return ops.max(ops.reshape(values, shape), axis=-1)
 
     def get_config(self):

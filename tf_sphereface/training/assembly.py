@@ -6,6 +6,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.training.caffe_sgd import CaffeSGD
 from tf_sphereface.training.fine_tuning import initial_backbone
+from tf_sphereface.training.many_identities.classifier import ManyIdentitiesClassifier
 from tf_sphereface.training.recipes.constructor_sections import ConstructorSection
 from tf_sphereface.training.recipes.recipe import OptimizerRecipe, Recipe
 
@@ -65,8 +66,8 @@ def build_classifier(
         num_classes: Number of identities.
         schedule: Of the learning rate; None: the recipe's.
 
-    Raises: InputError as `build_backbone` and `initial_backbone`, and if nothing is
-        left to learn.
+    Raises: InputError as `build_backbone` and `initial_backbone`, if nothing is left to
+        learn, or the class weights cannot be divided among the devices.
     """
     # The head comes first: its weights then do not depend on the backbone's depth.
     head = recipe.head.make(num_classes)
@@ -79,8 +80,8 @@ def build_classifier(
         backbone = initial_backbone(
             recipe.fine_tuning.initial_file, recipe.fine_tuning.frozen_stages
         )
-    classifier = FaceClassifier(backbone, head, metric_losses)
-    if not classifier.trainable_variables:
+    classifier = _classifier(recipe, backbone, head, metric_losses)
+    if not classifier.trainable_variables and recipe.many_identities is None:
         raise InputError(
             "nothing is left to learn: there is no head, and all stages are frozen; "
             f"set fine_tuning.frozen_stages to less than {backbone.frozen_stages}"
@@ -91,6 +92,9 @@ def build_classifier(
     if recipe.schedule.precision == "mixed_float16":
         # The gradients of half precision vanish unless the loss is large.
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    if recipe.many_identities is not None:
+        classifier.compile(optimizer)
+        return classifier
     jit_compile = recipe.schedule.jit_compile
     classifier.compile(
         optimizer,
@@ -99,6 +103,21 @@ def build_classifier(
         jit_compile="auto" if jit_compile is None else jit_compile,
     )
     return classifier
+
+
+def _classifier(recipe, backbone, head, metric_losses):
+    if recipe.many_identities is None:
+        return FaceClassifier(backbone, head, metric_losses)
+    try:
+        return ManyIdentitiesClassifier(
+            backbone,
+            head,
+            metric_losses,
+            sampling_rate=recipe.many_identities.sampling_rate,
+            seed=recipe.schedule.seed,
+        )
+    except ValueError as error:
+        raise InputError(f"[many_identities] {error}") from error
 
 
 def _recompute(classifier):

@@ -69,11 +69,14 @@ class Backup(keras.callbacks.Callback):
 
     def _keep(self):
         optimizer = self.model.optimizer.variables
-        for variable in (*self.model.variables, *optimizer):
+        # Of a divided head, which Keras does not list.
+        shares = getattr(self.model, "share_variables", ())
+        for variable in (*self.model.variables, *optimizer, *shares):
             value = keras.ops.convert_to_numpy(variable)
             if value.dtype.kind == "f" and not np.isfinite(value).all():
+                name = getattr(variable, "path", variable.name)
                 raise FloatingPointError(
-                    f"{variable.path} is no longer finite at step {self.step}; the "
+                    f"{name} is no longer finite at step {self.step}; the "
                     f"backup of step {self.kept} is kept: lower the learning rate, or "
                     "set optimizer.gradient_norm"
                 )

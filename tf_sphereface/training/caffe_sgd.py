@@ -59,15 +59,25 @@ class CaffeSGD(keras.optimizers.SGD):
             super().update_step(gradient, variable, learning_rate)
             return
         velocity = self.momentums[self._get_variable_index(variable)]
-        numbers = (learning_rate, decay, self.momentum)
-        moved, weight = _moved(
-            *(
-                keras.ops.cast(part, variable.dtype)
-                for part in (velocity, variable, gradient, *numbers)
-            )
-        )
+        moved, weight = self._moved(velocity, variable, gradient, learning_rate, decay)
         self.assign(velocity, moved)
         self.assign(variable, weight)
+
+    def moved_rows(self, velocity, rows, gradient):
+        """The next velocity and weights of rows that the caller keeps himself.
+
+        Args:
+            velocity: Float (rows, width), zeros at first.
+            rows: Float (rows, width), no biases.
+            gradient: Of the whole batch, float (rows, width).
+        """
+        rate, decay = self.learning_rate, self.coupled_weight_decay
+        return self._moved(velocity, rows, gradient, rate, decay)
+
+    def _moved(self, velocity, weight, gradient, learning_rate, decay):
+        numbers = (learning_rate, decay, self.momentum)
+        parts = (velocity, weight, gradient, *numbers)
+        return _moved(*(keras.ops.cast(part, weight.dtype) for part in parts))
 
     def get_config(self):
         return {

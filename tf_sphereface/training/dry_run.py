@@ -1,5 +1,6 @@
 """Size, speed and length of a training, from a few of its steps; nothing is written."""
 
+import math
 import time
 from pathlib import Path
 
@@ -23,9 +24,10 @@ def dry_run(recipe: Recipe, records: Path, devices: int | None = None) -> list[d
         devices: As `training_strategy`.
 
     Returns: For each stage a dict: people, photos, parameters (of the backbone, of
-        head and losses, and those that learn), memory_mb (of the weights; of the
-        optimizer's state; of gradients; on a GPU the peak of all), steps, epochs (times
-        that each photo is seen), step_seconds, images_per_second, expected_hours.
+        head and losses, and those that learn), memory_mb (on a device: of the weights;
+        of the optimizer's state; of gradients; on a GPU the peak of all), steps, epochs
+        (times that each photo is seen), step_seconds, images_per_second,
+        expected_hours.
     Raises: InputError as `train`.
     """
     return [_measured(stage, records, devices) for stage in recipe.stages()]
@@ -36,14 +38,17 @@ def _measured(recipe, records, devices):
         classifier, manifest = prepared.classifier, prepared.manifest
         seconds = _seconds_of_a_step(classifier, recipe, records)
         images, steps = recipe.data.batch_size, recipe.schedule.steps
+        shares = getattr(classifier, "shares", None)
+        shared = 0 if shares is None else shares.num_classes * shares.width
         return {
             "people": len(manifest.identities),
             "photos": manifest.records,
             "parameters": {
                 "backbone": _count(classifier.backbone.weights),
                 "head_and_losses": _count(classifier.weights)
-                - _count(classifier.backbone.weights),
-                "learning": _count(classifier.trainable_weights),
+                - _count(classifier.backbone.weights)
+                + shared,
+                "learning": _count(classifier.trainable_weights) + shared,
             },
             "memory_mb": _memory(classifier),
             "steps": steps,
@@ -77,10 +82,17 @@ class _Clock(keras.callbacks.Callback):
 
 
 def _memory(classifier):
+    weights, trained = list(classifier.weights), list(classifier.trainable_weights)
+    slots = list(classifier.optimizer.variables)
+    gradients = _megabytes(trained)
+    if shares := getattr(classifier, "shares", None):  # the first device's of them
+        weights += shares.rows[:1]
+        slots += shares.velocities[:1]
+        gradients += shares.sampling_rate * _megabytes(shares.rows[:1])
     memory = {
-        "weights": _megabytes(classifier.weights),
-        "optimizer": _megabytes(classifier.optimizer.variables),
-        "gradients": _megabytes(classifier.trainable_weights),
+        "weights": _megabytes(weights),
+        "optimizer": _megabytes(slots),
+        "gradients": round(gradients, 1),
     }
     gpus = tf.config.list_logical_devices("GPU")
     peaks = [tf.config.experimental.get_memory_info(gpu.name)["peak"] for gpu in gpus]
@@ -90,9 +102,10 @@ def _memory(classifier):
 
 
 def _count(variables):
-    return sum(variable.value.shape.num_elements() for variable in variables)
+    return sum(math.prod(variable.shape) for variable in variables)
 
 
 def _megabytes(variables):
-    sizes = [v.value.shape.num_elements() * v.value.dtype.size for v in variables]
+    # Types by their names: TensorFlow's own variables are among Keras'.
+    sizes = [math.prod(v.shape) * tf.as_dtype(v.dtype).size for v in variables]
     return round(sum(sizes) / _MEGABYTE, 1)

@@ -152,7 +152,7 @@ def _train_stage(recipe, records, run, options):
 def _start_head(classifier, recipe, records) -> None:
     fine_tuning = recipe.fine_tuning
     if classifier.head is not None and fine_tuning and fine_tuning.head != "fresh":
-        classifier.head.start_from(class_means(classifier.backbone, records))
+        classifier.start_from(class_means(classifier.backbone, records))
 
 
 def _fit(classifier, recipe, records, run, done, options) -> dict[str, float]:

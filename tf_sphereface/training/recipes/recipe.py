@@ -125,6 +125,16 @@ class FineTuningRecipe(Section):
         return model_file(Path(self.initial_weights))
 
 
+class ManyIdentitiesRecipe(Section):
+    """`[many_identities]`: each device keeps a share of the class weights.
+
+    With a `sampling_rate` below 1 a step is of the batch's own classes and of others at
+    random, that part of all together (Partial FC). Nothing else is computed or moved.
+    """
+
+    sampling_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
 class TrainedSections(Section):
     """The sections that say how a network is trained."""
 
@@ -133,6 +143,7 @@ class TrainedSections(Section):
     data: DataRecipe = DataRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
+    many_identities: ManyIdentitiesRecipe | None = None
 
     @model_validator(mode="after")
     def _losses_are_there(self):
@@ -154,6 +165,36 @@ class TrainedSections(Section):
                 + (" times `data.images_per_identity`" if identity else "")
             )
         return self
+
+
+    @model_validator(mode="after")
+    def _class_weights_can_be_divided(self):
+        if self.many_identities is None:
+            return self
+        if not self.head_can_be_divided:
+            raise ValueError(
+                f'[many_identities] cannot divide the class weights of [head] name = "'
+                f'{self.head.name}": docs/many_identities.md has the heads'
+            )
+        for key, value, needed in (
+            ("optimizer.accumulation", self.optimizer.accumulation, 1),
+            ("optimizer.ema", self.optimizer.ema, None),
+            ("schedule.jit_compile", self.schedule.jit_compile or None, None),
+        ):
+            if value != needed:
+                raise ValueError(f"[many_identities] goes without {key} = {value}")
+        if self.schedule.precision == "mixed_float16":
+            raise ValueError(
+                '[many_identities] goes without schedule.precision = "mixed_float16"; '
+                'take "mixed_bfloat16"'
+            )
+        return self
+
+    @property
+    def head_can_be_divided(self) -> bool:
+        """True if the class weights are columns that do not need each other."""
+        # With a name, since Keras would count one without.
+        return self.head.name != "none" and self.head.make(2, name="checked").columnwise
 
 
 class StageRecipe(TrainedSections):

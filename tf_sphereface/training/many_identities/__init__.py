@@ -1,0 +1,1 @@
+"""Trainings of so many identities that their class weights are divided or sampled."""
