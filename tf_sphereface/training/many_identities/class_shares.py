@@ -1,6 +1,7 @@
 """Class weights divided among the replicas of a training, with their momentum."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 import keras
@@ -66,10 +67,12 @@ class ClassShares(keras.layers.Layer):
         # The classes of a share: from a bound to the next.
         self.bounds = [0, *np.cumsum(counts).tolist()]
         self.rows = self._variables("rows", strategy, max(counts))
-        self.velocities = self._variables("velocities", strategy, max(counts))
         with tf.device("CPU:0"):  # an accelerator may have no room for the whole
             shape = (embedding_dim, head.kernel_columns)
-            self.set_kernel(head.initial_kernel(shape, dtype=self.variable_dtype))
+            # As a graph its steps take each other's memory.
+            make = tf.function(head.initial_kernel, autograph=False)
+            self.set_kernel(make(shape, dtype=self.variable_dtype))
+        self.velocities = self._variables("velocities", strategy, max(counts))
         self.built = True
 
     def _variables(self, name, strategy, count):
@@ -87,30 +90,24 @@ class ClassShares(keras.layers.Layer):
             raise ValueError("class weights are divided on one machine only")
         return parts
 
-    def _sizes(self):
-        return np.diff(self.bounds).tolist()
-
     @property
     def kernel(self) -> np.ndarray:
         """All class weights, float (embedding_dim, kernel_columns), as heads have."""
         return self._whole(self.rows).reshape(-1, self.embedding_dim).T
 
-    def set_kernel(self, kernel: tf.Tensor | np.ndarray) -> None:
+    def set_kernel(self, kernel: tf.Tensor) -> None:
         """Sets the class weights; float (embedding_dim, kernel_columns)."""
-        rows = np.asarray(kernel).T.reshape(self.num_classes, self.width)
-        self._assign_whole(self.rows, rows)
+        sub_centers = self.width // self.embedding_dim
+        for part, (first, end) in zip(self.rows, pairwise(self.bounds), strict=True):
+            columns = kernel[:, first * sub_centers : end * sub_centers]
+            _fill(part, tf.reshape(tf.transpose(columns), (-1, self.width)))
 
     def _whole(self, variables):
         """Rows of all classes, float (num_classes, width)."""
-        parts = zip(variables, self._sizes(), strict=True)
-        return np.concatenate([part.numpy()[:size] for part, size in parts])
-
-    def _assign_whole(self, variables, rows):
-        for number, (part, size) in enumerate(
-            zip(variables, self._sizes(), strict=True)
-        ):
-            start = self.bounds[number]
-            part[:size].assign(np.ascontiguousarray(rows[start : start + size]))
+        whole = np.empty((self.num_classes, self.width), self.variable_dtype)
+        for part, (first, end) in zip(variables, pairwise(self.bounds), strict=True):
+            whole[first:end] = part.numpy()[: end - first]
+        return whole
 
     def save_own_variables(self, store):
         store["rows"] = self._whole(self.rows)
@@ -121,7 +118,10 @@ class ClassShares(keras.layers.Layer):
             rows = np.asarray(store[name])
             if rows.shape != (self.num_classes, self.width):
                 raise ValueError(f"{name} of shape {rows.shape} are of another head")
-            self._assign_whole(variables, rows)
+            for part, (first, end) in zip(
+                variables, pairwise(self.bounds), strict=True
+            ):
+                _fill(part, rows[first:end])
 
     def pick(self, labels: tf.Tensor, step: tf.Tensor) -> PickedClasses:
         """Classes of the replica's share for one step.
@@ -131,13 +131,13 @@ class ClassShares(keras.layers.Layer):
             step: Integer scalar, which decides the sample with seed and replica.
         """
         replica = replica_number()
-        share, size = self.rows[replica], self._sizes()[replica]
+        share, first = self.rows[replica], self.bounds[replica]
+        size = self.bounds[replica + 1] - first
         # The labels in the share; `size` stands for all others.
-        local = labels - self.bounds[replica]
+        local = labels - first
         local = tf.where((local >= 0) & (local < size), local, size)
         if self.sampling_rate == 1.0:
-            rows = tf.convert_to_tensor(share)
-            rows = rows if share.shape[0] == size else rows[:size]
+            rows = _first(share, size)
             return PickedClasses(rows, None, tf.where(local < size, local, -1))
         images = labels.shape[0] or tf.size(labels)
         # Never fewer than the batch may need, so that their number is always the same.
@@ -176,12 +176,24 @@ class ClassShares(keras.layers.Layer):
         share, velocities = self.rows[replica], self.velocities[replica]
         numbers = picked.numbers
         if numbers is None:
-            size = self._sizes()[replica]
-            velocity, rows = moved(velocities[:size], picked.rows, gradient)
-            velocities[:size].assign(velocity)
-            share[:size].assign(rows)
+            size = self.bounds[replica + 1] - self.bounds[replica]
+            velocity, rows = moved(_first(velocities, size), picked.rows, gradient)
+            _fill(velocities, velocity)
+            _fill(share, rows)
             return
         velocity = tf.gather(velocities, numbers)
         velocity, rows = moved(velocity, picked.rows, gradient)
         velocities.scatter_update(tf.IndexedSlices(velocity, numbers))
         share.scatter_update(tf.IndexedSlices(rows, numbers))
+
+
+def _first(variable, size):
+    """The first rows of a variable; all of them without a copy."""
+    rows = tf.convert_to_tensor(variable)
+    return rows if variable.shape[0] == size else rows[:size]
+
+
+def _fill(variable, rows):
+    """Assigns rows, and zeros to the row that is left where shares are not equal."""
+    missing = variable.shape[0] - rows.shape[0]
+    variable.assign(tf.pad(rows, [[0, missing], [0, 0]]) if missing else rows)

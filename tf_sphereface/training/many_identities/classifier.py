@@ -32,8 +32,8 @@ class ManyIdentitiesClassifier(FaceClassifier):
 
     Returns: Dict of `embeddings`; there are no logits, also for `predict`.
     Raises: ValueError if the head's class weights cannot be divided, or as
-        `ClassShares`; in `compile` if metrics are given. TypeError in `compile` if the
-        optimizer is none of `CaffeSGD`.
+        `ClassShares`; in `compile` if metrics or XLA are asked for. TypeError in
+        `compile` if the optimizer is none of `CaffeSGD`.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class ManyIdentitiesClassifier(FaceClassifier):
         """Shares and momentums, which Keras does not list among the variables."""
         return [*self.shares.rows, *self.shares.velocities]
 
-    def compile(self, optimizer, loss=None, metrics=None, **kwargs):
+    def compile(self, optimizer, loss=None, metrics=None, jit_compile=False, **kwargs):
         if not isinstance(optimizer, CaffeSGD):
             raise TypeError(f"`optimizer` must be CaffeSGD. Received: {optimizer!r}")
         if metrics:
@@ -68,7 +68,11 @@ class ManyIdentitiesClassifier(FaceClassifier):
                 "`metrics` must be None: there is an accuracy, and there are no logits "
                 f"for others. Received: metrics={metrics!r}"
             )
-        # XLA would compile each replica's step alone, without the others.
+        if jit_compile:
+            # XLA would compile each replica's step alone, without the others.
+            raise ValueError(
+                f"`jit_compile` must be False. Received: jit_compile={jit_compile!r}"
+            )
         super().compile(optimizer, loss, jit_compile=False, **kwargs)
 
     def call(self, images, training=None):
@@ -102,7 +106,9 @@ class ManyIdentitiesClassifier(FaceClassifier):
         return self.get_metrics_result()
 
     def _pick(self, labels):
-        return self.shares.pick(gathered(flat_labels(labels)), self.optimizer.iterations)
+        return self.shares.pick(
+            gathered(flat_labels(labels)), self.optimizer.iterations
+        )
 
     def _clipped(self, gradients, of_rows):
         """Gradients whose norm over all devices and shares is bounded."""

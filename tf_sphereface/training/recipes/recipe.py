@@ -166,7 +166,6 @@ class TrainedSections(Section):
             )
         return self
 
-
     @model_validator(mode="after")
     def _class_weights_can_be_divided(self):
         if self.many_identities is None:
