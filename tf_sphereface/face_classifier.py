@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -120,6 +120,13 @@ class FaceClassifier(keras.Model):
     def start_from(self, class_means: Tensor) -> None:
         """Begins with class weights that are known, as `MarginHead.start_from`."""
         self.head.start_from(class_means)
+
+    def kernel_blocks(self) -> Iterator[tuple[int, Tensor]]:
+        """The head's class weights in parts, float (embedding_dim, columns).
+
+        With each the number of its first class.
+        """
+        yield 0, ops.convert_to_tensor(self.head.kernel)
 
     def recompute_activations(self) -> None:
         """Keeps activations between the backbone's units only, while it trains.

@@ -42,14 +42,18 @@ def class_angles(
     to_numpy = keras.ops.convert_to_numpy
     embeddings = classifier.backbone(faces, training=False)
     embeddings = keras.ops.cast(embeddings, classifier.head.compute_dtype)
-    cosines = to_numpy(classifier.head.cosines(embeddings))
-    angles = np.arccos(np.clip(cosines, -1.0, 1.0))
-    places = np.arange(len(angles)), np.asarray(labels)
-    target = angles[places]
-    angles[places] = np.inf
+    labels, images = np.asarray(labels), np.arange(len(faces))
+    target, nearest = np.full((2, len(faces)), -np.inf)
+    for first, kernel in classifier.kernel_blocks():
+        cosines = np.array(to_numpy(classifier.head.cosines(embeddings, kernel)))
+        here = (labels >= first) & (labels < first + cosines.shape[1])
+        places = images[here], labels[here] - first
+        target[here] = cosines[places]
+        cosines[places] = -np.inf
+        nearest = np.maximum(nearest, cosines.max(axis=1))
     return ClassAngles(
-        target=target,
-        nearest=angles.min(axis=1),
+        target=np.arccos(np.clip(target, -1.0, 1.0)),
+        nearest=np.arccos(np.clip(nearest, -1.0, 1.0)),
         norms=np.linalg.norm(to_numpy(embeddings), axis=1),
     )
 

@@ -21,7 +21,7 @@ def divided(name, strategy, classes, rate, **arguments):
 
 
 def values(strategy, distributed):
-    """What the replicas returned, one after another."""
+    """Results of the replicas, one after another."""
     parts = strategy.experimental_local_results(distributed)
     return np.concatenate([np.asarray(part) for part in parts])
 

@@ -8,6 +8,7 @@ from tests.training.many_identities.plain_heads import DIM, divided, values
 from tests.training.many_identities.trained import classifier_of, fitted
 from tf_sphereface.training.caffe_sgd import CaffeSGD
 from tf_sphereface.training.distribution import training_strategy
+from tf_sphereface.training.many_identities import class_shares
 
 CLASSES = 41  # shares of 21 and 20
 
@@ -90,7 +91,7 @@ def test_rows_move_by_caffes_rule_and_no_other_row_changes(rate):
         if numbers is None:
             numbers = tf.range(picked.rows.shape[0])
         own = tf.gather(gradient, numbers + start)
-        shares.move(picked, own, optimizer.moved_rows)
+        shares.update(picked, own, optimizer.moved_rows)
         return numbers + start
 
     run = tf.function(lambda step: strategy.run(on_replica, args=(step,)))
@@ -137,3 +138,11 @@ def test_weights_go_on_with_another_number_of_devices():
     _, fewer = divided("AMSoftmaxLayer", one, CLASSES - 1, 1.0)
     with pytest.raises(ValueError, match="of another head"):
         fewer.load_own_variables(stored)
+
+
+def test_blocks_are_the_kernel_in_parts(monkeypatch):
+    monkeypatch.setattr(class_shares, "_BLOCK", 8)
+    _, shares = divided("ArcFaceLayer", training_strategy(2), CLASSES, 1.0)
+    starts, kernels = zip(*shares.blocks(), strict=True)
+    assert starts == (0, 8, 16, 21, 29, 37)
+    np.testing.assert_array_equal(np.concatenate(kernels, axis=1), shares.kernel)

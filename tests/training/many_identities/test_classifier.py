@@ -14,13 +14,15 @@ from tests.small_classifier import faces, small_backbone
 from tests.training.many_identities.test_losses import REFUSED
 from tests.training.many_identities.trained import classifier_of, difference
 from tf_sphereface import FaceClassifier, heads
+from tf_sphereface.training.angles import class_angles
 from tf_sphereface.training.distribution import training_strategy
+from tf_sphereface.training.many_identities import class_shares
 from tf_sphereface.training.many_identities.classifier import ManyIdentitiesClassifier
 
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.quick_cases("1.0")
+@pytest.mark.slow
 @pytest.mark.parametrize("bound", [0.0, 1.0])
 def test_steps_on_two_devices_are_those_of_a_plain_classifier(bound):
     """Momentum, weight decay and a bound on the gradient's norm included."""
@@ -76,6 +78,16 @@ def test_class_means_begin_as_in_a_plain_head():
     for classifier in (plain, many):
         classifier.start_from(means)
     np.testing.assert_allclose(many.shares.kernel, plain.head.kernel, rtol=1e-6)
+
+
+def test_angles_are_those_of_the_plain_classifier(monkeypatch):
+    monkeypatch.setattr(class_shares, "_BLOCK", 2)
+    many = classifier_of("ArcFaceLayer", training_strategy(2), 7, 0.5)
+    images, labels = faces(12, 7)
+    angles = class_angles(many, images, labels)
+    expected = class_angles(many.plain(), images, labels)
+    np.testing.assert_allclose(angles.target, expected.target, rtol=1e-5)
+    np.testing.assert_allclose(angles.nearest, expected.nearest, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,35 @@ def test_a_resumed_training_on_two_devices_ends_with_the_same_bits(
 
 
 @pytest.mark.slow
+def test_bfloat16_and_metric_losses_go_along(many_people, tmp_path):
+    schedule = {"steps": 2, "steps_per_epoch": 2, "precision": "mixed_bfloat16"}
+    mixed = recipe(schedule=schedule, metric_losses=[{"name": "center"}])
+    summary = train(mixed, many_people, tmp_path / "run", devices=2)
+    assert {"loss_head", "loss_center", "accuracy", "nearest_angle"} <= set(
+        summary.logs
+    )
+    assert np.isfinite(list(summary.logs.values())).all()
+
+
+@pytest.mark.slow
+def test_a_frozen_network_learns_class_weights_from_class_means(many_people, tmp_path):
+    first = train(recipe(), many_people, tmp_path / "first")
+    tree = recipe().model_dump(exclude_none=True)
+    del tree["backbone"]
+    tree["fine_tuning"] = {"initial_weights": first.last, "frozen_stages": 4}
+    second = train(Recipe.model_validate(tree), many_people, tmp_path / "run")
+    one, other = (keras.models.load_model(path) for path in (first.last, second.last))
+    assert other.backbone.trainable_variables == []
+    for ours, theirs in zip(
+        one.backbone.get_weights(), other.backbone.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    lengths = np.linalg.norm(other.head.kernel, axis=0)
+    assert np.abs(lengths - 1).max() < 0.1  # of the means
+    assert (lengths != 1).any()  # and moved
+
+
+@pytest.mark.slow
 def test_a_weight_that_is_no_number_keeps_the_backup(records, tmp_path):
     tree = {"optimizer": {"learning_rate": 1e30, "boundaries": []}}
     with pytest.raises(FloatingPointError, match="no longer finite"):

@@ -1,6 +1,6 @@
 """Class weights divided among the replicas of a training, with their momentum."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import tensorflow as tf
 from tf_sphereface.heads import MarginHead
 from tf_sphereface.training.many_identities.replicas import replica_number
 
+_BLOCK = 1 << 16  # classes that are looked at together
 Move = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
@@ -102,6 +103,18 @@ class ClassShares(keras.layers.Layer):
             columns = kernel[:, first * sub_centers : end * sub_centers]
             _fill(part, tf.reshape(tf.transpose(columns), (-1, self.width)))
 
+    def blocks(self) -> Iterator[tuple[int, tf.Tensor]]:
+        """Kernels of some classes each, with the number of the first one."""
+        for part, (first, end) in zip(self.rows, pairwise(self.bounds), strict=True):
+            for start in range(first, end, _BLOCK):
+                # Reading the whole variable would copy it.
+                places = tf.range(start - first, min(start + _BLOCK, end) - first)
+                yield start, self.as_kernel(tf.gather(part, places))
+
+    def as_kernel(self, rows: tf.Tensor) -> tf.Tensor:
+        """Rows of classes as a kernel of heads, float (embedding_dim, columns)."""
+        return tf.transpose(tf.reshape(rows, (-1, self.embedding_dim)))
+
     def _whole(self, variables):
         """Rows of all classes, float (num_classes, width)."""
         whole = np.empty((self.num_classes, self.width), self.variable_dtype)
@@ -164,7 +177,7 @@ class ClassShares(keras.layers.Layer):
         scores = tf.tensor_scatter_nd_update(scores, local[:, None], above_all)
         return tf.math.top_k(scores[:size], count, sorted=False).indices
 
-    def move(self, picked: PickedClasses, gradient: tf.Tensor, moved: Move) -> None:
+    def update(self, picked: PickedClasses, gradient: tf.Tensor, moved: Move) -> None:
         """Updates the picked classes and their momentum; no other row is touched.
 
         Args:

@@ -82,6 +82,9 @@ class ManyIdentitiesClassifier(FaceClassifier):
         kernel = self.head.kernel_towards(class_means, self.shares.kernel)
         self.shares.set_kernel(kernel)
 
+    def kernel_blocks(self):
+        yield from self.shares.blocks()
+
     def train_step(self, data):
         images, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         picked = self._pick(labels)
@@ -98,7 +101,7 @@ class ManyIdentitiesClassifier(FaceClassifier):
         *gradients, of_rows = tape.gradient(loss, [*variables, picked.rows])
         if self.optimizer.global_clipnorm:
             gradients, of_rows = self._clipped(gradients, of_rows)
-        self.shares.move(picked, of_rows, self.optimizer.moved_rows)
+        self.shares.update(picked, of_rows, self.optimizer.moved_rows)
         if variables:
             self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         else:
