@@ -105,21 +105,21 @@ class ClassShares(keras.layers.Layer):
 
     def blocks(self) -> Iterator[tuple[int, tf.Tensor]]:
         """Kernels of some classes each, with the number of the first one."""
-        for part, (first, end) in zip(self.rows, pairwise(self.bounds), strict=True):
+        for start, rows in self._row_blocks(self.rows):
+            yield start, tf.transpose(tf.reshape(rows, (-1, self.embedding_dim)))
+
+    def _row_blocks(self, variables):
+        for part, (first, end) in zip(variables, pairwise(self.bounds), strict=True):
             for start in range(first, end, _BLOCK):
                 # Reading the whole variable would copy it.
                 places = tf.range(start - first, min(start + _BLOCK, end) - first)
-                yield start, self.as_kernel(tf.gather(part, places))
-
-    def as_kernel(self, rows: tf.Tensor) -> tf.Tensor:
-        """Rows of classes as a kernel of heads, float (embedding_dim, columns)."""
-        return tf.transpose(tf.reshape(rows, (-1, self.embedding_dim)))
+                yield start, tf.gather(part, places)
 
     def _whole(self, variables):
         """Rows of all classes, float (num_classes, width)."""
         whole = np.empty((self.num_classes, self.width), self.variable_dtype)
-        for part, (first, end) in zip(variables, pairwise(self.bounds), strict=True):
-            whole[first:end] = part.numpy()[: end - first]
+        for start, rows in self._row_blocks(variables):
+            whole[start : start + len(rows)] = rows
         return whole
 
     def save_own_variables(self, store):
