@@ -16,6 +16,6 @@ if [ -f "$bundle/contract.json" ]; then
   fi
   options=("-Dbundle.folder=$bundle" "-Dcases.folder=$cases")
 else
-  echo "note: no bundle at $bundle: tests of networks are passed over" >&2
+  echo "note: no bundle${bundle:+ at $bundle}: tests of networks are passed over" >&2
 fi
 exec nice mvn -B -q -T1 test "${options[@]}"
