@@ -150,6 +150,34 @@ class FaceClassifier(keras.Model):
             )
         return super().fit(x, y, batch_size, *args, **kwargs)
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Keras 3.15.1 averages the batch of all workers here, which fails; the shapes
+        # of this worker's are enough.
+        strategy = getattr(self, "distribute_strategy", None)
+        if not _several_workers(strategy):
+            super()._maybe_symbolic_build(iterator, data_batch)
+            return
+        if iterator is not None:
+            _, _, batches = next(iter(iterator))
+            data_batch = keras.tree.map_structure(
+                lambda part: strategy.experimental_local_results(part)[0], next(batches)
+            )
+        with strategy.scope():
+            self._symbolic_build(data_batch=data_batch)
+
+    def train_step(self, *args):
+        return self._reducible(super().train_step(*args))
+
+    def test_step(self, *args):
+        return self._reducible(super().test_step(*args))
+
+    def _reducible(self, logs):
+        # Keras 3.15.1 takes the mean of several workers over the first axis, which a
+        # figure has not.
+        if not _several_workers(getattr(self, "distribute_strategy", None)):
+            return logs
+        return {name: ops.reshape(figure, (1,)) for name, figure in logs.items()}
+
     def predict(self, *args, **kwargs) -> Tensor:
         """As Keras' own: margin-free logits (images, num_classes).
 
@@ -237,6 +265,13 @@ class BatchMean(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         return ops.convert_to_tensor(y_pred)
+
+
+def _several_workers(strategy):
+    """True for TensorFlow's MultiWorkerMirroredStrategy, in Keras' own way."""
+    extended = getattr(strategy, "extended", None)
+    in_cluster = getattr(extended, "_in_multi_worker_mode", None)
+    return in_cluster is not None and in_cluster()
 
 
 def _may_end_short(x, batch_size):

@@ -11,6 +11,7 @@ from tf_sphereface.commands.terminal.output import (
     print_notes,
     print_result,
 )
+from tf_sphereface.errors import InputError
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -47,6 +48,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="steps between backups, which also come with each epoch, with Ctrl-C and "
         "with SIGTERM (default: %(default)s)",
     )
+    parser.add_argument(
+        "--wait-seconds",
+        type=float,
+        default=300,
+        metavar="S",
+        help="for how long the other machines of TF_CONFIG are waited for "
+        "(default: %(default)s)",
+    )
     trial = parser.add_mutually_exclusive_group()
     trial.add_argument(
         "--dry-run",
@@ -74,6 +83,7 @@ def main(argv: list[str] | None = None) -> int:
     if trying == (args.run is not None):
         parser.error("--run is needed, or --dry-run or --find-learning-rate without it")
     from tf_sphereface.native_messages import load_tensorflow
+    from tf_sphereface.training.cluster import read_cluster
     from tf_sphereface.training.recipes.recipe import read_recipe
     from tf_sphereface.training.recipes.shipped import find_recipe
 
@@ -83,7 +93,8 @@ def main(argv: list[str] | None = None) -> int:
         print_result(_tried(recipe, args), args.json)
         return 0
     validate = None
-    if args.images is not None:
+    cluster = read_cluster()
+    if args.images is not None and (cluster is None or cluster.chief):
         from tf_sphereface.evaluation import verification_metrics
 
         validate = verification_metrics(args.images, args.pairs)
@@ -98,12 +109,18 @@ def main(argv: list[str] | None = None) -> int:
         devices=args.devices,
         validate=validate,
         backup_steps=args.backup_steps,
+        wait_seconds=args.wait_seconds,
     )
     print_result(dataclasses.asdict(summary), args.json)
     return 0
 
 
 def _tried(recipe, args):
+    from tf_sphereface.training.cluster import read_cluster
+
+    if read_cluster() is not None:
+        option = "--dry-run" if args.dry_run else "--find-learning-rate"
+        raise InputError(f"{option} is for one machine: unset TF_CONFIG")
     if args.dry_run:
         from tf_sphereface.training.dry_run import dry_run
 

@@ -12,6 +12,7 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing
 from tf_sphereface.foreign.keras_files import check_keras_file
 from tf_sphereface.training.stop_requests import StopRequests
+from tf_sphereface.training.workers import Workers
 
 _GROUP, _STEP, _RANDOM, _SUMS = "tf_sphereface", "step", "random", "sums"
 
@@ -29,6 +30,7 @@ class Backup(keras.callbacks.Callback):
         step: Steps done before.
         every: Steps between backups; at the end of an epoch there is one anyway.
         stop: Asked after each step; a run that is to stop keeps a backup first.
+        workers: Whose chief writes the file; all stop if one is to.
 
     Raises: FloatingPointError, and keeps the last backup, if a weight is not finite;
         OSError if the file cannot be written; KeyboardInterrupt or SystemExit as
@@ -42,21 +44,22 @@ class Backup(keras.callbacks.Callback):
         step: int = 0,
         every: int | None = None,
         stop: StopRequests | None = None,
+        workers: Workers | None = None,
     ):
         super().__init__()
         self.path, self.steps_per_epoch, self.every = path, steps_per_epoch, every
-        self.step, self.stop = step, stop
+        self.step, self.stop, self.workers = step, stop, workers
         self.kept = step
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.step % self.steps_per_epoch:  # Keras has just begun the sums anew
-            restore_sums(self.model, self.path)
+            restore_sums(self.model, self.path, self.workers)
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
         if not self.step % self.steps_per_epoch:
             return  # the epoch's row of figures and its models come first
-        stopping = self.stop is not None and self.stop.requested
+        stopping = self._stopping()
         if stopping or (self.every and not self.step % self.every):
             self._keep()
         if stopping:
@@ -64,8 +67,12 @@ class Backup(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self._keep()
-        if self.stop is not None and self.stop.requested:
+        if self._stopping():
             self.stop.raise_now(self.step)
+
+    def _stopping(self):
+        requested = self.stop is not None and self.stop.requested is not None
+        return requested if self.workers is None else self.workers.any_of(requested)
 
     def _keep(self):
         optimizer = self.model.optimizer.variables
@@ -80,15 +87,20 @@ class Backup(keras.callbacks.Callback):
                     f"backup of step {self.kept} is kept: lower the learning rate, or "
                     "set optimizer.gradient_norm"
                 )
+        unsaved = _unsaved(self.model)  # all workers take part in reading the sums
+        if self.workers is None or self.workers.chief:
+            self._write(unsaved)
+        self.kept = self.step
+
+    def _write(self, unsaved):
         try:
             with replacing(self.path) as temporary:
                 self.model.save_weights(temporary)
-                _add_unsaved(self.model, temporary, self.step)
+                _add_unsaved(temporary, unsaved, self.step)
         except OSError as error:
             code = error.errno or errno.EIO
             reason = f"{os.strerror(code)}; the run goes on from step {self.kept}"
             raise OSError(code, reason, str(self.path)) from error
-        self.kept = self.step
 
 
 def _random_states(model):
@@ -97,17 +109,23 @@ def _random_states(model):
     return [variable for variable in model.variables if id(variable) not in saved]
 
 
-def _add_unsaved(model, path, step):
+def _unsaved(model):
+    """Values of what Keras saves with no model, by group of the file."""
+    parts = {_RANDOM: _random_states(model), _SUMS: model.metrics_variables}
+    return {name: _values(variables) for name, variables in parts.items()}
+
+
+def _values(variables):
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
+def _add_unsaved(path, unsaved, step):
     with h5py.File(path, "a") as file:
         group = file.create_group(_GROUP)
         group.attrs[_STEP] = step
-        _write(group, _RANDOM, _random_states(model))
-        _write(group, _SUMS, model.metrics_variables)
-
-
-def _write(group, name, variables):
-    for number, variable in enumerate(variables):
-        group[f"{name}/{number}"] = keras.ops.convert_to_numpy(variable)
+        for name, values in unsaved.items():
+            for number, value in enumerate(values):
+                group[f"{name}/{number}"] = value
 
 
 def _read(group, name, variables, path):
@@ -127,14 +145,26 @@ def build_metrics(classifier: keras.Model, batch_size: int) -> None:
     classifier.evaluate(images, labels, batch_size=batch_size, verbose=0)
 
 
-def restore_sums(model: keras.Model, path: Path) -> None:
+def restore_sums(
+    model: keras.Model, path: Path, workers: Workers | None = None
+) -> None:
     """Loads the sums that a `Backup` file has of an epoch into the metrics.
+
+    Args:
+        model: Whose metrics have their variables.
+        path: The file, which only the chief needs.
+        workers: Those that train together; None: this process alone.
 
     Raises: InputError if the file is of another model.
     """
     variables = list(model.metrics_variables)
-    with h5py.File(path, "r") as file:
-        sums = _read(file[_GROUP], _SUMS, variables, path)
+    if workers is None or workers.chief:
+        with h5py.File(path, "r") as file:
+            sums = _read(file[_GROUP], _SUMS, variables, path)
+    else:
+        sums = [np.zeros(v.shape, v.dtype) for v in variables]
+    if workers is not None:
+        sums = workers.from_chief(sums)
     for variable, earlier in zip(variables, sums, strict=True):
         variable.assign(earlier)
 
@@ -161,6 +191,25 @@ def restore_backup(classifier: keras.Model, path: Path) -> int:
             return int(file[_GROUP].attrs[_STEP])
     except (OSError, KeyError, ValueError) as error:
         raise _damaged(path) from error
+
+
+def take_state_of_chief(classifier: keras.Model, done: int, workers: Workers) -> int:
+    """Gives all workers the chief's weights and optimizer: it alone reads a backup.
+
+    Args:
+        classifier: Compiled and built, and its optimizer too.
+        done: Training steps done so far, in the chief.
+        workers: Those that train together.
+
+    Returns: The chief's `done`.
+    """
+    if not workers.several:
+        return done
+    variables = [*classifier.variables, *classifier.optimizer.variables]
+    values = workers.from_chief([np.array(done), *_values(variables)])
+    for variable, value in zip(variables, values[1:], strict=True):
+        variable.assign(value)
+    return int(values[0])
 
 
 def _damaged(path):

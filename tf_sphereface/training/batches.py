@@ -10,6 +10,7 @@ from tf_sphereface.data.batches.augmentation import preset
 from tf_sphereface.data.batches.balanced import balanced_order
 from tf_sphereface.data.batches.by_identity import identity_order
 from tf_sphereface.data.batches.order import BatchOrder
+from tf_sphereface.data.batches.shares import WHOLE, Share
 from tf_sphereface.data.batches.shuffled import shuffled_order
 from tf_sphereface.data.records.index import RecordReader
 from tf_sphereface.data.records.writer import verify_records
@@ -29,7 +30,11 @@ def recipe_order(data: DataRecipe, records: Path, seed: int) -> BatchOrder:
 
 
 def recipe_batches(
-    data: DataRecipe, order: BatchOrder, contract: PixelContract, start: int = 0
+    data: DataRecipe,
+    order: BatchOrder,
+    contract: PixelContract,
+    start: int = 0,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """Endless training batches as `[data]` says.
 
@@ -38,13 +43,18 @@ def recipe_batches(
         order: Of the records, from `recipe_order`.
         contract: What the network expects of pixels.
         start: Number of the first batch, from 0.
+        share: The part of each batch to read.
 
-    Returns: Dataset of float32 (batch_size, height, width, 3) in the contract's units
-        and int32 labels (batch_size,).
+    Returns: Dataset of float32 (faces, height, width, 3) in the contract's units and
+        int32 labels (faces,): `batch_size` faces, or those of the share.
     """
     mirrored, augmentation = preset(data.augmentation)
     return order.batches(
-        contract=contract, mirrored=mirrored, augmentation=augmentation, start=start
+        contract=contract,
+        mirrored=mirrored,
+        augmentation=augmentation,
+        start=start,
+        share=share,
     )
 
 
@@ -54,11 +64,13 @@ class PartOrder:
     Args:
         recipe: Of the training.
         records: Folder of record shards.
+        share: The part of each batch that `batches` reads.
 
     Raises: InputError if the records are damaged.
     """
 
-    def __init__(self, recipe: Recipe, records: Path):
+    def __init__(self, recipe: Recipe, records: Path, share: Share = WHOLE):
+        self.share = share
         self.parts = recipe.optimizer.accumulation
         size = recipe.data.batch_size // self.parts
         self._data = recipe.data.model_copy(update={"batch_size": size})
@@ -76,7 +88,8 @@ class PartOrder:
 
     def batches(self, contract: PixelContract, step: int) -> tf.data.Dataset:
         """The parts of all steps from one on, as `recipe_batches`."""
-        return recipe_batches(self._data, self._order, contract, step * self.parts)
+        start = step * self.parts
+        return recipe_batches(self._data, self._order, contract, start, self.share)
 
     def photos(self, step: int) -> list[str]:
         """Names "IDENTITY/FILE" of the crops in a step, by its number from 0."""

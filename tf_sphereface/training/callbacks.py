@@ -116,7 +116,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
     Args:
         backup: Counts the steps; must come later among the callbacks.
         photos: Gives the names of the photos in a batch, by its number from 0.
-        report: File for all of these names.
+        report: File for all of these names; None: not written.
 
     Raises: FloatingPointError.
     """
@@ -124,7 +124,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
     SHOWN = 3
 
     def __init__(
-        self, backup: Backup, photos: Callable[[int], list[str]], report: Path
+        self, backup: Backup, photos: Callable[[int], list[str]], report: Path | None
     ):
         super().__init__()
         self.backup, self.photos, self.report = backup, photos, report
@@ -134,11 +134,13 @@ class StopOnNonFinite(keras.callbacks.Callback):
             return
         step = self.backup.step + 1
         names = self.photos(step - 1)
-        write_atomically(self.report, "".join(f"{n}\n" for n in names).encode())
+        if self.report is not None:
+            text = "".join(f"{name}\n" for name in names)
+            write_atomically(self.report, text.encode())
         shown = ", ".join(names[: self.SHOWN])
         raise FloatingPointError(
             f"the loss is no longer finite at step {step}, a batch of {shown} and "
-            f"others ({self.report} has all {len(names)}); the backup of step "
-            f"{self.backup.kept} is kept: lower the learning rate, set "
+            f"others ({self.report or 'the chief'} has all {len(names)}); the backup "
+            f"of step {self.backup.kept} is kept: lower the learning rate, set "
             "optimizer.gradient_norm, or let lambda fall more slowly"
         )

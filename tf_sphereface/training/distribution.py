@@ -1,10 +1,15 @@
-"""The distribution strategy of a training."""
+"""The distribution strategy of a training: on one device, several, or machines."""
 
 import contextlib
 
 import tensorflow as tf
+from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
+from tensorflow.python.eager import context
 
 from tf_sphereface.errors import InputError
+from tf_sphereface.training.cluster import Cluster
+
+_HEARTBEAT = 20  # seconds without one after which a worker counts as lost
 
 
 def training_strategy(devices: int | None = None) -> tf.distribute.Strategy:
@@ -17,11 +22,7 @@ def training_strategy(devices: int | None = None) -> tf.distribute.Strategy:
     Raises: InputError if there are fewer GPUs, or TensorFlow has already started with
         another number of logical CPUs.
     """
-    if devices is not None and devices < 1:
-        raise InputError(f"--devices must be at least 1. Received: {devices}")
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus and devices is not None and devices > len(gpus):
-        raise InputError(f"--devices {devices}: this machine has {len(gpus)} GPUs")
+    gpus = _gpus(devices)
     count = len(gpus) if devices is None else devices
     if count <= 1:
         return tf.distribute.get_strategy()
@@ -34,6 +35,80 @@ def training_strategy(devices: int | None = None) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(
         _logical_cpus(count), cross_device_ops=tf.distribute.ReductionToOneDevice()
     )
+
+
+def cluster_strategy(
+    cluster: Cluster, devices: int | None = None, seconds: float = 300
+) -> tf.distribute.Strategy:
+    """MultiWorkerMirroredStrategy of the workers of TF_CONFIG.
+
+    Nothing of TensorFlow may have run before in this process, which stays in the
+    cluster to its end.
+
+    Args:
+        cluster: As TF_CONFIG says.
+        devices: How many of the GPUs of this machine to use; None: all.
+        seconds: For how long the other workers are waited for.
+
+    Raises: InputError if a worker does not come, or TensorFlow has already started.
+    """
+    try:
+        gpus = tf.config.list_physical_devices("GPU")
+        tf.config.set_visible_devices(gpus[:devices], "GPU")
+        _bound_waiting(cluster, seconds)
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.OpError as error:
+        reason = f"not all of them came within {seconds:g} s"
+        if not isinstance(error, tf.errors.DeadlineExceededError):
+            reason = error.message.partition("\n")[0]
+        raise InputError(
+            f"{cluster.name(cluster.index)} cannot join the {len(cluster.tasks)} "
+            f"workers of TF_CONFIG: {reason}"
+        ) from error
+    except RuntimeError as error:
+        raise InputError(
+            f"the workers of TF_CONFIG must be joined before TensorFlow starts: {error}"
+        ) from error
+
+
+def devices_of_worker(devices: int | None) -> int:
+    """Number of devices of this machine that `cluster_strategy` uses.
+
+    Raises: InputError if there are fewer than are asked for.
+    """
+    gpus = _gpus(devices)
+    if not gpus and devices is not None and devices > 1:
+        raise InputError(
+            f"--devices {devices}: a worker without GPUs has one device; start more "
+            "workers"
+        )
+    return len(gpus[:devices]) or 1
+
+
+def _bound_waiting(cluster, seconds):
+    """TensorFlow alone would wait an hour, and has no public name for this."""
+    jobs = {job: number + 1 for job, number in cluster.tasks}
+    leader, _ = cluster.tasks[0]
+    context.context().configure_coordination_service(
+        service_type="standalone",
+        service_leader=f"/job:{leader}/replica:0/task:0",
+        cluster_register_timeout_in_ms=round(seconds * 1000),
+        heartbeat_timeout_in_ms=_HEARTBEAT * 1000,
+        coordinated_jobs=[
+            coordination_config_pb2.CoordinatedJob(name=job, num_tasks=count)
+            for job, count in jobs.items()
+        ],
+    )
+
+
+def _gpus(devices):
+    """The machine's GPUs; an InputError if there are fewer than asked for."""
+    if devices is not None and devices < 1:
+        raise InputError(f"--devices must be at least 1. Received: {devices}")
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus and devices is not None and devices > len(gpus):
+        raise InputError(f"--devices {devices}: this machine has {len(gpus)} GPUs")
+    return gpus
 
 
 def _logical_cpus(count: int) -> list[str]:

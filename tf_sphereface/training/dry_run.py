@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tf_sphereface.training.batches import PartOrder, naming_damaged_records
+from tf_sphereface.training.distribution import training_strategy
 from tf_sphereface.training.preparation import prepared_training
 from tf_sphereface.training.recipes.recipe import Recipe
 
@@ -34,7 +35,7 @@ def dry_run(recipe: Recipe, records: Path, devices: int | None = None) -> list[d
 
 
 def _measured(recipe, records, devices):
-    with prepared_training(recipe, records, devices) as prepared:
+    with prepared_training(recipe, records, training_strategy(devices)) as prepared:
         classifier, manifest = prepared.classifier, prepared.manifest
         seconds = _seconds_of_a_step(classifier, recipe, records)
         images, steps = recipe.data.batch_size, recipe.schedule.steps

@@ -19,7 +19,6 @@ from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.precision import dtype_policy
 from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.determinism import deterministic_operators
-from tf_sphereface.training.distribution import training_strategy
 from tf_sphereface.training.recipes.recipe import Recipe
 
 _LOG = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ class PreparedTraining:
 def prepared_training(
     recipe: Recipe,
     records: Path,
-    devices: int | None = None,
+    strategy: tf.distribute.Strategy,
     schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
 ) -> Iterator[PreparedTraining]:
     """Makes the classifier of a recipe, in the precision that it states.
@@ -46,7 +45,7 @@ def prepared_training(
     Args:
         recipe: Of one stage.
         records: Folder of record shards; every byte is read.
-        devices: As `training_strategy`.
+        strategy: From `training_strategy` or `cluster_strategy`.
         schedule: Of the learning rate; None: the recipe's.
 
     Raises: InputError on unusable records or recipe, or ones that do not go together.
@@ -55,7 +54,6 @@ def prepared_training(
     manifest = verify_records(records)
     check_batches(recipe, records, manifest.records)
     preset(recipe.data.augmentation)  # its library may be missing
-    strategy = training_strategy(devices)
     _check_devices(recipe, strategy.num_replicas_in_sync)
     with (
         dtype_policy(recipe.schedule.precision),

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from tf_sphereface.training.batches import PartOrder, naming_damaged_records
+from tf_sphereface.training.distribution import training_strategy
 from tf_sphereface.training.preparation import prepared_training
 from tf_sphereface.training.recipes.recipe import Recipe
 
@@ -49,7 +50,9 @@ def find_learning_rate(
         lowest, decay_steps=(steps - 1) * parts, decay_rate=highest / lowest
     )
     with (
-        prepared_training(recipe, records, devices, growth) as prepared,
+        prepared_training(
+            recipe, records, training_strategy(devices), growth
+        ) as prepared,
         naming_damaged_records(records),
     ):
         order, search = PartOrder(recipe, records), _Search()

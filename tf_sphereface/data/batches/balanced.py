@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_sphereface.data.batches.order import BatchOrder, drawn_numbers
 from tf_sphereface.data.batches.pipeline import Augmentation
 from tf_sphereface.data.batches.sampler import Deck
+from tf_sphereface.data.batches.shares import WHOLE, Share
 from tf_sphereface.data.records.index import RecordReader, index_records
 from tf_sphereface.preprocessing import PixelContract
 
@@ -23,6 +24,7 @@ def balanced_batches(
     mirrored: bool = True,
     augmentation: Augmentation | None = None,
     start: int = 0,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """Endless class-balanced batches; the same seed gives the same batches.
 
@@ -40,13 +42,18 @@ def balanced_batches(
         mirrored: Mirror each face with probability 1/2.
         augmentation: As `face_batches`.
         start: Number of the first batch, from 0.
+        share: As `BatchOrder.batches`.
 
     Returns: Dataset of float32 (batch_size, height, width, 3) in the contract's units
         and int32 labels (batch_size,).
     Raises: InputError if the records are damaged.
     """
     return balanced_order(records, batch_size, seed).batches(
-        contract=contract, mirrored=mirrored, augmentation=augmentation, start=start
+        contract=contract,
+        mirrored=mirrored,
+        augmentation=augmentation,
+        start=start,
+        share=share,
     )
 
 

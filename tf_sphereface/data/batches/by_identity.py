@@ -11,6 +11,7 @@ import tensorflow as tf
 from tf_sphereface.data.batches.order import BatchOrder, drawn_numbers
 from tf_sphereface.data.batches.pipeline import Augmentation
 from tf_sphereface.data.batches.sampler import Deck
+from tf_sphereface.data.batches.shares import WHOLE, Share
 from tf_sphereface.data.records.index import RecordReader, index_records
 from tf_sphereface.data.records.writer import read_manifest
 from tf_sphereface.errors import InputError
@@ -29,6 +30,7 @@ def identity_batches(
     mirrored: bool = True,
     augmentation: Augmentation | None = None,
     start: int = 0,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """Endless batches of P identities x K images; the same seed gives the same batches.
 
@@ -50,6 +52,7 @@ def identity_batches(
         mirrored: Mirror each face with probability 1/2.
         augmentation: As `face_batches`.
         start: Number of the first batch, from 0.
+        share: As `BatchOrder.batches`.
 
     Returns: Dataset of float32 (P K, height, width, 3) in the contract's units and
         int32 labels (P K,). Records are read where they lie; memory holds their places,
@@ -59,7 +62,11 @@ def identity_batches(
     """
     order = identity_order(records, identities_per_batch, images_per_identity, seed)
     return order.batches(
-        contract=contract, mirrored=mirrored, augmentation=augmentation, start=start
+        contract=contract,
+        mirrored=mirrored,
+        augmentation=augmentation,
+        start=start,
+        share=share,
     )
 
 

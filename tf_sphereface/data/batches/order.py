@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_sphereface.data.batches.pipeline import Augmentation, face_batches
+from tf_sphereface.data.batches.shares import WHOLE, Share
 from tf_sphereface.data.records.index import RecordReader, records_in_order
 from tf_sphereface.preprocessing import PixelContract
 
@@ -36,6 +37,7 @@ class BatchOrder:
         mirrored: bool = True,
         augmentation: Augmentation | None = None,
         start: int = 0,
+        share: Share = WHOLE,
     ) -> tf.data.Dataset:
         """Endless batches, from one on: the same as if the others had come before.
 
@@ -44,18 +46,25 @@ class BatchOrder:
             mirrored: Mirror each face with probability 1/2.
             augmentation: As `face_batches`.
             start: Number of the first batch, from 0.
+            share: The part of each batch to read; its faces are those that the whole
+                batch would have, mirrored alike; `augmentation` gets another seed.
 
-        Returns: Dataset of float32 (batch_size, height, width, 3) in the contract's
-            units and int32 labels (batch_size,).
+        Returns: Dataset of float32 (faces, height, width, 3) in the contract's units
+            and int32 labels (faces,): `batch_size` faces, or those of the share.
+        Raises: ValueError if the batch cannot be parted equally.
         """
+        size = share.size(self.batch_size)
         return face_batches(
-            records_in_order(self.reader, lambda: self.numbers(start), self.batch_size),
-            self.batch_size,
+            records_in_order(
+                self.reader, lambda: map(share.of, self.numbers(start)), size
+            ),
+            size,
             contract=contract,
             seed=self.seed,
             mirrored=mirrored,
             augmentation=augmentation,
             start=start,
+            share=share,
         )
 
     def photos(self, number: int) -> list[str]:

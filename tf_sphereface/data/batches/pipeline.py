@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tf_sphereface.data.batches.augmentation import keras_step
+from tf_sphereface.data.batches.shares import WHOLE, Share
 from tf_sphereface.data.records.writer import parse_record
 from tf_sphereface.preprocessing import PixelContract, mirror
 
@@ -25,6 +26,7 @@ def face_batches(
     mirrored: bool,
     augmentation: Augmentation | None = None,
     start: int = 0,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """Decodes records, mirrors, augments and normalises them, in parallel and in order.
 
@@ -42,6 +44,7 @@ def face_batches(
             another; they are the same again if a new layer with the same seed is, and
             if it uses that seed (some of keras-cv's do not).
         start: Number of the first batch.
+        share: The part of each batch that `records` and `batch_size` are of.
 
     Returns: Dataset of float32 (batch_size, height, width, 3) in the contract's units
         and int32 labels (batch_size,).
@@ -80,7 +83,10 @@ def face_batches(
         faces = tf.reshape(batch[0], (batch_size, *shape))
         labels = tf.reshape(batch[1], (batch_size,))
         pair = tf.stack([tf.constant(seed, tf.int64), number])
-        coins = tf.random.stateless_uniform((batch_size,), seed=pair)
+        coins = tf.random.stateless_uniform((batch_size * share.count,), seed=pair)
+        coins = share.of(coins)
+        if share.count > 1:  # the others' faces are not to be changed alike
+            pair = tf.random.fold_in(pair, tf.constant(share.index, tf.int64))
         if augmentation is None:
             return to_mirrored_and_normalized(faces, coins), labels
         faces = augment(to_mirrored(faces, coins), pair)

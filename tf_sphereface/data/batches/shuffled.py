@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tf_sphereface.data.batches.order import BatchOrder, shuffled_numbers
 from tf_sphereface.data.batches.pipeline import Augmentation
+from tf_sphereface.data.batches.shares import WHOLE, Share
 from tf_sphereface.data.records.index import RecordReader, index_records
 from tf_sphereface.preprocessing import PixelContract
 
@@ -19,6 +20,7 @@ def training_batches(
     mirrored: bool = True,
     augmentation: Augmentation | None = None,
     start: int = 0,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """Endless shuffled training batches; the same seed gives the same batches.
 
@@ -33,6 +35,7 @@ def training_batches(
         mirrored: Mirror each face with probability 1/2.
         augmentation: As `face_batches`.
         start: Number of the first batch, from 0: a training that did so many goes on.
+        share: As `BatchOrder.batches`.
 
     Returns: Dataset of float32 (batch_size, height, width, 3) in the contract's units
         and int32 labels (batch_size,). Memory holds the places of the records, 24 bytes
@@ -40,7 +43,11 @@ def training_batches(
     Raises: InputError if the records are damaged.
     """
     return shuffled_order(records, batch_size, seed).batches(
-        contract=contract, mirrored=mirrored, augmentation=augmentation, start=start
+        contract=contract,
+        mirrored=mirrored,
+        augmentation=augmentation,
+        start=start,
+        share=share,
     )
 
 
