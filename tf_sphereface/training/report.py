@@ -73,7 +73,7 @@ def write_run_report(run: Path, records: Path | None = None) -> Path:
         plots += _angle_plots(angles)
     elif recipe.head.name != "none":
         people = _classifier(run).head.num_classes
-    warnings += early_warnings(rows, people) if people else []
+    warnings += early_warnings(rows, recipe.classes_of_a_step(people)) if people else []
     steps = int(rows[-1]["epoch"]) * recipe.schedule.steps_per_epoch
     page = render_page(
         "training/report.html",

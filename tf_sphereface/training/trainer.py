@@ -215,6 +215,7 @@ def _fit(classifier, recipe, records, run, done, options, workers) -> dict[str, 
     if done >= steps:
         return _figures(read_history(run / HISTORY)) if workers.chief else {}
     order = PartOrder(recipe, records, workers.share)
+    classes = recipe.classes_of_a_step(order.people)
     progress = TrainingProgress(steps, done)
     with StopRequests() as stop, _naming_full_disks(run):
         backup = Backup(
@@ -226,7 +227,7 @@ def _fit(classifier, recipe, records, run, done, options, workers) -> dict[str, 
                 StopOnNonFinite(backup, order.photos, run / NOT_FINITE),
                 ExtraLogs(options.validate),
                 progress,
-                *_figures_and_models(run, history, order, options, classifier),
+                *_figures_and_models(run, history, order, options, classifier, classes),
                 backup,
             ]
         try:
@@ -253,7 +254,7 @@ def _fit(classifier, recipe, records, run, done, options, workers) -> dict[str, 
     return _figures(history.rows) if workers.chief else {}
 
 
-def _figures_and_models(run, history, order, options, classifier):
+def _figures_and_models(run, history, order, options, classifier, classes):
     """Callbacks that write and tell after each epoch, in the chief."""
     monitor = "accuracy" if classifier.head is not None else "loss"
     if options.validate is not None:
@@ -264,7 +265,7 @@ def _figures_and_models(run, history, order, options, classifier):
     return [
         *_angle_logs(classifier, order.reader, run),
         history,
-        EarlyWarnings(history.rows, order.people, _LOG.warning),
+        EarlyWarnings(history.rows, classes, _LOG.warning),
         BestModel(run / BEST_MODEL, monitor, earlier),
         keras.callbacks.TensorBoard(str(run / LOGS), write_graph=False),
     ]

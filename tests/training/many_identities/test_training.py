@@ -11,6 +11,7 @@ from tests.training.small_recipe import SMALL
 from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.training.backup import restore_backup
+from tf_sphereface.training.distribution import training_strategy
 from tf_sphereface.training.dry_run import dry_run
 from tf_sphereface.training.preparation import prepared_training
 from tf_sphereface.training.recipes.recipe import Recipe, read_recipe
@@ -62,7 +63,7 @@ def test_a_resumed_training_on_two_devices_ends_with_the_same_bits(
     for ours, theirs in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     # One device goes on where two were.
-    with prepared_training(recipe(), many_people, 1) as prepared:
+    with prepared_training(recipe(), many_people, training_strategy(1)) as prepared:
         assert restore_backup(
             prepared.classifier, tmp_path / "b/backup/state.weights.h5"
         )
@@ -86,7 +87,7 @@ def test_a_frozen_network_learns_class_weights_from_class_means(many_people, tmp
     first = train(recipe(), many_people, tmp_path / "first")
     tree = recipe().model_dump(exclude_none=True)
     del tree["backbone"]
-    tree["fine_tuning"] = {"initial_weights": first.last, "frozen_stages": 4}
+    tree["fine_tuning"] = {"initial_weights": first.last, "frozen_stages": 5}
     second = train(Recipe.model_validate(tree), many_people, tmp_path / "run")
     one, other = (keras.models.load_model(path) for path in (first.last, second.last))
     assert other.backbone.trainable_variables == []
@@ -122,6 +123,13 @@ def test_the_section_is_written_where_it_was_read_only(tmp_path):
     path.write_text(read.to_toml())
     assert read_recipe(path).many_identities.sampling_rate == 0.1
     assert read_recipe(path, ["many_identities={}"]).many_identities.sampling_rate == 1
+
+
+def test_guessing_is_among_the_classes_of_a_step():
+    """So that the warning of a loss that stays at guessing knows it."""
+    sampled = recipe(many_identities={"sampling_rate": 0.1})
+    assert sampled.classes_of_a_step(1_005) == 101
+    assert recipe(many_identities=None).classes_of_a_step(1_005) == 1_005
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A training recipe as checked data, read from TOML."""
 
 import logging
+import math
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -188,6 +189,12 @@ class TrainedSections(Section):
                 'take "mixed_bfloat16"'
             )
         return self
+
+    def classes_of_a_step(self, people: int) -> int:
+        """Number of classes that the loss of a step is over, of so many people."""
+        if self.many_identities is None:
+            return people
+        return math.ceil(self.many_identities.sampling_rate * people)
 
     @property
     def head_can_be_divided(self) -> bool:
