@@ -22,7 +22,8 @@ test-slow: $(INSTALLED)
 
 # What imports Keras only, on Keras' other backends; x64, so that oracles see errors.
 BACKEND_TESTS := tests/heads $(wildcard tests/losses) tests/backbones \
-  tests/test_face_classifier.py tests/test_face_classifier_steps.py
+  tests/test_face_classifier.py tests/test_face_classifier_steps.py \
+  tests/test_face_classifier_model_parallel.py
 
 test-backends: .venv-jax/.installed .venv-torch/.installed
 	KERAS_BACKEND=jax JAX_ENABLE_X64=1 \
