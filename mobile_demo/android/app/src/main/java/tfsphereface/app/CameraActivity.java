@@ -59,6 +59,17 @@ abstract class CameraActivity extends EngineActivity {
     }
 
     private void startCamera() {
+        if (!isAllowed() || running) {
+            return;
+        }
+        running = true;
+        engine.forgetTracks();
+        boolean front = engine.settings.frontCamera();
+        source.start(front, displayDegrees(), listener(front));
+    }
+
+    /** Whether the camera may be used; if not, asks for it once, then by a button. */
+    private boolean isAllowed() {
         Button allow = findViewById(R.id.allow);
         boolean allowed = checkSelfPermission(Manifest.permission.CAMERA)
                 == PackageManager.PERMISSION_GRANTED;
@@ -74,15 +85,12 @@ abstract class CameraActivity extends EngineActivity {
             if (!asked) {
                 askForCamera();
             }
-            return;
         }
-        if (running) {
-            return;
-        }
-        running = true;
-        engine.forgetTracks();
-        final boolean front = engine.settings.frontCamera();
-        source.start(front, displayDegrees(), new FrameSource.Listener() {
+        return allowed;
+    }
+
+    private FrameSource.Listener listener(final boolean front) {
+        return new FrameSource.Listener() {
             @Override
             public void onFrame(final Pixels frame) {
                 final Bitmap bitmap = Pictures.bitmap(frame);
@@ -109,7 +117,7 @@ abstract class CameraActivity extends EngineActivity {
                     }
                 });
             }
-        });
+        };
     }
 
     private void look(Pixels frame) {
