@@ -25,11 +25,13 @@ BACKEND_TESTS := tests/heads $(wildcard tests/losses) tests/backbones \
   tests/test_face_classifier.py tests/test_face_classifier_steps.py \
   tests/test_face_classifier_model_parallel.py
 
-test-backends: .venv-jax/.installed .venv-torch/.installed
+test-backends: .venv-jax/.installed .venv-torch/.installed .venv-jax-training/.installed
 	KERAS_BACKEND=jax JAX_ENABLE_X64=1 \
 	  .venv-jax/bin/python -m pytest -n auto --dist loadfile $(BACKEND_TESTS)
 	KERAS_BACKEND=torch \
 	  .venv-torch/bin/python -m pytest -n auto --dist loadfile $(BACKEND_TESTS)
+	KERAS_BACKEND=jax XLA_FLAGS=--xla_force_host_platform_device_count=2 \
+	  .venv-jax-training/bin/python -m pytest -m slow -n 0 tests/training/test_jax.py
 
 # Needs absl-py 1, hence an environment of its own.
 test-quantization: .venv-quantization/.installed
@@ -92,7 +94,7 @@ demo-site:
 clean:
 	rm -rf tf_sphereface/demo_site mobile_demo/web/dist mobile_demo/web/node_modules
 	rm -rf mobile_demo/android/build mobile_demo/android/*/target
-	rm -rf .venv .venv-audit .venv-runtimes .venv-jax .venv-torch .venv-quantization build dist *.egg-info .pytest_cache .ruff_cache runs
+	rm -rf .venv .venv-audit .venv-runtimes .venv-jax .venv-jax-training .venv-torch .venv-quantization build dist *.egg-info .pytest_cache .ruff_cache runs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define CHECK_PYTHON
@@ -128,6 +130,15 @@ $(INSTALLED): requirements.txt setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv-runtimes/$*
 	.venv-runtimes/$*/bin/pip install --quiet --disable-pip-version-check --no-compile \
 	  $(subst @,==,$*) 'numpy<2'
+	@touch $@
+
+# TensorFlow too, whose tf.data feeds the training.
+.venv-jax-training/.installed: requirements.txt requirements-jax-training.txt
+	$(CHECK_PYTHON)
+	$(PYTHON) -m venv .venv-jax-training
+	.venv-jax-training/bin/pip install --quiet --disable-pip-version-check \
+	  -r requirements.txt -r requirements-jax-training.txt
+	.venv-jax-training/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 .venv-%/.installed: requirements-%.txt

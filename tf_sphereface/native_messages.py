@@ -30,11 +30,14 @@ def native_messages_held_back():
             os.close(terminal)
 
 
-def load_tensorflow() -> None:
+def load_tensorflow(backends: tuple[str, ...] = ("tensorflow",)) -> None:
     """Imports TensorFlow without its notes on oneDNN and absent GPUs, and Keras.
 
     Commands call this before anything that imports TensorFlow by itself. A backend in
     the user's keras.json is overruled.
+
+    Args:
+        backends: Those of Keras that the caller can work with.
 
     Raises: InputError if Keras has, or would have, another backend, or cannot start.
     """
@@ -43,7 +46,7 @@ def load_tensorflow() -> None:
     else:
         backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
         os.environ["KERAS_BACKEND"] = backend
-    if backend != "tensorflow":
+    if backend not in backends:
         raise InputError(
             f"Keras' backend must be TensorFlow. Received: KERAS_BACKEND={backend}; "
             "unset it, or say KERAS_BACKEND=tensorflow"

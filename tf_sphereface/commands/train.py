@@ -99,7 +99,7 @@ def main(argv: list[str] | None = None) -> int:
 
         validate = verification_metrics(args.images, args.pairs)
         _warn_of_known_people(args.records, args.pairs)
-    load_tensorflow()
+    load_tensorflow(("tensorflow", "jax"))
     from tf_sphereface.training.trainer import train
 
     summary = train(

@@ -39,8 +39,10 @@ class CaffeSGD(keras.optimizers.SGD):
         self.bias_rate = bias_rate
 
     def apply(self, grads, trainable_variables=None):
-        context = tf.distribute.get_replica_context()
-        replicas = context.num_replicas_in_sync if context is not None else 1
+        replicas = 1  # JAX has the gradient of the whole batch
+        if keras.backend.backend() == "tensorflow":
+            context = tf.distribute.get_replica_context()
+            replicas = context.num_replicas_in_sync if context is not None else 1
         if self.global_clipnorm and replicas > 1:
             places = [place for place, grad in enumerate(grads) if grad is not None]
             sums = context.all_reduce("sum", [grads[place] for place in places])

@@ -2,12 +2,14 @@
 
 import contextlib
 
+import keras
 import tensorflow as tf
 from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
 from tensorflow.python.eager import context
 
 from tf_sphereface.errors import InputError
 from tf_sphereface.training.cluster import Cluster
+from tf_sphereface.training.jax_devices import data_parallel, divided_among
 
 _HEARTBEAT = 20  # seconds without one after which a worker counts as lost
 
@@ -19,9 +21,17 @@ def training_strategy(devices: int | None = None) -> tf.distribute.Strategy:
         devices: How many GPUs to use; None: all. On a machine without GPUs, as many
             logical CPUs, which is for trying distribution out, not for speed.
 
+    On Keras' JAX backend it is the default strategy, and JAX divides the batches.
+
     Raises: InputError if there are fewer GPUs, or TensorFlow has already started with
         another number of logical CPUs.
     """
+    if keras.backend.backend() == "jax":
+        _at_least_one(devices)
+        with contextlib.suppress(RuntimeError):  # JAX needs their memory
+            tf.config.set_visible_devices([], "GPU")
+        data_parallel(devices)
+        return tf.distribute.get_strategy()
     gpus = _gpus(devices)
     count = len(gpus) if devices is None else devices
     if count <= 1:
@@ -101,10 +111,21 @@ def _bound_waiting(cluster, seconds):
     )
 
 
-def _gpus(devices):
-    """The machine's GPUs; an InputError if there are fewer than asked for."""
+def replica_count(strategy: tf.distribute.Strategy) -> int:
+    """Number of devices that share a batch, those of JAX too."""
+    if keras.backend.backend() == "jax":
+        return divided_among()
+    return strategy.num_replicas_in_sync
+
+
+def _at_least_one(devices):
     if devices is not None and devices < 1:
         raise InputError(f"--devices must be at least 1. Received: {devices}")
+
+
+def _gpus(devices):
+    """The machine's GPUs; an InputError if there are fewer than asked for."""
+    _at_least_one(devices)
     gpus = tf.config.list_physical_devices("GPU")
     if gpus and devices is not None and devices > len(gpus):
         raise InputError(f"--devices {devices}: this machine has {len(gpus)} GPUs")

@@ -19,6 +19,7 @@ from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.precision import dtype_policy
 from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.determinism import deterministic_operators
+from tf_sphereface.training.distribution import replica_count
 from tf_sphereface.training.recipes.recipe import Recipe
 
 _LOG = logging.getLogger(__name__)
@@ -54,7 +55,9 @@ def prepared_training(
     manifest = verify_records(records)
     check_batches(recipe, records, manifest.records)
     preset(recipe.data.augmentation)  # its library may be missing
-    _check_devices(recipe, strategy.num_replicas_in_sync)
+    _check_devices(recipe, replica_count(strategy))
+    if keras.backend.backend() == "jax":
+        _check_jax(recipe)
     with (
         dtype_policy(recipe.schedule.precision),
         deterministic_operators(recipe.schedule.deterministic),
@@ -93,6 +96,21 @@ def _check_devices(recipe: Recipe, replicas: int) -> None:
             f"batch_size {data.batch_size} must be a multiple of {times}the "
             f"{replicas} devices"
         )
+
+
+def _check_jax(recipe: Recipe) -> None:
+    """Raises InputError for what only TensorFlow has, or was not tried on JAX."""
+    used = {
+        "schedule.deterministic": recipe.schedule.deterministic,
+        'schedule.precision "mixed_float16"': recipe.schedule.precision
+        == "mixed_float16",
+        "schedule.recompute": recipe.schedule.recompute,
+        "optimizer.accumulation": recipe.optimizer.accumulation > 1,
+        "[many_identities]": recipe.many_identities is not None,
+        "[fine_tuning]": recipe.fine_tuning is not None,
+    }
+    if names := [name for name, wanted in used.items() if wanted]:
+        raise InputError(f"{', '.join(names)}: not with KERAS_BACKEND=jax")
 
 
 def _check_crops(contract, crop, recipe: Recipe) -> None:

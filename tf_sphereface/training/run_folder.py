@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
 from tf_sphereface.data.records.manifest import MANIFEST_NAME, read_manifest
@@ -114,10 +115,18 @@ def _has_foreign_files(run: Path) -> bool:
 
 
 def _environment() -> dict:
+    packages, devices = _PACKAGES, tf.config.list_logical_devices()
+    kinds = [device.device_type for device in devices]
+    backend = keras.backend.backend()
+    if backend == "jax":
+        packages += ("jax",)
+        devices = keras.distribution.list_devices()
+        kinds = [name.split(":")[0].upper() for name in devices]
     return {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "system": platform.system(),
-        "devices": [device.device_type for device in tf.config.list_logical_devices()],
-        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "backend": backend,
+        "devices": kinds,
+        "packages": {name: metadata.version(name) for name in packages},
     }

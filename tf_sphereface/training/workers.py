@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
@@ -179,6 +180,8 @@ def join_workers(
     cluster = read_cluster()
     if cluster is None:
         return Workers(training_strategy(devices))
+    if keras.backend.backend() != "tensorflow":
+        raise InputError("TF_CONFIG: several machines need KERAS_BACKEND=tensorflow")
     if cluster in _JOINED:
         return _JOINED[cluster]
     cluster.listener().close()  # a port that is taken is better told at once

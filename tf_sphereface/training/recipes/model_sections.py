@@ -13,21 +13,21 @@ def no_head():
 
 
 def _backbones():
-    load_tensorflow()
+    load_tensorflow(("tensorflow", "jax"))
     from tf_sphereface.backbones import BACKBONES
 
     return BACKBONES
 
 
 def _heads():
-    load_tensorflow()
+    load_tensorflow(("tensorflow", "jax"))
     from tf_sphereface.heads import HEADS
 
     return {**HEADS, "none": no_head}
 
 
 def _metric_losses():
-    load_tensorflow()
+    load_tensorflow(("tensorflow", "jax"))
     from tf_sphereface.losses import METRIC_LOSSES
 
     return METRIC_LOSSES
