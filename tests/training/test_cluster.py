@@ -5,11 +5,13 @@ import socket
 import threading
 
 import pytest
+import tensorflow as tf
 
 from tf_sphereface.commands.train import main
 from tf_sphereface.errors import InputError
 from tf_sphereface.training.cluster import read_cluster
 from tf_sphereface.training.rendezvous import meet
+from tf_sphereface.training.workers import LostWorkerError, Workers
 
 TWO = {"worker": ["one:4711", "two:4711"]}
 
@@ -161,3 +163,61 @@ def test_a_port_that_is_taken_is_named():
         pytest.raises(InputError, match=f"port {port} of worker 0 .* is taken on this"),
     ):
         cluster.listener()
+
+
+THREE = {"worker": ["one:1", "two:2", "three:3"]}
+ABORTED = "{{node x}} Collective ops is aborted by: "
+UNHEALTHY = (
+    "Error reported from /job:worker/task:0: The following tasks are unhealthy "
+    "(stopped sending heartbeats):\n/job:worker/replica:0/task:2\nThe tasks have "
+    "crashed."
+)
+REMOTE = "Socket closed\nfrom remote target /job:worker/replica:0/task:2 while calling"
+GONE = "worker 2 (three:3) has ended or cannot be reached; start all workers again"
+
+
+@pytest.mark.parametrize(
+    ("index", "message", "told"),
+    [
+        (1, UNHEALTHY, GONE),
+        (1, REMOTE, GONE),
+        (0, "node on /job:worker/replica:0/task:0: " + REMOTE, GONE),
+        (
+            1,
+            "Error reported from /job:worker/task:2: no space",
+            "worker 2 (three:3) ended",
+        ),
+        (
+            2,
+            "no heartbeat of /job:worker/replica:0/task:2",
+            "worker 0 (one:1) has ended",
+        ),
+        (0, "on /job:worker/replica:0/task:0", "another worker has ended or cannot"),
+    ],
+)
+def test_tensorflows_errors_name_the_worker_that_is_lost(index, message, told):
+    cluster = read_cluster(settings(THREE, type="worker", index=index))
+    workers = Workers(None, cluster)
+    with pytest.raises(LostWorkerError) as caught, workers.naming_lost():
+        raise tf.errors.InternalError(None, None, ABORTED + message)
+    assert str(caught.value).startswith(told)
+
+
+def test_other_errors_and_those_of_one_process_are_left_alone():
+    cluster = read_cluster(settings(type="worker", index=0))
+    mistake = tf.errors.InvalidArgumentError(None, None, "shapes differ")
+    with (
+        pytest.raises(tf.errors.InvalidArgumentError),
+        Workers(None, cluster).naming_lost(),
+    ):
+        raise mistake
+    aborted = tf.errors.UnavailableError(None, None, ABORTED)
+    with pytest.raises(tf.errors.UnavailableError), Workers(None).naming_lost():
+        raise aborted
+
+
+def test_one_process_is_its_own_chief():
+    alone = Workers(None)
+    assert (alone.chief, alone.several, alone.share.count) == (True, False, 1)
+    assert (alone.any_of(True), alone.any_of(False)) == (True, False)
+    assert alone.from_chief(["state"]) == ["state"]

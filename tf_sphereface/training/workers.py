@@ -143,11 +143,18 @@ class Workers:
             raise
 
     def _told(self, message):
-        tasks = [(job, int(number)) for job, number in _TASK.findall(message)]
-        tasks = [task for task in tasks if task in self.cluster.tasks]
-        who = "another worker"
-        if tasks:  # the one that sends no heartbeats comes last
-            who = self.cluster.name(self.cluster.tasks.index(tasks[-1]))
+        named = [(job, int(number)) for job, number in _TASK.findall(message)]
+        places = [
+            self.cluster.tasks.index(task)
+            for task in named
+            if task in self.cluster.tasks
+        ]
+        # The one that sends no heartbeats comes last. Of a chief that is silent
+        # TensorFlow names nobody but the worker that waits for it.
+        places = [0, *(place for place in places if place != self.cluster.index)]
+        who = self.cluster.name(places[-1])
+        if self.cluster.chief and len(places) == 1:
+            who = "another worker"
         reported = _REPORTED.search(message)
         if reported and "heartbeat" not in reported[1]:
             return f"{who} ended: {reported[1]}"
