@@ -9,6 +9,7 @@ import h5py
 from tf_sphereface.errors import InputError
 
 _WEIGHTS = "model.weights.h5"  # in a `.keras` archive
+_CHUNK = 1 << 20  # bytes
 
 
 def check_hdf5(path: Path) -> tuple[dict, dict[str, str]]:
@@ -19,18 +20,31 @@ def check_hdf5(path: Path) -> tuple[dict, dict[str, str]]:
         it holds.
     """
     try:
-        content = path.read_bytes()
-        if path.suffix == ".keras":
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                content = archive.read(_WEIGHTS)
-        with h5py.File(io.BytesIO(content), "r") as opened:
-            complaint = _complaint(opened, len(content))
+        content = _content(path)
+        size = content.seek(0, io.SEEK_END)
+        with h5py.File(content, "r") as opened:
+            complaint = _complaint(opened, size)
             kind = "model" if "model_config" in opened.attrs else "weights"
     except Exception as error:  # a foreign file makes the library raise anything
         raise InputError("is damaged, or no file of HDF5") from error
     if complaint:
         raise InputError(complaint)
     return {}, {"kind": kind}
+
+
+def _content(path):
+    """The HDF5 file in memory, once: the limits leave room for its numbers, too."""
+    if path.suffix != ".keras":
+        return io.BytesIO(path.read_bytes())
+    content = io.BytesIO()
+    with zipfile.ZipFile(path) as archive, archive.open(_WEIGHTS) as weights:
+        # Its whole length at first: growing would take more.
+        content.seek(max(archive.getinfo(_WEIGHTS).file_size - 1, 0))
+        content.write(b"\0")
+        content.seek(0)
+        while chunk := weights.read(_CHUNK):
+            content.write(chunk)
+    return content
 
 
 def _complaint(opened, size):
