@@ -31,7 +31,7 @@ test-backends: .venv-jax/.installed .venv-torch/.installed .venv-jax-training/.i
 	KERAS_BACKEND=torch \
 	  .venv-torch/bin/python -m pytest -n auto --dist loadfile $(BACKEND_TESTS)
 	KERAS_BACKEND=jax XLA_FLAGS=--xla_force_host_platform_device_count=2 \
-	  .venv-jax-training/bin/python -m pytest -m slow -n 0 tests/training/test_jax.py
+	  .venv-jax-training/bin/python -m pytest -m slow -n 0 tests/training/distribution/test_jax.py
 
 # Needs absl-py 1, hence an environment of its own.
 test-quantization: .venv-quantization/.installed

@@ -69,7 +69,7 @@ def measured(rate, identities, batch, devices, steps):
     import numpy as np
     import tensorflow as tf
 
-    from tf_sphereface.training.distribution import training_strategy
+    from tf_sphereface.training.distribution.strategies import training_strategy
 
     class Clock(keras.callbacks.Callback):
         times = []

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tests.small_classifier import compiled, faces, small_backbone
 from tf_sphereface import CenterLoss, FaceClassifier
 from tf_sphereface.embedding_models import load_backbone
-from tf_sphereface.training.distribution import training_strategy
+from tf_sphereface.training.distribution.strategies import training_strategy
 
 
 def test_two_replicas_train_like_one_device():

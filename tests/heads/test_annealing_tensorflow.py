@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tf_sphereface.heads import ASoftmaxLayer, InverseDecayAnnealing, StagedMargin
-from tf_sphereface.training.distribution import training_strategy
+from tf_sphereface.training.distribution.strategies import training_strategy
 
 
 def test_replicas_together_count_the_images_of_the_whole_batch():

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tests.heads.every_head import ARGUMENTS, make, points
 from tf_sphereface import FaceClassifier, heads
-from tf_sphereface.training.distribution import training_strategy
+from tf_sphereface.training.distribution.strategies import training_strategy
 
 
 @pytest.mark.quick_cases("ArcFaceLayer", "AdaFaceLayer")

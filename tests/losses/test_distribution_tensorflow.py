@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_sphereface import FaceClassifier, NormalizedSoftmaxLayer
 from tf_sphereface.losses import CenterLoss, TripletSemiHardLoss
-from tf_sphereface.training.distribution import training_strategy
+from tf_sphereface.training.distribution.strategies import training_strategy
 
 
 def points(count=48):

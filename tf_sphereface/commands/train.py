@@ -83,7 +83,7 @@ def main(argv: list[str] | None = None) -> int:
     if trying == (args.run is not None):
         parser.error("--run is needed, or --dry-run or --find-learning-rate without it")
     from tf_sphereface.native_messages import load_tensorflow
-    from tf_sphereface.training.cluster import read_cluster
+    from tf_sphereface.training.distribution.cluster import read_cluster
     from tf_sphereface.training.recipes.recipe import read_recipe
     from tf_sphereface.training.recipes.shipped import find_recipe
 
@@ -116,7 +116,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _tried(recipe, args):
-    from tf_sphereface.training.cluster import read_cluster
+    from tf_sphereface.training.distribution.cluster import read_cluster
 
     if read_cluster() is not None:
         option = "--dry-run" if args.dry_run else "--find-learning-rate"

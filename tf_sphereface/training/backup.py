@@ -11,8 +11,8 @@ import numpy as np
 from tf_sphereface.errors import InputError
 from tf_sphereface.files import replacing
 from tf_sphereface.foreign.keras_files import check_keras_file
+from tf_sphereface.training.distribution.workers import Workers
 from tf_sphereface.training.stop_requests import StopRequests
-from tf_sphereface.training.workers import Workers
 
 _GROUP, _STEP, _RANDOM, _SUMS = "tf_sphereface", "step", "random", "sums"
 

@@ -19,7 +19,7 @@ from tf_sphereface.geometry import CropGeometry
 from tf_sphereface.precision import dtype_policy
 from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.determinism import deterministic_operators
-from tf_sphereface.training.distribution import replica_count
+from tf_sphereface.training.distribution.strategies import replica_count
 from tf_sphereface.training.recipes.recipe import Recipe
 
 _LOG = logging.getLogger(__name__)

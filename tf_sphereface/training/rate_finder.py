@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from tf_sphereface.training.batches import PartOrder, naming_damaged_records
-from tf_sphereface.training.distribution import training_strategy
+from tf_sphereface.training.distribution.strategies import training_strategy
 from tf_sphereface.training.preparation import prepared_training
 from tf_sphereface.training.recipes.recipe import Recipe
 

@@ -34,6 +34,7 @@ from tf_sphereface.training.callbacks import (
     Validation,
     read_history,
 )
+from tf_sphereface.training.distribution.workers import WAIT_SECONDS, join_workers
 from tf_sphereface.training.early_warnings import EarlyWarnings, colour_warning
 from tf_sphereface.training.fine_tuning import class_means
 from tf_sphereface.training.preparation import check_batches, prepared_training
@@ -51,7 +52,6 @@ from tf_sphereface.training.run_folder import (
     open_run,
 )
 from tf_sphereface.training.stop_requests import StopRequests
-from tf_sphereface.training.workers import WAIT_SECONDS, join_workers
 
 _LOG = logging.getLogger(__name__)
 BACKUP_STEPS = 200

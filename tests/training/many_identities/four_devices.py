@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from tests.training.many_identities.trained import classifier_of, difference
-from tf_sphereface.training.distribution import training_strategy
+from tf_sphereface.training.distribution.strategies import training_strategy
 
 CLASSES = 40
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tests.training.many_identities.plain_heads import DIM, divided, values
 from tests.training.many_identities.trained import classifier_of, fitted
 from tf_sphereface.training.caffe_sgd import CaffeSGD
-from tf_sphereface.training.distribution import training_strategy
+from tf_sphereface.training.distribution.strategies import training_strategy
 from tf_sphereface.training.many_identities import class_shares
 
 CLASSES = 41  # shares of 21 and 20

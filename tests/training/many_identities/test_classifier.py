@@ -15,7 +15,7 @@ from tests.training.many_identities.test_losses import REFUSED
 from tests.training.many_identities.trained import classifier_of, difference
 from tf_sphereface import FaceClassifier, heads
 from tf_sphereface.training.angles import class_angles
-from tf_sphereface.training.distribution import training_strategy
+from tf_sphereface.training.distribution.strategies import training_strategy
 from tf_sphereface.training.many_identities import class_shares
 from tf_sphereface.training.many_identities.classifier import ManyIdentitiesClassifier
 

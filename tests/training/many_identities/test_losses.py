@@ -6,7 +6,7 @@ import pytest
 from tests.heads.every_head import ARGUMENTS
 from tests.training.many_identities.plain_heads import DIM, divided, plain, stepped
 from tf_sphereface import heads
-from tf_sphereface.training.distribution import training_strategy
+from tf_sphereface.training.distribution.strategies import training_strategy
 
 REFUSED = {"SoftmaxLayer", "LSoftmaxLayer", "SphereFace2Layer"}
 CLASSES, IMAGES = 7, 8  # shares of 4 and 3

@@ -11,7 +11,7 @@ from tests.training.small_recipe import SMALL
 from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.training.backup import restore_backup
-from tf_sphereface.training.distribution import training_strategy
+from tf_sphereface.training.distribution.strategies import training_strategy
 from tf_sphereface.training.dry_run import dry_run
 from tf_sphereface.training.preparation import prepared_training
 from tf_sphereface.training.recipes.recipe import Recipe, read_recipe

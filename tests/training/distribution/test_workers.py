@@ -21,8 +21,8 @@ from tf_sphereface.training.trainer import train
 
 pytestmark = pytest.mark.slow
 TRAIN = [sys.executable, "-m", "tf_sphereface.commands.main", "train"]
-PROGRAM = [sys.executable, "-m", "tests.training.worker_program"]
-ROOT = Path(__file__).parents[2]
+PROGRAM = [sys.executable, "-m", "tests.training.distribution.worker_program"]
+ROOT = Path(__file__).parents[3]
 
 
 @contextlib.contextmanager

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from tf_sphereface.commands.train import main
 from tf_sphereface.errors import InputError
-from tf_sphereface.training.cluster import read_cluster
-from tf_sphereface.training.rendezvous import meet
-from tf_sphereface.training.workers import LostWorkerError, Workers
+from tf_sphereface.training.distribution.cluster import read_cluster
+from tf_sphereface.training.distribution.rendezvous import meet
+from tf_sphereface.training.distribution.workers import LostWorkerError, Workers
 
 TWO = {"worker": ["one:4711", "two:4711"]}
 

@@ -9,7 +9,7 @@ import pytest
 from tests.training.small_recipe import recipe
 from tf_sphereface.errors import InputError
 from tf_sphereface.training.callbacks import read_history
-from tf_sphereface.training.distribution import training_strategy
+from tf_sphereface.training.distribution.strategies import training_strategy
 from tf_sphereface.training.trainer import train
 
 pytestmark = [

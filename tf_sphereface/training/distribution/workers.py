@@ -12,13 +12,13 @@ from tensorflow.python.eager import context
 
 from tf_sphereface.data.batches.shares import Share
 from tf_sphereface.errors import InputError
-from tf_sphereface.training.cluster import Cluster, read_cluster
-from tf_sphereface.training.distribution import (
+from tf_sphereface.training.distribution.cluster import Cluster, read_cluster
+from tf_sphereface.training.distribution.rendezvous import meet
+from tf_sphereface.training.distribution.strategies import (
     cluster_strategy,
     devices_of_worker,
     training_strategy,
 )
-from tf_sphereface.training.rendezvous import meet
 
 WAIT_SECONDS = 300.0
 _JOINED: dict[Cluster, "Workers"] = {}  # a process can join one, and only once

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.training.cluster import Cluster
+from tf_sphereface.training.distribution.cluster import Cluster
 
 _RETRY, _ANSWER = 0.2, 10.0  # seconds: between calls; for one message
 _LONGEST = 1 << 16  # bytes of a message

@@ -8,8 +8,8 @@ from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
 from tensorflow.python.eager import context
 
 from tf_sphereface.errors import InputError
-from tf_sphereface.training.cluster import Cluster
-from tf_sphereface.training.jax_devices import data_parallel, divided_among
+from tf_sphereface.training.distribution.cluster import Cluster
+from tf_sphereface.training.distribution.jax_devices import data_parallel, divided_among
 
 _HEARTBEAT = 20  # seconds without one after which a worker counts as lost
 
