@@ -184,8 +184,15 @@ GONE = "worker 2 (three:3) has ended or cannot be reached; start all workers aga
         (0, "node on /job:worker/replica:0/task:0: " + REMOTE, GONE),
         (
             1,
-            "Error reported from /job:worker/task:2: no space",
-            "worker 2 (three:3) ended",
+            "Error reported from /job:worker/task:2: tf_sphereface: no space",
+            "worker 2 (three:3) ended: no space",
+        ),
+        (  # by an operation of the worker that ended, and not by the service
+            1,
+            ABORTED + "tf_sphereface: no space\nRestart.\nAdditional information from "
+            "remote target /job:worker/replica:0/task:2 while calling: tf_sphereface: "
+            "no space\\nRestart.",
+            "worker 2 (three:3) ended: no space",
         ),
         (
             2,

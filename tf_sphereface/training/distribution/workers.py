@@ -23,7 +23,9 @@ from tf_sphereface.training.distribution.strategies import (
 WAIT_SECONDS = 300.0
 _JOINED: dict[Cluster, "Workers"] = {}  # a process can join one, and only once
 _TASK = re.compile(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)")
-_REPORTED = re.compile(r"Error reported from /job:\w+/(?:replica:\d+/)?task:\d+: (.*)")
+# TensorFlow puts words of several kinds around what it was told.
+_OURS = "tf_sphereface: "
+_REPORTED = re.compile(f"{_OURS}(.*)")
 _ABORTED = "Collective ops is aborted by"
 _MOST_TOLD = 500  # letters of an error
 _HEARD = 5.0  # seconds: the chief's process serves what the others are told
@@ -137,7 +139,7 @@ class Workers:
                 text = f"{error}".partition("\n")[0] or type(error).__name__
                 with contextlib.suppress(tf.errors.OpError):
                     context.context().report_error_to_cluster(
-                        tf.errors.ABORTED, text[:_MOST_TOLD]
+                        tf.errors.ABORTED, _OURS + text[:_MOST_TOLD]
                     )
                     time.sleep(_HEARD)
             raise
@@ -156,7 +158,7 @@ class Workers:
         if self.cluster.chief and len(places) == 1:
             who = "another worker"
         reported = _REPORTED.search(message)
-        if reported and "heartbeat" not in reported[1]:
+        if reported:
             return f"{who} ended: {reported[1]}"
         return (
             f"{who} has ended or cannot be reached; start all workers again with the "
