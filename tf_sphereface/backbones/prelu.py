@@ -13,7 +13,7 @@ class PReLU(layers.PReLU):
     """Keras' PReLU: x where x > 0, alpha x elsewhere; the same values and weights.
 
     Keras' formula is six passes over the tensor and six more for the gradient; on
-    TensorFlow's CPU a training step takes one each. The sum of alpha's gradient is
+    TensorFlow's CPU a training step takes one each, and the sum of alpha's gradient is
     float32 in half precision too. Inference keeps Keras' operators, which exported
     files are recognised by.
 
