@@ -49,7 +49,7 @@ def test_gradients_are_those_of_the_formula(dtype, tolerance, shared_axes):
 
     def weighted(inputs):
         outputs = layer(ops.cast(inputs, dtype), training=True)
-        return ops.sum(ops.cast(outputs, "float32") * upstream)
+        return ops.sum(ops.multiply(ops.cast(outputs, "float32"), upstream))
 
     _, (by_inputs, by_alpha) = gradients(weighted, [values], layer)
     wide = upstream.astype("float64")
@@ -72,7 +72,7 @@ def test_sums_of_half_precision_are_rounded_once():
 
     def weighted(inputs):
         outputs = layer(ops.cast(inputs, "bfloat16"), training=True)
-        return ops.sum(ops.cast(outputs, "float32") * upstream)
+        return ops.sum(ops.multiply(ops.cast(outputs, "float32"), upstream))
 
     _, (_, by_alpha) = gradients(weighted, [values], layer)
     expected = -upstream.astype("float64").sum(axis=(0, 1, 2))
