@@ -12,14 +12,13 @@ matrices of bfloat16. Without a GPU it runs on the CPU, with small `--batch`.
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from train_step import asked, print_table, rows_of
+from train_step import asked, report
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 SEED, DIM, PRECISION = 0, 512, "bfloat16"
@@ -160,12 +159,7 @@ def started_peer(args):
 
 def main(argv=None):
     args = build_parser().parse_args(argv)
-    seconds, operations = measure(args)
-    if args.json:
-        timed_calls = {" ".join(key): values for key, values in seconds.items()}
-        print(json.dumps({"arguments": vars(args), "seconds": timed_calls}, indent=2))
-        return 0
-    print_table(rows_of(seconds, operations, args.batch))
+    report(args, *measure(args))
     return 0
 
 

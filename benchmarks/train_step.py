@@ -211,14 +211,18 @@ def print_table(rows):
         print(f"{row['library'] + ' ' + row['name']:38}" + "".join(cells))
 
 
-def main(argv=None):
-    args = build_parser().parse_args(argv)
-    seconds, operations = measure(args)
+def report(args, seconds, operations):
+    """Prints the table, or with --json the seconds."""
     if args.json:
         timed_calls = {" ".join(key): values for key, values in seconds.items()}
         print(json.dumps({"arguments": vars(args), "seconds": timed_calls}, indent=2))
-        return 0
+        return
     print_table(rows_of(seconds, operations, args.batch))
+
+
+def main(argv=None):
+    args = build_parser().parse_args(argv)
+    report(args, *measure(args))
     return 0
 
 
