@@ -42,11 +42,7 @@ MUTANTS = {
         ("annealing", "progress >= start", "progress > start"),
         ("annealing", "values[1:], strict", "values[:-1], strict"),
         ("multiplicative", "self.images.assign_add(", "self.images.assign("),
-        (
-            "multiplicative",
-            "self.images if images else",
-            "self.iteration if images else",
-        ),
+        ("multiplicative", "tensor(self.images)", "tensor(self.iteration)"),
     ],
     "test_l_softmax.py": [
         ("l_softmax", "* ops.reshape(lengths, (-1, 1))", ""),
@@ -96,7 +92,11 @@ MUTANTS = {
             'kwargs.pop("scale", None) is not None',
             'kwargs.pop("scale", 0) == 1',
         ),
-        ("margin_head", "self.kernel) / l2_norm(self.kernel, axis=0)", "self.kernel)"),
+        (
+            "margin_head",
+            "embeddings, kernel) / l2_norm(kernel, axis=0)",
+            "embeddings, kernel)",
+        ),
         ("softmax", 'initializer="zeros"', 'initializer="ones"'),
         (
             "margin_head",

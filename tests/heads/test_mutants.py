@@ -38,6 +38,19 @@ def tree(tmp_path):
     return tmp_path
 
 
+def source(tree, module):
+    """Path and normalised text of a module of heads."""
+    path = tree / "tf_sphereface" / "heads" / f"{module}.py"
+    return path, ast.unparse(ast.parse(path.read_text()))
+
+
+def test_each_mutant_has_one_place_in_the_source():
+    rows = [(module, old) for _, module, old, _ in ROWS]
+    texts = {module: source(ROOT, module)[1] for module, _ in rows}
+    lost = [row for row in rows if texts[row[0]].count(row[1].replace('"', "'")) != 1]
+    assert not lost
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("test", MUTANTS)
 def test_copy_without_a_mutant_passes(tree, test):
@@ -48,8 +61,7 @@ def test_copy_without_a_mutant_passes(tree, test):
 @pytest.mark.slow
 @pytest.mark.parametrize(("test", "module", "old", "new"), ROWS)
 def test_mutant_is_noticed(tree, test, module, old, new):
-    path = tree / "tf_sphereface" / "heads" / f"{module}.py"
-    text = ast.unparse(ast.parse(path.read_text()))
+    path, text = source(tree, module)
     old, new = (part.replace('"', "'") for part in (old, new))
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
