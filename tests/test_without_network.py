@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[1]
 NO_NETWORK = ["unshare", "-n"]
 # Threads may add up in another order while training; photos have times of their own.
 UNTRAINED = ("aligned/", "pairs", "people/", "photos/", "records/")
-ELSEWHERE = {"quantization-train"}  # in an environment of its own
+# In an environment of its own; and a server, whose page is watched in a browser.
+ELSEWHERE = {"quantization-train", "demo"}
 
 
 def walked(folder, prefix=()):
