@@ -5,8 +5,8 @@
 Networks are SphereFace-20 and -64 with A-Softmax and IResNet-50 with ArcFace, in mixed
 bfloat16. The peer trains the same network, loss and solver as InsightFace's
 arcface_torch does: eager, autocast, channels first. A round is `--steps` steps over one
-batch that lies on the device, by `model.fit` for Keras; rounds of all take turns, and a
-first one compiles. Printed are images a second, the rate of the multiplications in
+batch that lies on the device, by `model.fit` for Keras; rounds of all take turns, after
+two that compile. Printed are images a second, the rate of the multiplications in
 them, and its share of what the library itself reaches in a product of two square
 matrices of bfloat16. Without a GPU it runs on the CPU, with small `--batch`.
 """
@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from train_step import asked, report
+from train_step import asked, in_turns, report
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 SEED, DIM, PRECISION = 0, 512, "bfloat16"
@@ -128,15 +128,7 @@ def measure(args):
         process = started_peer(args)
         for name in process.stdout.readline().split():
             timers["torch", name] = lambda name=name: asked(process, name)
-    for timer in timers.values():
-        timer()
-    seconds = {key: [] for key in timers}
-    for _ in range(args.rounds):
-        for key, timer in timers.items():
-            seconds[key].append(timer())
-    if process:
-        process.stdin.close()
-        process.wait()
+    seconds = in_turns(timers, args.rounds, process)
     operations["matmul"] = 2 * args.matmul**3
     return seconds, operations
 

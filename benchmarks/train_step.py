@@ -169,18 +169,24 @@ def measure(args):
         timers |= {
             ("torch", name): lambda name=name: asked(process, name) for name in names
         }
+    seconds = in_turns(timers, args.rounds, process)
+    operations["matmul"] = 2 * args.matmul**3
+    return seconds, operations
+
+
+def in_turns(timers, rounds, peer):
+    """Seconds of each round by the timers' names; ends the peer's process, if any."""
     for timer in timers.values():
         timer()
         timer()  # the first compiles, the second still fills caches
     seconds = {key: [] for key in timers}
-    for _ in range(args.rounds):
+    for _ in range(rounds):
         for key, timer in timers.items():
             seconds[key].append(timer())
-    if process:
-        process.stdin.close()
-        process.wait()
-    operations["matmul"] = 2 * args.matmul**3
-    return seconds, operations
+    if peer:
+        peer.stdin.close()
+        peer.wait()
+    return seconds
 
 
 def rows_of(seconds, operations, batch):

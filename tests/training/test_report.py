@@ -3,12 +3,15 @@
 import re
 import stat
 
+import keras
 import numpy as np
 import pytest
 
 from tests.training.small_recipe import recipe
 from tf_sphereface.commands.report import main
+from tf_sphereface.data.batches.shuffled import shuffled_order
 from tf_sphereface.data.records.writer import write_records
+from tf_sphereface.training.angles import class_angles
 from tf_sphereface.training.batches import PartOrder
 from tf_sphereface.training.early_warnings import (
     EarlyWarnings,
@@ -95,6 +98,21 @@ def test_exchanged_colours_are_seen(tmp_path):
     assert colour_warning(coloured(tmp_path / "few", skin[::-1], 3)) is None
 
 
+def surpluses(run, records):
+    """Angle to the nearest other person minus the own one, means, the least first."""
+    classifier = keras.saving.load_model(run / "best.keras", compile=False)
+    contract = classifier.backbone.pixel_contract
+    order = shuffled_order(records, 24, seed=0)
+    (batch,) = order.batches(contract=contract, mirrored=False).take(1)
+    angles = class_angles(classifier, *(part.numpy() for part in batch))
+    people = np.array([name.partition("/")[0] for name in order.photos(0)])
+    means = {
+        person: (angles.nearest - angles.target)[people == person].mean()
+        for person in set(people)
+    }
+    return sorted((mean, person) for person, mean in means.items())
+
+
 @pytest.mark.usefixtures("eagerly")
 def test_the_page_of_a_run(records, tmp_path, capsys):
     run = tmp_path / "run"
@@ -115,6 +133,10 @@ def test_the_page_of_a_run(records, tmp_path, capsys):
         f"person {number}" for number in range(4)
     }
     assert "Of 24 photos of 4 people" in page
+    surplus = re.findall(r'alt="(person \d)/[^>]*><b>(.*?)</b>', page)
+    assert surplus == [
+        (person, f"{mean:+.2f}") for mean, person in surpluses(run, records)
+    ]
     assert "RGB, (pixel - 127.5) / 128" in page
     assert stat.S_IMODE((run / "training.html").stat().st_mode) == 0o600
     (run / "history.csv").unlink()

@@ -32,7 +32,6 @@ from tf_sphereface.training.callbacks import (
     History,
     StopOnNonFinite,
     Validation,
-    read_history,
 )
 from tf_sphereface.training.distribution.workers import WAIT_SECONDS, join_workers
 from tf_sphereface.training.early_warnings import EarlyWarnings, colour_warning
@@ -213,7 +212,7 @@ def _fit(classifier, recipe, records, run, done, options, workers) -> dict[str, 
     steps, steps_per_epoch = schedule.steps, schedule.steps_per_epoch
     history = History(run / HISTORY, done // steps_per_epoch) if workers.chief else None
     if done >= steps:
-        return _figures(read_history(run / HISTORY)) if workers.chief else {}
+        return _figures(history.rows) if workers.chief else {}
     order = PartOrder(recipe, records, workers.share)
     classes = recipe.classes_of_a_step(order.people)
     progress = TrainingProgress(steps, done)
@@ -221,15 +220,15 @@ def _fit(classifier, recipe, records, run, done, options, workers) -> dict[str, 
         backup = Backup(
             run / BACKUP, steps_per_epoch, done, options.backup_steps, stop, workers
         )
-        callbacks = [StopOnNonFinite(backup, order.photos, None), backup]
+        report = run / NOT_FINITE if workers.chief else None
+        callbacks = [StopOnNonFinite(backup, order.photos, report)]
         if workers.chief:
-            callbacks = [
-                StopOnNonFinite(backup, order.photos, run / NOT_FINITE),
+            callbacks += [
                 ExtraLogs(options.validate),
                 progress,
                 *_figures_and_models(run, history, order, options, classifier, classes),
-                backup,
             ]
+        callbacks.append(backup)
         try:
             if done % steps_per_epoch:
                 build_metrics(classifier, recipe.data.batch_size)
