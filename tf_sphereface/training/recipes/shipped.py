@@ -16,28 +16,30 @@ def shipped_recipes() -> dict[str, str]:
 
     One with a published figure, in a line of the comment, says that it is not ours.
     """
-    folder = resources.files("tf_sphereface.recipes")
-    files = sorted(folder.iterdir(), key=lambda file: file.name)
-    return {
-        file.name.removesuffix(_SUFFIX): _summary(file.read_text("utf-8"))
-        for file in files
-        if file.name.endswith(_SUFFIX)
-    }
+    summaries = {}
+    for name, file in _files().items():
+        summaries[name], published = _comment(file)
+        if published is not None:
+            summaries[name] += f" ({_PUBLISHED} {published}; not run here)"
+    return summaries
 
 
 def published_figure(recipe: Recipe) -> str | None:
     """The published figure of the shipped recipe with the same network and losses.
 
-    Of its stages the last counts; data and schedule may differ.
+    Data and schedule may differ. None for recipes in stages and for fine-tuning, whose
+    network `[backbone]` does not tell.
     """
-    folder = resources.files("tf_sphereface.recipes")
-    for name, summary in shipped_recipes().items():
-        _, found, figure = summary.partition(f"({_PUBLISHED} ")
-        if not found or figure.startswith(_NONE):
+    if recipe.fine_tuning is not None:
+        return None
+    for file in _files().values():
+        published = _comment(file)[1]
+        if published is None or published.startswith(_NONE):
             continue
-        shipped = read_recipe(Path(str(folder / f"{name}{_SUFFIX}"))).stages([])[-1]
-        if all(getattr(shipped, part) == getattr(recipe, part) for part in _SAME):
-            return figure.rpartition(";")[0]
+        shipped = read_recipe(file)
+        same = all(getattr(shipped, part) == getattr(recipe, part) for part in _SAME)
+        if same and not shipped.then:
+            return published
     return None
 
 
@@ -51,22 +53,28 @@ def find_recipe(given: Path) -> Path:
     """
     if given.exists():
         return given
-    names = shipped_recipes()
-    if str(given) in names:
-        return Path(str(resources.files("tf_sphereface.recipes") / f"{given}{_SUFFIX}"))
+    files = _files()
+    if str(given) in files:
+        return files[str(given)]
     raise InputError(
-        f"no such recipe: {given}; give a TOML file or one of {', '.join(names)}"
+        f"no such recipe: {given}; give a TOML file or one of {', '.join(files)}"
     )
 
 
-def _summary(text):
-    lines, published = [], ""
-    for line in text.splitlines():
+def _files() -> dict[str, Path]:
+    folder = Path(str(resources.files("tf_sphereface.recipes")))
+    return {file.stem: file for file in sorted(folder.glob(f"*{_SUFFIX}"))}
+
+
+def _comment(file) -> tuple[str, str | None]:
+    """First sentence of a recipe's comment, and its published figure if it says one."""
+    lines, published = [], None
+    for line in file.read_text("utf-8").splitlines():
         if not line.startswith("#"):
             break
         line = line.removeprefix("#").strip()
         if line.startswith(_PUBLISHED):
-            published = f" ({line}; not run here)"
+            published = line.removeprefix(_PUBLISHED).strip()
         else:
             lines.append(line)
-    return " ".join(lines).partition(". ")[0].removesuffix(".") + published
+    return " ".join(lines).partition(". ")[0].removesuffix("."), published
