@@ -30,6 +30,9 @@ def native_messages_held_back():
             os.close(terminal)
 
 
+_BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}
+
+
 def load_tensorflow(backends: tuple[str, ...] = ("tensorflow",)) -> None:
     """Imports TensorFlow without its notes on oneDNN and absent GPUs, and Keras.
 
@@ -47,8 +50,9 @@ def load_tensorflow(backends: tuple[str, ...] = ("tensorflow",)) -> None:
         backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
         os.environ["KERAS_BACKEND"] = backend
     if backend not in backends:
+        names = " or ".join(_BACKENDS[known] for known in backends)
         raise InputError(
-            f"Keras' backend must be TensorFlow. Received: KERAS_BACKEND={backend}; "
+            f"Keras' backend must be {names}. Received: KERAS_BACKEND={backend}; "
             "unset it, or say KERAS_BACKEND=tensorflow"
         )
     if not {"keras", "tensorflow"} <= sys.modules.keys():

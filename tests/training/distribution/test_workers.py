@@ -143,6 +143,25 @@ def test_a_run_whose_workers_were_stopped_and_killed_ends_as_if_not(records, tmp
     assert_same_weights(tmp_path / "run" / "last.keras", alone.last, 1e-4)
 
 
+@pytest.mark.parametrize("lost", [0, 1], ids=["chief", "other"])
+def test_a_worker_that_ends_before_tensorflow_starts_is_not_waited_for(lost):
+    """It has come and said the same as the others: an hour was waited for it."""
+    program = (
+        "import os, sys\n"
+        "from tf_sphereface.training.distribution import workers\n"
+        "if sys.argv[1] == 'lost':\n"
+        "    workers.cluster_strategy = lambda *_: os._exit(9)\n"
+        "workers.join_workers(dict, seconds=30)\n"
+    )
+    parts = ["lost" if index == lost else "other" for index in range(2)]
+    with two_workers(*([sys.executable, "-c", program, p] for p in parts)) as processes:
+        outputs = ended(processes, 120)
+    (code, _, told), left = outputs[1 - lost], outputs[lost]
+    assert (left[0], code) == (9, 1)
+    reason = "cannot join the 2 workers of TF_CONFIG: not all of them came within 30 s"
+    assert reason in told.splitlines()[-1]
+
+
 def test_the_others_are_told_why_a_worker_ends(records, tmp_path):
     (tmp_path / "recipe.toml").write_text(recipe().to_toml())
     (tmp_path / "run").mkdir()

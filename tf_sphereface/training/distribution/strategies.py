@@ -109,6 +109,8 @@ def _bound_waiting(cluster, seconds):
             for job, count in jobs.items()
         ],
     )
+    # Otherwise the workers that have come wait an hour for one that has ended since.
+    context.context().coordination_service.cluster_register_with_barrier = True
 
 
 def replica_count(strategy: tf.distribute.Strategy) -> int:

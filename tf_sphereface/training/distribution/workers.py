@@ -21,6 +21,7 @@ from tf_sphereface.training.distribution.strategies import (
 )
 
 WAIT_SECONDS = 300.0
+_JOINING = 60.0  # seconds, at most: all have come, and TensorFlow starts
 _JOINED: dict[Cluster, "Workers"] = {}  # a process can join one, and only once
 _TASK = re.compile(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)")
 # TensorFlow puts words of several kinds around what it was told.
@@ -196,6 +197,5 @@ def join_workers(
     cluster.listener().close()  # a port that is taken is better told at once
     known = {"number of devices": str(devices_of_worker(devices))}
     meet(cluster, known | facts(), seconds)
-    return _JOINED.setdefault(
-        cluster, Workers(cluster_strategy(cluster, devices, seconds), cluster)
-    )
+    strategy = cluster_strategy(cluster, devices, min(seconds, _JOINING))
+    return _JOINED.setdefault(cluster, Workers(strategy, cluster))
