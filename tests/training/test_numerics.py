@@ -15,6 +15,7 @@ from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.averages import averaged_weights
 from tf_sphereface.training.backup import restore_backup
 from tf_sphereface.training.callbacks import read_history
+from tf_sphereface.training.distribution.strategies import training_strategy
 from tf_sphereface.training.dry_run import dry_run
 from tf_sphereface.training.preparation import _check_devices
 from tf_sphereface.training.rate_finder import find_learning_rate
@@ -55,6 +56,35 @@ def test_loss_scaling_leaves_out_a_step_that_overflows():
     classifier.train_on_batch(*batch())
     assert int(optimizer.iterations) == 1
     assert np.isfinite(kernel).all() and not np.array_equal(kernel, before)
+
+
+@pytest.mark.parametrize("device", [0, 1])
+def test_a_step_that_overflows_on_one_device_is_left_out_on_all(device):
+    made = recipe(backbone=TINY, schedule={"precision": "mixed_float16"})
+    strategy = training_strategy(2)
+    with strategy.scope(), dtype_policy("mixed_float16"):
+        classifier = build_classifier(made, 4)
+        optimizer = classifier.optimizer
+        optimizer.build(classifier.trainable_variables)
+    kernel = classifier.backbone.get_layer("conv1_1").kernel
+    before = kernel.numpy()
+    sample_weight = np.full(8, 1e-6, "float32")  # 20 bits less
+    sample_weight[4 * device : 4 * device + 4] = 1.0
+
+    def step(scale):
+        optimizer.dynamic_scale.assign(scale)
+        parts = (*batch(), sample_weight)
+        data = tf.data.Dataset.from_tensor_slices(parts)
+        data = data.batch(8, drop_remainder=True)
+        return classifier.fit(data, shuffle=False, verbose=0).history["loss"]
+
+    assert np.isfinite(step(2.0**24))
+    np.testing.assert_array_equal(kernel.numpy(), before)
+    assert float(optimizer.dynamic_scale.numpy()) == 2.0**23
+    assert np.isfinite(step(1024.0))
+    for part in kernel.value.values:
+        assert np.isfinite(part.numpy()).all()
+        assert not np.array_equal(part.numpy(), before)
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -179,17 +209,11 @@ def test_the_recipe_decides_on_xla(choice):
     assert made.jit_compile == (expected.jit_compile if choice is None else choice)
 
 
-@pytest.mark.parametrize(
-    ("sections", "message"),
-    [
-        ({"optimizer": {"accumulation": 2}}, "accumulation needs --devices 1"),
-        ({"schedule": {"precision": "mixed_float16"}}, '"mixed_bfloat16" goes on'),
-    ],
-)
-def test_what_goes_on_one_device_only_is_said(sections, message):
-    with pytest.raises(InputError, match=message):
-        _check_devices(recipe(**sections), 2)
-    _check_devices(recipe(**sections), 1)
+def test_parts_go_on_one_device_only():
+    parts = recipe(optimizer={"accumulation": 2})
+    with pytest.raises(InputError, match="accumulation needs --devices 1"):
+        _check_devices(parts, 2)
+    _check_devices(parts, 1)
 
 
 def test_parts_must_be_equal():

@@ -53,7 +53,7 @@ def _measured(recipe, records, devices):
             },
             "memory_mb": _memory(classifier),
             "steps": steps,
-            "epochs": round(steps * images / manifest.records, 1),
+            "epochs": round(steps * images / manifest.records, 2),
             "step_seconds": float(f"{seconds:.4g}"),
             "images_per_second": float(f"{images / seconds:.4g}"),
             "expected_hours": float(f"{steps * seconds / 3600:.3g}"),

@@ -83,12 +83,6 @@ def _check_devices(recipe: Recipe, replicas: int) -> None:
     if replicas > 1 and recipe.optimizer.accumulation > 1:
         # Each replica would bound the norm of its parts of the gradient.
         raise InputError("optimizer.accumulation needs --devices 1")
-    if replicas > 1 and recipe.schedule.precision == "mixed_float16":
-        # Keras' loss scaling asks the first device alone whether gradients are finite.
-        raise InputError(
-            'schedule.precision "mixed_float16" needs --devices 1; "mixed_bfloat16" '
-            "goes on several"
-        )
     images = data.images_per_identity or 1
     if data.batch_size % (images * replicas):
         times = f"images_per_identity {images} times " if images > 1 else ""
