@@ -29,6 +29,7 @@ LAYERS = [
     },
     {
         "folder_lock",
+        "loss_scaling",
         "model_files",
         "one_pass",
         "pickles",

@@ -7,6 +7,8 @@ from keras import ops
 
 from tests.small_classifier import compiled, faces, small_backbone
 from tf_sphereface import ASoftmaxLayer, FaceClassifier, SphereFaceCNN
+from tf_sphereface.loss_scaling import LossScaling
+from tf_sphereface.precision import dtype_policy
 
 
 def test_fit_learns_and_counts_training_iterations_only():
@@ -79,6 +81,27 @@ def test_save_and_load_keep_weights_counter_and_optimizer(tmp_path):
     before = classifier.fit(images, labels, batch_size=64, verbose=0).history["loss"]
     after = loaded.fit(images, labels, batch_size=64, verbose=0).history["loss"]
     assert before == pytest.approx(after, rel=1e-6)
+
+
+def test_half_precision_is_scaled_as_long_as_it_is_not_declined(tmp_path):
+    """The head keeps the classifier's own policy at float32, which Keras looks at."""
+    with dtype_policy("mixed_float16"):
+        classifier = FaceClassifier(small_backbone(), ASoftmaxLayer(4))
+    classifier.compile("sgd", jit_compile=False)
+    assert type(classifier.optimizer) is LossScaling
+    images, labels = faces()
+    classifier.fit(images, labels, batch_size=16, verbose=0)
+    classifier.save(tmp_path / "classifier.keras")
+    loaded = keras.models.load_model(tmp_path / "classifier.keras")
+    assert type(loaded.optimizer) is LossScaling
+    assert type(loaded.optimizer.inner_optimizer) is keras.optimizers.SGD
+    assert int(loaded.optimizer.inner_optimizer.iterations) == 4
+    own = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
+    classifier.compile(own, jit_compile=False)
+    assert classifier.optimizer is own
+    classifier.compile("sgd", auto_scale_loss=False)
+    assert type(classifier.optimizer) is keras.optimizers.SGD
+    assert type(compiled().optimizer) is keras.optimizers.SGD
 
 
 def test_predict_gives_the_logits():

@@ -11,6 +11,7 @@ from keras import ops
 from tf_sphereface.backbones.recomputation import recomputing
 from tf_sphereface.heads import MarginHead
 from tf_sphereface.heads.margin_head import Tensor
+from tf_sphereface.loss_scaling import LossScaling
 from tf_sphereface.losses import MetricLoss
 from tf_sphereface.losses.metric_loss import mean_or_zero
 
@@ -97,7 +98,18 @@ class FaceClassifier(keras.Model):
                 "`compile` must be given no `metrics` without a head: there are no "
                 "logits. Verify `classifier.backbone` on pairs in a callback instead."
             )
+        optimizer = keras.optimizers.get(optimizer)
+        if kwargs.get("auto_scale_loss", True) and self._vanishing(optimizer):
+            optimizer = LossScaling(optimizer)
         super().compile(optimizer, metrics=metrics, **kwargs)
+
+    def _vanishing(self, optimizer):
+        """True for gradients of half precision, which vanish unless the loss is large.
+
+        Keras asks for the model's own precision, which is the head's.
+        """
+        scaling = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        return self.backbone.compute_dtype == "float16" and not scaling
 
     def compile_from_config(self, config):
         # Keras' own leaves a model with a `compile` of its own uncompiled.

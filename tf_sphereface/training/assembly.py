@@ -6,7 +6,6 @@ from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.training.caffe_sgd import CaffeSGD
 from tf_sphereface.training.fine_tuning import initial_backbone
-from tf_sphereface.training.loss_scaling import LossScaling
 from tf_sphereface.training.many_identities.classifier import ManyIdentitiesClassifier
 from tf_sphereface.training.recipes.constructor_sections import ConstructorSection
 from tf_sphereface.training.recipes.recipe import OptimizerRecipe, Recipe
@@ -90,9 +89,6 @@ def build_classifier(
     if recipe.schedule.recompute:
         _recompute(classifier)
     optimizer = build_optimizer(recipe.optimizer, schedule)
-    if recipe.schedule.precision == "mixed_float16":
-        # The gradients of half precision vanish unless the loss is large.
-        optimizer = LossScaling(optimizer)
     if recipe.many_identities is not None:
         classifier.compile(optimizer)
         return classifier

@@ -14,7 +14,9 @@ from tests.small_classifier import faces, small_backbone
 from tests.training.many_identities.test_losses import REFUSED
 from tests.training.many_identities.trained import classifier_of, difference
 from tf_sphereface import FaceClassifier, heads
+from tf_sphereface.precision import dtype_policy
 from tf_sphereface.training.angles import class_angles
+from tf_sphereface.training.caffe_sgd import CaffeSGD
 from tf_sphereface.training.distribution.strategies import training_strategy
 from tf_sphereface.training.many_identities import class_shares
 from tf_sphereface.training.many_identities.classifier import ManyIdentitiesClassifier
@@ -108,6 +110,14 @@ def test_fewer_classes_than_devices_are_refused():
         head = heads.AMSoftmaxLayer(2)
         head.num_classes = 1
         ManyIdentitiesClassifier(small_backbone(), head)
+
+
+def test_half_precision_without_loss_scaling_is_refused():
+    with dtype_policy("mixed_float16"):
+        backbone = small_backbone()
+    many = ManyIdentitiesClassifier(backbone, heads.AMSoftmaxLayer(4))
+    with pytest.raises(ValueError, match="loss scaling.* backbone of mixed_float16"):
+        many.compile(CaffeSGD(0.1))
 
 
 def test_metrics_and_other_optimizers_are_refused():

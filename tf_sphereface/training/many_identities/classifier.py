@@ -32,7 +32,8 @@ class ManyIdentitiesClassifier(FaceClassifier):
 
     Returns: Dict of `embeddings`; there are no logits, also for `predict`.
     Raises: ValueError if the head's class weights cannot be divided, or as
-        `ClassShares`; in `compile` if metrics or XLA are asked for. TypeError in
+        `ClassShares`; in `compile` if metrics or XLA are asked for, or the backbone
+        computes in float16. TypeError in
         `compile` if the optimizer is none of `CaffeSGD`.
     """
 
@@ -63,6 +64,12 @@ class ManyIdentitiesClassifier(FaceClassifier):
     def compile(self, optimizer, loss=None, metrics=None, jit_compile=False, **kwargs):
         if not isinstance(optimizer, CaffeSGD):
             raise TypeError(f"`optimizer` must be CaffeSGD. Received: {optimizer!r}")
+        if self.backbone.compute_dtype == "float16":
+            policy = self.backbone.dtype_policy.name
+            raise ValueError(
+                "the backbone's gradients would need loss scaling, which class shares "
+                f"do not have. Received: a backbone of {policy}"
+            )
         if metrics:
             raise ValueError(
                 "`metrics` must be None: there is an accuracy, and there are no logits "
