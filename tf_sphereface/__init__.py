@@ -14,7 +14,14 @@ __version__ = "0.1.0"
 __getattr__, _, _names = lazy_loader.attach_stub(__name__, __file__)
 __all__ = ["__version__", *_names]
 # Those in Keras' files that are not public.
-_PARTS = ("CaffeSGD", "KerasApplication", "L2Pooling2D", "PReLU", "UnitColumns")
+_PARTS = (
+    "CaffeSGD",
+    "KerasApplication",
+    "L2Pooling2D",
+    "LossScaling",
+    "PReLU",
+    "UnitColumns",
+)
 
 
 def __dir__():
