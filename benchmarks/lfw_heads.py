@@ -35,6 +35,8 @@ HEADS = {
     "softmax": ["head.name=softmax"],
     "A-Softmax m=1": ["head.margin=1"],
     "A-Softmax m=4": [],
+    # For batches of 32: lambda is at its floor after two passes, as in the release.
+    "A-Softmax m=4, annealed in 266 steps": ["head.annealing.gamma=0.75"],
     "A-Softmax m=4, Caffe gradient": [CAFFE],
     "A-Softmax m=4, Caffe gradient, rate 0.01": [CAFFE, "optimizer.learning_rate=0.01"],
     "AM-Softmax (CosFace)": ["head.name=am_softmax"],
