@@ -68,6 +68,19 @@ def test_known_failures_are_said_in_words(columns, words):
     assert words is None or found[0].startswith(words)
 
 
+@pytest.mark.parametrize(
+    ("losses", "accuracies", "lambdas", "warned"),
+    [  # SphereFaceCNN with 10 layers on 801 people of LFW; batches of 32, and of 64
+        ([6.703, 6.732, 6.687], [0.068, 0.107, 0.130], [7.35, 5, 5], True),
+        ([6.625, 6.586, 6.400], [0.085, 0.169, 0.249], [8.26, 5, 5], False),
+    ],
+    ids=["came to 62 % of the pairs", "came to 87 %"],
+)
+def test_trainings_that_were_stuck_and_were_not(losses, accuracies, lambdas, warned):
+    history = rows(loss=losses, accuracy=accuracies, **{"lambda": lambdas})
+    assert bool(early_warnings(history, 801)) == warned
+
+
 def test_a_warning_comes_once():
     told, history = [], []
     callback = EarlyWarnings(history, 10_572, told.append)

@@ -11,6 +11,7 @@ from tf_sphereface.data.records.index import RecordReader
 from tf_sphereface.data.records.writer import parse_record
 
 _STILL = 0.97  # of the loss of guessing
+_MAY_GUESS = 0.2  # accuracy: the plain logits of a network that is stuck learn a little
 _FALLEN = 0.7  # of the best accuracy
 _LEARNT = 0.1  # accuracy before a fall of it says something
 _FELL_FOR = 3  # epochs of verification
@@ -48,7 +49,7 @@ def _stays_at_guessing(curves, num_classes):
     lambdas, losses = curves["lambda"], curves["loss"]
     if lambdas[-1] != lambdas[-2]:
         return None  # before the floor of lambda nothing is lost
-    if losses[-1] < _STILL * guess or curves["accuracy"][-1] >= _LEARNT:
+    if losses[-1] < _STILL * guess or curves["accuracy"][-1] >= _MAY_GUESS:
         return None
     return (
         f"the loss, {losses[-1]:.2f}, is that of guessing among {num_classes:,} people "
