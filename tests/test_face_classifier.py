@@ -94,14 +94,14 @@ def test_half_precision_is_scaled_as_long_as_it_is_not_declined(tmp_path):
     classifier.save(tmp_path / "classifier.keras")
     loaded = keras.models.load_model(tmp_path / "classifier.keras")
     assert type(loaded.optimizer) is LossScaling
-    assert type(loaded.optimizer.inner_optimizer) is keras.optimizers.SGD
+    assert isinstance(loaded.optimizer.inner_optimizer, keras.optimizers.SGD)
     assert int(loaded.optimizer.inner_optimizer.iterations) == 4
     own = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
     classifier.compile(own, jit_compile=False)
     assert classifier.optimizer is own
     classifier.compile("sgd", auto_scale_loss=False)
-    assert type(classifier.optimizer) is keras.optimizers.SGD
-    assert type(compiled().optimizer) is keras.optimizers.SGD
+    assert isinstance(classifier.optimizer, keras.optimizers.SGD)
+    assert isinstance(compiled().optimizer, keras.optimizers.SGD)
 
 
 def test_predict_gives_the_logits():
