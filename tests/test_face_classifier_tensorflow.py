@@ -8,8 +8,14 @@ import pytest
 import tensorflow as tf
 
 from tests.small_classifier import compiled, faces, small_backbone
-from tf_sphereface import CenterLoss, FaceClassifier
+from tf_sphereface import (
+    ASoftmaxLayer,
+    CenterLoss,
+    FaceClassifier,
+    InverseDecayAnnealing,
+)
 from tf_sphereface.embedding_models import load_backbone
+from tf_sphereface.training.caffe_sgd import CaffeSGD
 from tf_sphereface.training.distribution.strategies import training_strategy
 
 
@@ -53,6 +59,47 @@ def test_a_replica_without_images_is_told_before_training(monkeypatch, batches, 
         assert bool(told) == (warns and devices == 2)
         assert not told or "drop_remainder=True" in str(told[0].message)
     assert len(seen) == 2 and bool(seen[1]) == warns  # before training
+
+
+def caught_in_fit(devices, optimizer, monkeypatch, calls=1):
+    monkeypatch.setattr(keras.Model, "fit", lambda *arguments, **options: None)
+    with training_strategy(devices).scope():
+        annealing = InverseDecayAnnealing(base=10.0, gamma=0.1)
+        head = ASoftmaxLayer(4, annealing=annealing, calls_per_iteration=calls)
+        classifier = FaceClassifier(small_backbone(), head)
+        classifier.compile(optimizer())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        classifier.fit(*faces(16), batch_size=8)
+    return [str(warning.message) for warning in caught]
+
+
+@pytest.mark.parametrize("bound", ["clipnorm", "clipvalue", "global_clipnorm"])
+@pytest.mark.parametrize("kind", [keras.optimizers.Adam, CaffeSGD])
+def test_gradients_that_are_bounded_on_each_replica_are_told(monkeypatch, bound, kind):
+    """On one device, and with Caffe's bound of the whole batch, nothing is told."""
+    told = [
+        caught_in_fit(devices, lambda: kind(0.1, **{bound: 1.0}), monkeypatch)
+        for devices in (1, 2)
+    ]
+    assert told[0] == []
+    if kind is CaffeSGD and bound == "global_clipnorm":
+        assert told[1] == []
+    else:
+        (sentence,) = told[1]
+        assert sentence.startswith(f"{bound}: Keras bounds each replica's share")
+
+
+def test_accumulation_that_the_strategy_cannot_is_refused(monkeypatch):
+    def optimizer():
+        inner = keras.optimizers.SGD(0.1, gradient_accumulation_steps=4)
+        return keras.optimizers.LossScaleOptimizer(inner)
+
+    with pytest.raises(ValueError, match="without `gradient_accumulation_steps` on"):
+        caught_in_fit(2, optimizer, monkeypatch, calls=4)
+    assert caught_in_fit(1, optimizer, monkeypatch, calls=4) == []
+    (sentence,) = caught_in_fit(1, optimizer, monkeypatch)
+    assert sentence.endswith("make the head with calls_per_iteration=4")
 
 
 def test_classifier_is_exported_whole_before_and_after_it_was_called(tmp_path):

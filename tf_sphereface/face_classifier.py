@@ -15,6 +15,8 @@ from tf_sphereface.loss_scaling import LossScaling
 from tf_sphereface.losses import MetricLoss
 from tf_sphereface.losses.metric_loss import mean_or_zero
 
+_BOUNDS = ("clipnorm", "clipvalue", "global_clipnorm")
+
 
 @keras.saving.register_keras_serializable(package="tf_sphereface")
 class FaceClassifier(keras.Model):
@@ -150,7 +152,15 @@ class FaceClassifier(keras.Model):
         self._recomputing = recomputing(self.backbone)
 
     def fit(self, x=None, y=None, batch_size=None, *args, **kwargs):
-        """As Keras' own; warns if the last batch may leave a replica without images."""
+        """As Keras' own; warns of what is another training than it seems.
+
+        On several replicas that is a last batch which may leave one without images, and
+        gradients which Keras' optimizers bound on each alone; with accumulated
+        gradients a head that counts their parts as iterations.
+
+        Raises: ValueError if the optimizer accumulates gradients and the strategy
+            cannot, such as MirroredStrategy on CPUs.
+        """
         strategy = getattr(self, "distribute_strategy", None)
         replicas = getattr(strategy, "num_replicas_in_sync", 1)
         if replicas > 1 and _may_end_short(x, batch_size):
@@ -160,6 +170,11 @@ class FaceClassifier(keras.Model):
                 "drop_remainder=True",
                 stacklevel=2,
             )
+        optimizer = getattr(self, "optimizer", None)
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        _check_counting(optimizer, self.head)
+        if replicas > 1:
+            _check_on_replicas(optimizer, strategy)
         return super().fit(x, y, batch_size, *args, **kwargs)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
@@ -284,6 +299,43 @@ def _several_workers(strategy):
     extended = getattr(strategy, "extended", None)
     in_cluster = getattr(extended, "_in_multi_worker_mode", None)
     return in_cluster is not None and in_cluster()
+
+
+def _check_counting(optimizer, head):
+    """Warns of a lambda that falls with each part of a step."""
+    parts = getattr(optimizer, "gradient_accumulation_steps", None)
+    annealing = getattr(head, "annealing", None)
+    if not parts or annealing is None or head.calls_per_iteration == parts:
+        return
+    if getattr(annealing, "unit", "iterations") == "iterations":
+        warnings.warn(
+            f"gradient_accumulation_steps={parts}, and lambda falls with each part of "
+            f"a step: make the head with calls_per_iteration={parts}",
+            stacklevel=3,
+        )
+
+
+def _check_on_replicas(optimizer, strategy):
+    parts = getattr(optimizer, "gradient_accumulation_steps", None)
+    # Keras adds up in a branch, where such strategies cannot meet.
+    meets = getattr(strategy.extended, "_use_merge_call", lambda: False)
+    if parts and meets():
+        raise ValueError(
+            "the optimizer must be without `gradient_accumulation_steps` on the "
+            f"{strategy.num_replicas_in_sync} replicas of this strategy. "
+            f"Received: gradient_accumulation_steps={parts}"
+        )
+    bounds = [name for name in _BOUNDS if getattr(optimizer, name, None)]
+    if getattr(optimizer, "bounds_whole_batch", False):
+        bounds = [name for name in bounds if name != "global_clipnorm"]
+    if bounds:
+        warnings.warn(
+            f"{', '.join(bounds)}: Keras bounds each replica's share of the gradient, "
+            f"which is another training on {strategy.num_replicas_in_sync} replicas "
+            "than on one. tf_sphereface.training.caffe_sgd.CaffeSGD bounds that of the "
+            "whole batch by its global_clipnorm",
+            stacklevel=3,
+        )
 
 
 def _may_end_short(x, batch_size):

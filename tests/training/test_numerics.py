@@ -1,5 +1,7 @@
 """Loss scaling, gradients in parts, averages of weights, activations computed again."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from tf_sphereface.backbones import MobileFaceNet, SphereFaceCNN
 from tf_sphereface.errors import InputError
 from tf_sphereface.face_classifier import FaceClassifier
 from tf_sphereface.heads import ASoftmaxLayer
+from tf_sphereface.loss_scaling import LossScaling
 from tf_sphereface.precision import dtype_policy
 from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.averages import averaged_weights
@@ -251,3 +254,42 @@ def test_the_rate_is_found_below_the_one_that_loses_the_loss(records):
     assert found["learning_rate"] <= found["lowest_loss_at"] < found["rates"][-1] < 1e4
     assert len(found["rates"]) == len(found["losses"]) < 25
     assert found["rates"][1] / found["rates"][0] == pytest.approx(10 ** (8 / 24), 1e-2)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_step_that_is_left_out_does_not_move_the_rate_of_the_search(
+    records, monkeypatch
+):
+    scaling = functools.partial(LossScaling, initial_scale=2.0**24)
+    monkeypatch.setattr("tf_sphereface.face_classifier.LossScaling", scaling)
+    half = recipe(schedule={"precision": "mixed_float16"})
+    found = find_learning_rate(half, records, lowest=0.001, highest=1.0, steps=13)
+    rates = sorted(set(found["rates"]))
+    assert found["rates"] == sorted(found["rates"]) and 2 < len(rates) < 13
+    growing = 10 ** (np.arange(len(rates)) / 4 - 3)
+    np.testing.assert_allclose(rates, growing, rtol=1e-3)
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("trial", [find_learning_rate, dry_run, train])
+def test_too_little_memory_is_said_with_what_helps(
+    records, tmp_path, monkeypatch, trial
+):
+    def exhausted(self, *arguments):
+        message = "OOM when allocating tensor with shape[512,64,112,96]"
+        raise tf.errors.ResourceExhaustedError(None, None, message)
+
+    monkeypatch.setattr(FaceClassifier, "train_step", exhausted)
+    arguments = [tmp_path / "run"] if trial is train else []
+    with pytest.raises(InputError, match="too small for steps of 8 images: lower data"):
+        trial(recipe(), records, *arguments)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_search_without_a_loss_is_an_error(records, monkeypatch):
+    losses = FaceClassifier.head_losses
+    monkeypatch.setattr(
+        FaceClassifier, "head_losses", lambda *arguments: losses(*arguments) * np.nan
+    )
+    with pytest.raises(FloatingPointError, match="first step, at the rate 1e-05, is"):
+        find_learning_rate(recipe(), records)

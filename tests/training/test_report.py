@@ -1,6 +1,7 @@
 """Early warnings, and the page of a run."""
 
 import re
+import shutil
 import stat
 
 import keras
@@ -18,6 +19,7 @@ from tf_sphereface.training.early_warnings import (
     colour_warning,
     early_warnings,
 )
+from tf_sphereface.training.run_folder import open_run
 from tf_sphereface.training.trainer import train
 
 
@@ -124,6 +126,19 @@ def surpluses(run, records):
         for person in set(people)
     }
     return sorted((mean, person) for person, mean in means.items())
+
+
+def test_a_page_with_photos_of_other_records_is_refused(records, tmp_path, capsys):
+    """Their labels are other people's: angles and hardest people would be wrong."""
+    run, other = tmp_path / "run", tmp_path / "other"
+    with open_run(run, recipe(), records):
+        (run / "history.csv").write_text("epoch,loss\n1,2.0\n")
+    write_records(records.parent / "aligned", other, shards=1, seed=1)
+    assert main([str(run), "--records", str(other)]) == 2
+    assert f"{run} was trained on other records than" in capsys.readouterr().err
+    same = shutil.copytree(records, tmp_path / "same")
+    assert main([str(run), "--records", str(same)]) == 2
+    assert "no best.keras or last.keras" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("eagerly")

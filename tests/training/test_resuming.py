@@ -1,5 +1,6 @@
 """A run that was left, killed or damaged, and folders of other runs."""
 
+import math
 import os
 import signal
 import subprocess
@@ -14,8 +15,8 @@ from tf_sphereface.data.records.writer import write_records
 from tf_sphereface.errors import InputError
 from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.backup import restore_backup
-from tf_sphereface.training.callbacks import read_history
-from tf_sphereface.training.recipes.recipe import read_recipe
+from tf_sphereface.training.callbacks import BestModel, read_history
+from tf_sphereface.training.recipes.recipe import Recipe, read_recipe
 from tf_sphereface.training.run_folder import open_run
 from tf_sphereface.training.trainer import train
 
@@ -162,6 +163,48 @@ def test_a_link_in_a_run_from_elsewhere_is_not_followed(records, tmp_path, name)
         open_run(run, recipe(), records),
     ):
         pass
+
+
+def begun_with(weights):
+    tree = recipe().model_dump(exclude_none=True, exclude={"backbone"})
+    tree["fine_tuning"] = {"initial_weights": str(weights)}
+    return Recipe.model_validate(tree)
+
+
+@pytest.mark.parametrize("earlier", ["stage1/last.keras", "other/best.keras"])
+def test_a_run_goes_on_where_its_initial_weights_are_in_another_place(
+    records, tmp_path, monkeypatch, earlier
+):
+    """Of a stage in a run folder that was moved, or by another name of the folder."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("run", "moved"):
+        (tmp_path / folder / earlier).parent.mkdir(parents=True)
+        (tmp_path / folder / earlier).write_bytes(b"weights")
+    (tmp_path / "moved" / "other.keras").write_bytes(b"other weights")
+    run = tmp_path / "its folder"
+    with open_run(run, begun_with(f"run/{earlier}"), records):
+        pass
+    for place in (f"moved/{earlier}", tmp_path / "moved" / earlier):
+        with open_run(run, begun_with(place), records):
+            pass
+    with (
+        pytest.raises(InputError, match="holds a training of other initial weights"),
+        open_run(run, begun_with("moved/other.keras"), records),
+    ):
+        pass
+    frozen = begun_with(f"run/{earlier}")
+    tuning = frozen.fine_tuning.model_copy(update={"frozen_stages": 1})
+    with (
+        pytest.raises(InputError, match="holds a training of another recipe"),
+        open_run(run, frozen.model_copy(update={"fine_tuning": tuning}), records),
+    ):
+        pass
+
+
+def test_a_figure_that_is_no_number_is_not_the_best(tmp_path):
+    for earlier, best in (([math.nan, 0.5], 0.5), ([0.5, math.nan], 0.5), ([], None)):
+        callback = BestModel(tmp_path / "best.keras", "verification_accuracy", earlier)
+        assert callback.best == (-math.inf if best is None else best)
 
 
 def test_a_run_whose_recipe_has_former_keys_goes_on(records, tmp_path):

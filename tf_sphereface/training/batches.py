@@ -102,6 +102,8 @@ def naming_damaged_records(records: Path):
     """TensorFlow says neither which shard it could not read nor always where."""
     try:
         yield
+    except tf.errors.ResourceExhaustedError:  # of memory or of a disk
+        raise
     except tf.errors.OpError as error:
         verify_records(records)  # raises where they are damaged
         _, ours, message = error.message.partition("InputError: ")

@@ -26,6 +26,9 @@ class CaffeSGD(keras.optimizers.SGD):
     Reference: the SphereFace Caffe release: lr_mult 1 and 2, decay_mult 1 and 0.
     """
 
+    # Of `global_clipnorm`, on several replicas.
+    bounds_whole_batch = True
+
     def __init__(
         self,
         learning_rate=0.01,

@@ -100,7 +100,8 @@ class BestModel(keras.callbacks.Callback):
         super().__init__()
         self.path, self.monitor = path, monitor
         self.sign = -1.0 if monitor == "loss" else 1.0
-        self.best = max((self.sign * value for value in earlier), default=-math.inf)
+        values = [self.sign * value for value in earlier if not math.isnan(value)]
+        self.best = max(values, default=-math.inf)
 
     def on_epoch_end(self, epoch, logs=None):
         value = self.sign * float((logs or {}).get(self.monitor, math.nan))

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from tf_sphereface.training.distribution.strategies import replica_count
 from tf_sphereface.training.recipes.recipe import Recipe
 
 _LOG = logging.getLogger(__name__)
+# TensorFlow says of files and of sockets, too, that they are exhausted.
+_OF_MEMORY = re.compile("OOM|memory|allocat", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +52,8 @@ def prepared_training(
         strategy: From `training_strategy` or `cluster_strategy`.
         schedule: Of the learning rate; None: the recipe's.
 
-    Raises: InputError on unusable records or recipe, or ones that do not go together.
+    Raises: InputError on unusable records or recipe, or ones that do not go together,
+        and where the block needs more memory than a device has.
     """
     # Every byte is read once: a damaged shard is better known now than in an hour.
     manifest = verify_records(records)
@@ -75,7 +79,22 @@ def prepared_training(
             ) from error
         _check_crops(classifier.backbone.pixel_contract, manifest.crop, recipe)
         _take_crops(classifier.backbone, manifest.crop.geometry)
-        yield PreparedTraining(classifier, strategy, manifest)
+        with _naming_lack_of_memory(recipe):
+            yield PreparedTraining(classifier, strategy, manifest)
+
+
+@contextlib.contextmanager
+def _naming_lack_of_memory(recipe: Recipe) -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        if not _OF_MEMORY.search(error.message):
+            raise
+        raise InputError(
+            f"the memory of a device is too small for steps of {recipe.data.batch_size}"
+            " images: lower data.batch_size, give optimizer.accumulation or "
+            'schedule.recompute, or schedule.precision = "mixed_bfloat16"'
+        ) from error
 
 
 def _check_devices(recipe: Recipe, replicas: int) -> None:

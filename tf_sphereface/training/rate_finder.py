@@ -41,7 +41,7 @@ def find_learning_rate(
     Returns: Dict of `learning_rate`, where the smoothed loss falls fastest for a growth
         of the rate; `lowest_loss_at`, which is too high for a whole training; `rates`
         and `losses` of the steps, lists of floats.
-    Raises: InputError as `train`.
+    Raises: InputError as `train`; FloatingPointError if no loss is finite.
     Reference: Smith, Cyclical Learning Rates, https://arxiv.org/abs/1506.01186.
     """
     recipe = recipe.stages()[0]
@@ -63,8 +63,12 @@ def find_learning_rate(
             verbose=0,
             callbacks=[search],
         )
-    rates = np.geomspace(lowest, highest, steps)[: len(search.losses)]
-    smoothed = np.array(search.smoothed)
+    if not search.losses:
+        raise FloatingPointError(
+            f"the loss of the first step, at the rate {lowest:g}, is not finite: not "
+            "the rate is wrong but the records, the initial weights or the precision"
+        )
+    rates, smoothed = search.rates[: len(search.losses)], np.array(search.smoothed)
     slopes = np.gradient(smoothed) if len(smoothed) > 1 else np.zeros(1)
     return {
         "learning_rate": float(f"{rates[np.argmin(slopes)]:.2g}"),
@@ -77,9 +81,12 @@ def find_learning_rate(
 class _Search(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
-        self.losses, self.smoothed, self._mean = [], [], 0.0
+        self.rates, self.losses, self.smoothed, self._mean = [], [], [], 0.0
 
     def on_train_batch_begin(self, batch, logs=None):
+        # Not by the step's number: loss scaling leaves steps out, and the rate waits.
+        rate = self.model.optimizer.learning_rate
+        self.rates.append(float(keras.ops.convert_to_numpy(rate)))
         self.model.reset_metrics()  # the loss of this step alone
 
     def on_train_batch_end(self, batch, logs=None):

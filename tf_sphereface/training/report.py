@@ -22,7 +22,7 @@ from tf_sphereface.training.callbacks import read_history
 from tf_sphereface.training.early_warnings import colour_warning, early_warnings
 from tf_sphereface.training.recipes.recipe import read_recipe
 from tf_sphereface.training.recipes.shipped import published_figure
-from tf_sphereface.training.run_folder import HISTORY, RECIPE
+from tf_sphereface.training.run_folder import HISTORY, RECIPE, check_records
 
 PAGE = "training.html"
 _SHOWN, _LOOKED_AT, _TOGETHER, _HARDEST = 24, 1024, 64, 12
@@ -53,8 +53,8 @@ def write_run_report(run: Path, records: Path | None = None) -> Path:
         records: Those of the run; None: a page without photos.
 
     Returns: The page.
-    Raises: InputError if the folder is no run, has no epoch yet, or the records or the
-        model are unusable.
+    Raises: InputError if the folder is no run, has no epoch yet, the records are
+        others than those of the run, or they or the model are unusable.
     """
     recipe = read_recipe(run / RECIPE)
     rows = read_history(run / HISTORY)
@@ -64,6 +64,7 @@ def write_run_report(run: Path, records: Path | None = None) -> Path:
     plots = list(_plots(rows, recipe.schedule.steps_per_epoch))
     people, warnings = None, []
     if records is not None:
+        check_records(run, records)
         classifier = _classifier(run)
         with naming_damaged_records(records):
             order = PartOrder(recipe, records)

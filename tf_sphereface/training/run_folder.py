@@ -82,8 +82,9 @@ def _agree(run: Path, contents: dict[str, bytes], recipe: Recipe) -> None:
             path = run / name
             if not path.exists() or path.read_bytes() == content:
                 continue
-            # Earlier versions wrote the same recipe under other keys, with whole paths.
-            if name != RECIPE or read_recipe(path).stated() != recipe.stated():
+            # Earlier versions wrote the same recipe under other keys; and a run folder
+            # may be moved, with its stages that a later one begins with.
+            if name != RECIPE or not _same(read_recipe(path), recipe):
                 raise InputError(
                     f"{run} holds a training of {_OTHER[name]}; choose another folder"
                 )
@@ -94,6 +95,18 @@ def _agree(run: Path, contents: dict[str, bytes], recipe: Recipe) -> None:
     for name, content in contents.items():
         write_atomically(run / name, content)
     write_atomically(run / RECIPE, text)  # last: it makes the run
+
+
+def _same(recipe: Recipe, other: Recipe) -> bool:
+    return recipe.without_places() == other.without_places()
+
+
+def check_records(run: Path, records: Path) -> None:
+    """Raises InputError if a run was trained on other records, or they are unusable."""
+    read_manifest(records)
+    trained = run / RECORDS
+    if trained.exists() and trained.read_text() != sha256_of(records / MANIFEST_NAME):
+        raise InputError(f"{run} was trained on other records than {records}")
 
 
 def _has_foreign_files(run: Path) -> bool:

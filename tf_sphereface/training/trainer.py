@@ -146,7 +146,9 @@ def _facts(recipe, records) -> dict[str, str]:
     """All that workers must have in common, by names for messages."""
     facts = {
         "version of tf_sphereface": __version__,
-        "recipe": hashlib.sha256(recipe.stated().to_toml().encode()).hexdigest()[:12],
+        "recipe": hashlib.sha256(
+            recipe.without_places().to_toml().encode()
+        ).hexdigest()[:12],
         "records (manifest.json)": sha256_of(records / MANIFEST_NAME)[:12],
     }
     if recipe.fine_tuning is not None:

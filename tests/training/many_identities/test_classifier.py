@@ -126,3 +126,20 @@ def test_metrics_and_other_optimizers_are_refused():
         many.compile(many.optimizer, metrics=["accuracy"])
     with pytest.raises(TypeError, match="`optimizer` must be CaffeSGD"):
         many.compile(keras.optimizers.SGD())
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"nesterov": True},
+        {"weight_decay": 0.1},
+        {"clipnorm": 1.0},
+        {"clipvalue": 1.0},
+        {"use_ema": True},
+        {"gradient_accumulation_steps": 2},
+    ],
+)
+def test_what_keras_would_do_for_the_network_alone_is_refused(option):
+    many = classifier_of("COCOLayer", training_strategy(1), 4, 1.0)
+    with pytest.raises(ValueError, match=f"without {next(iter(option))}, which"):
+        many.compile(CaffeSGD(0.1, **option))

@@ -14,6 +14,16 @@ from tf_sphereface.training.many_identities.replicas import (
     summed,
 )
 
+# Options of Keras' optimizers beyond `CaffeSGD.moved_rows`.
+_NOT_OF_SHARES = (
+    "nesterov",
+    "weight_decay",
+    "clipnorm",
+    "clipvalue",
+    "use_ema",
+    "gradient_accumulation_steps",
+)
+
 
 class ManyIdentitiesClassifier(FaceClassifier):
     """A FaceClassifier with a share of the class weights on each device.
@@ -32,9 +42,9 @@ class ManyIdentitiesClassifier(FaceClassifier):
 
     Returns: Dict of `embeddings`; there are no logits, also for `predict`.
     Raises: ValueError if the head's class weights cannot be divided, or as
-        `ClassShares`; in `compile` if metrics or XLA are asked for, or the backbone
-        computes in float16. TypeError in
-        `compile` if the optimizer is none of `CaffeSGD`.
+        `ClassShares`; in `compile` if metrics or XLA are asked for, the backbone
+        computes in float16, or the optimizer has options that shares lack, such as
+        `use_ema`. TypeError in `compile` if the optimizer is none of `CaffeSGD`.
     """
 
     def __init__(
@@ -64,6 +74,11 @@ class ManyIdentitiesClassifier(FaceClassifier):
     def compile(self, optimizer, loss=None, metrics=None, jit_compile=False, **kwargs):
         if not isinstance(optimizer, CaffeSGD):
             raise TypeError(f"`optimizer` must be CaffeSGD. Received: {optimizer!r}")
+        if foreign := [name for name in _NOT_OF_SHARES if getattr(optimizer, name)]:
+            raise ValueError(
+                f"`optimizer` must be without {', '.join(foreign)}, which the class "
+                "weights would not have"
+            )
         if self.backbone.compute_dtype == "float16":
             policy = self.backbone.dtype_policy.name
             raise ValueError(

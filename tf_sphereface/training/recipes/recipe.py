@@ -273,6 +273,13 @@ class Recipe(TrainedSections):
         tuning = self.fine_tuning.model_copy(update=stated)
         return self.model_copy(update={"fine_tuning": tuning})
 
+    def without_places(self) -> "Recipe":
+        """The recipe whatever the folder of its initial weights: their bytes count."""
+        if self.fine_tuning is None:
+            return self
+        nowhere = self.fine_tuning.model_copy(update={"initial_weights": ""})
+        return self.model_copy(update={"fine_tuning": nowhere})
+
     def to_toml(self) -> str:
         """The recipe with every default written out."""
         return tomli_w.dumps(self.model_dump(exclude_none=True))
