@@ -14,6 +14,10 @@ class LossScaling(keras.optimizers.LossScaleOptimizer):
         *args, **kwargs: Those of `keras.optimizers.LossScaleOptimizer`.
     """
 
+    def build(self, var_list):
+        if not self.built:  # Keras' own would make scale and counter anew
+            super().build(var_list)
+
     def apply(self, grads, trainable_variables=None):
         if keras.backend.backend() == "tensorflow":
             grads = self._nowhere_finite_unless_everywhere(list(grads))

@@ -16,7 +16,7 @@ from tf_sphereface.loss_scaling import LossScaling
 from tf_sphereface.precision import dtype_policy
 from tf_sphereface.training.assembly import build_classifier
 from tf_sphereface.training.averages import averaged_weights
-from tf_sphereface.training.backup import restore_backup
+from tf_sphereface.training.backup import Backup, restore_backup
 from tf_sphereface.training.callbacks import read_history
 from tf_sphereface.training.distribution.strategies import training_strategy
 from tf_sphereface.training.dry_run import dry_run
@@ -59,6 +59,24 @@ def test_loss_scaling_leaves_out_a_step_that_overflows():
     classifier.train_on_batch(*batch())
     assert int(optimizer.iterations) == 1
     assert np.isfinite(kernel).all() and not np.array_equal(kernel, before)
+
+
+def test_the_scale_of_the_loss_goes_on_from_a_backup(tmp_path):
+    """Also where it is read again, as with `optimizer.ema` within an epoch."""
+    classifiers = [
+        tiny_classifier(schedule={"precision": "mixed_float16"}) for _ in range(2)
+    ]
+    saved, read = (classifier.optimizer for classifier in classifiers)
+    saved.build(classifiers[0].trainable_variables)
+    saved.dynamic_scale.assign(512.0)
+    saved.step_counter.assign(7)
+    backup = Backup(tmp_path / "state.weights.h5", steps_per_epoch=4)
+    backup.set_model(classifiers[0])
+    backup.on_epoch_end(0)
+    for _ in range(2):
+        restore_backup(classifiers[1], tmp_path / "state.weights.h5")
+        assert (float(read.dynamic_scale), int(read.step_counter)) == (512.0, 7)
+        assert len(read.variables) == len(saved.variables)
 
 
 @pytest.mark.parametrize("device", [0, 1])
