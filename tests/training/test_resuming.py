@@ -121,6 +121,19 @@ def test_verification_may_begin_with_a_resumed_run(records, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_best_verified_model_stays_where_a_resumed_run_is_not_verified(
+    records, tmp_path, caplog
+):
+    run, short = tmp_path / "run", recipe(schedule={"steps": 2, "steps_per_epoch": 1})
+    with pytest.raises(KeyboardInterrupt):
+        train(short, records, run, validate=interrupt_at(2))
+    before = (run / "best.keras").read_bytes()
+    assert "was verified" not in caplog.text
+    assert train(short, records, run).resumed_at == 1
+    assert (run / "best.keras").read_bytes() == before
+    assert "best.keras stays that of its best verification" in caplog.text
+
+
 def test_damaged_backup_and_history_are_named(records, tmp_path):
     run = tmp_path / "run"
     short = recipe(schedule=ONE_STEP)

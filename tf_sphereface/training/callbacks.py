@@ -81,7 +81,8 @@ def read_history(path: Path) -> list[dict[str, str]]:
             [float(value) for value in row.values() if value]
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise InputError(
-            f"damaged history: {path}; delete it, the run resumes without it"
+            f"damaged history: {path}; delete it, and the run resumes without it: the "
+            "next epoch's model then counts as the best, so copy best.keras"
         ) from error
     return rows
 

@@ -258,8 +258,15 @@ def _fit(classifier, recipe, records, run, done, options, workers) -> dict[str, 
 def _figures_and_models(run, history, order, options, classifier, classes):
     """Callbacks that write and tell after each epoch, in the chief."""
     monitor = "accuracy" if classifier.head is not None else "loss"
-    if options.validate is not None:
+    verified = any(row.get("verification_accuracy") for row in history.rows)
+    if options.validate is not None or verified:
         monitor = "verification_accuracy"
+    if verified and options.validate is None:
+        _LOG.warning(
+            "the run was verified so far: %s stays that of its best verification; give "
+            "--images and --pairs again to go on with that",
+            run / BEST_MODEL,
+        )
     earlier = [float(row[monitor]) for row in history.rows if row.get(monitor)]
     if warning := colour_warning(order.reader):
         _LOG.warning(warning)
