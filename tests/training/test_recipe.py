@@ -126,15 +126,24 @@ def test_a_run_folder_has_the_recipe_without_the_folders_of_a_user(tmp_path):
         text = f"[fine_tuning]\ninitial_weights = '{weights}'\n"
         (tmp_path / "recipe.toml").write_text(text)
         recipes.append(read_recipe(tmp_path / "recipe.toml"))
-    ann, bob, other = recipes
-    # Of an earlier version, with the whole path: it goes on, for bob too, if the
+    ann, bob, moved = recipes
+    # Of an earlier version, with the whole path: it goes on, from any other too, if the
     # checksum of the weights is the same.
     (tmp_path / "recipe.toml").write_text(ann.to_toml())
-    stated = {"recipe.toml": bob.stated().to_toml().encode()}
-    assert b'"x.keras"' in stated["recipe.toml"]
-    assert _agree(tmp_path, stated, bob) is None
+    (tmp_path / "initial_weights.sha256").write_text("ab12")
+
+    def agree(recipe, checksum=b"ab12"):
+        text = recipe.stated().to_toml().encode()
+        contents = {"recipe.toml": text, "initial_weights.sha256": checksum}
+        return _agree(tmp_path, contents, recipe)
+
+    assert b'"x.keras"' in bob.stated().to_toml().encode()
+    assert agree(bob) is None and agree(moved) is None
+    with pytest.raises(InputError, match="a training of other initial weights"):
+        agree(bob, b"cd34")
+    tuning = bob.fine_tuning.model_copy(update={"frozen_stages": 1})
     with pytest.raises(InputError, match="a training of another recipe"):
-        _agree(tmp_path, {"recipe.toml": other.stated().to_toml().encode()}, other)
+        agree(bob.model_copy(update={"fine_tuning": tuning}))
 
 
 def test_resolved_recipe_reads_back_as_itself(recipe_file, tmp_path):
