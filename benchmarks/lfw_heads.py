@@ -76,7 +76,12 @@ def build_parser():
     )
     parser.add_argument("--lfw", type=Path, required=True, help="lists of LFW")
     parser.add_argument("--aligned", type=Path, required=True, help="aligned photos")
-    parser.add_argument("--out", type=Path, required=True, help="runs and results.json")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="a folder for each --min-images and --set",
+    )
     parser.add_argument(
         "--seeds", type=int, nargs="+", default=[0, 1, 2], help="of each head"
     )
@@ -157,15 +162,16 @@ def train_and_verify(run, overrides, records, faces, pairs):
         sphereface("embed", run / "last.keras", "--images", faces, "--out", embeddings)
     several = write_people_with_several(embeddings, run / "several.npz")
     options = ["--pairs", pairs, "--resamples", "0"]
-    pairs = evaluated(embeddings, "lfw", run / "verification", *options)
+    verified = evaluated(embeddings, "lfw", run / "verification", *options)
     neighbours = evaluated(several, "nearest-neighbour", run / "neighbours")
     return {
         # Fold 6 gives the mean and the threshold with which fold 7 is judged.
-        "fold_7": pairs["protocol_folds"][1]["accuracy"],
-        "accuracy": pairs["accuracy"],
-        "auc": pairs["auc"],
-        "eer": pairs["eer"],
+        "fold_7": verified["protocol_folds"][1]["accuracy"],
+        "accuracy": verified["accuracy"],
+        "auc": verified["auc"],
+        "eer": verified["eer"],
         "rank_1": neighbours["rank_1"],
+        # Of a training that was resumed, those since then.
         "processor_minutes": round(minutes, 1),
     }
 
@@ -174,8 +180,8 @@ def write_people_with_several(embeddings, out):
     """Write to `out` the part of an .npz file whose people have several photos."""
     with np.load(embeddings) as file:
         arrays = dict(file)
-    people, first = np.unique(arrays["identities"], return_inverse=True)
-    several = np.bincount(first, minlength=len(people))[first] > 1
+    people, places = np.unique(arrays["identities"], return_inverse=True)
+    several = np.bincount(places, minlength=len(people))[places] > 1
     for name in ("embeddings", "names", "identities"):
         arrays[name] = arrays[name][several]
     np.savez(out, **arrays)
@@ -193,7 +199,7 @@ def sphereface(*arguments, allowed=(0,)):
         [*command, *map(str, arguments)],
         capture_output=True,
         text=True,
-        env={**os.environ, **ONE_THREAD},
+        env={**ONE_THREAD, **os.environ},
     )
     if done.returncode not in allowed:
         raise SystemExit(f"{' '.join(map(str, arguments))}:\n{done.stderr}")

@@ -20,10 +20,10 @@ class LossScaling(keras.optimizers.LossScaleOptimizer):
 
     def apply(self, grads, trainable_variables=None):
         if keras.backend.backend() == "tensorflow":
-            grads = self._nowhere_finite_unless_everywhere(list(grads))
+            grads = self._sharing_overflow(list(grads))
         super().apply(grads, trainable_variables)
 
-    def _nowhere_finite_unless_everywhere(self, gradients):
+    def _sharing_overflow(self, gradients):
         import tensorflow as tf
 
         context = tf.distribute.get_replica_context()

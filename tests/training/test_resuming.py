@@ -134,6 +134,7 @@ def test_the_best_verified_model_stays_where_a_resumed_run_is_not_verified(
     assert "best.keras stays that of its best verification" in caplog.text
 
 
+@pytest.mark.slow
 def test_damaged_backup_and_history_are_named(records, tmp_path):
     run = tmp_path / "run"
     short = recipe(schedule=ONE_STEP)
